@@ -1,0 +1,3 @@
+"""The engine: imaging, data, training, inference and the catalog, with no Qt anywhere in it."""
+
+__version__ = "0.1.0"

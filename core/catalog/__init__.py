@@ -1,0 +1,13 @@
+"""The SQLite catalog of runs, metrics, checkpoints, data sets, models and predictions."""
+
+from core.catalog.catalog import (
+    Catalog,
+    CheckpointRow,
+    EventRow,
+    MetricPoint,
+    PredictionRow,
+    RunRow,
+    RunState,
+)
+
+__all__ = ["Catalog", "CheckpointRow", "EventRow", "MetricPoint", "PredictionRow", "RunRow", "RunState"]

@@ -1,0 +1,315 @@
+"""The catalog's questions and answers: what the engine writes and what the window and the command line read."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from core.catalog.database import as_catalog_error, catalog_path, connect, immediate
+from core.errors import CatalogError
+
+RunState = Literal["queued", "running", "paused", "finished", "stopped", "failed", "interrupted"]
+LIVE_STATES = ("queued", "running", "paused")
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One training run. `config` is its YAML; `summary` its final metrics; times are seconds since the epoch."""
+
+    id: str
+    name: str
+    task: str
+    state: RunState
+    config: str
+    data_path: str
+    folder: Path
+    created: float
+    started: float | None
+    ended: float | None
+    heartbeat: float | None
+    pid: int | None
+    host: str | None
+    epoch: int
+    epochs: int
+    summary: dict[str, Any]
+    error: str | None
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE_STATES
+
+
+@dataclass(frozen=True)
+class MetricPoint:
+    """One value of one metric. `id` grows with time, so a reader asks for what came after the last it saw."""
+
+    id: int
+    key: str
+    step: int
+    epoch: int
+    value: float
+    time: float
+
+
+@dataclass(frozen=True)
+class EventRow:
+    id: int
+    time: float
+    level: str
+    message: str
+
+
+@dataclass(frozen=True)
+class CheckpointRow:
+    id: int
+    run: str
+    kind: Literal["best", "last"]
+    path: Path
+    sha256: str
+    size: int
+    epoch: int
+    step: int
+    metric: str | None
+    value: float | None
+    time: float
+
+
+@dataclass(frozen=True)
+class PredictionRow:
+    id: int
+    scan: Path
+    model: str
+    model_version: str
+    output: Path
+    sha256: str
+    structures: list[dict[str, Any]]
+    findings: list[dict[str, Any]]
+    seconds: float
+    device: str
+    time: float
+
+
+class Catalog:
+    """An open catalog. Use one per thread; close it or use it as a context manager."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or catalog_path()
+        self._db = connect(path)
+
+    def close(self) -> None:
+        self._db.conn.close()
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with immediate(self._db.conn) as connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise as_catalog_error(error, self.path) from error
+
+    def _rows(self, sql: str, values: Iterable[Any] = ()) -> list[dict[str, Any]]:
+        try:
+            return list(self._db.query(sql, list(values)))
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise as_catalog_error(error, self.path) from error
+
+    def _insert(self, table: str, row: Mapping[str, Any], *, verb: str = "INSERT") -> int:
+        columns = ", ".join(f'"{name}"' for name in row)
+        marks = ", ".join("?" for _ in row)
+        with self._writing() as connection:
+            cursor = connection.execute(f'{verb} INTO "{table}" ({columns}) VALUES ({marks})', list(row.values()))
+            return int(cursor.lastrowid or 0)
+
+    # ---- runs ---------------------------------------------------------------------------------------------------
+
+    def add_run(self, *, id: str, name: str, task: str, config: str, data_path: str, folder: Path, epochs: int) -> None:
+        """Add a queued run."""
+        self._insert(
+            "runs",
+            {
+                "id": id, "name": name, "task": task, "state": "queued", "config": config, "data_path": data_path,
+                "folder": str(folder), "created": time.time(), "epoch": 0, "epochs": epochs, "summary": "{}",
+                "pid": os.getpid(), "host": platform.node(), "heartbeat": time.time(),
+            },
+        )  # fmt: skip
+
+    def update_run(self, id: str, **changes: Any) -> None:
+        """Change columns of a run; `summary` may be a dict."""
+        if "summary" in changes:
+            changes["summary"] = json.dumps(changes["summary"])
+        sets = ", ".join(f'"{name}" = ?' for name in changes)
+        with self._writing() as connection:
+            connection.execute(f"UPDATE runs SET {sets} WHERE id = ?", [*changes.values(), id])
+
+    def run(self, id_or_name: str) -> RunRow:
+        """The run of that id, or the newest of that name. Raises CatalogError if there is none."""
+        rows = self._rows(
+            "SELECT * FROM runs WHERE id = ? OR name = ? ORDER BY id = ? DESC, created DESC LIMIT 1", [id_or_name] * 3
+        )
+        if not rows:
+            raise CatalogError(f"there is no run {id_or_name!r}", mend="`isocenter runs list` shows them.")
+        return _run(rows[0])
+
+    def runs(self) -> list[RunRow]:
+        """All runs, newest first."""
+        return [_run(row) for row in self._rows("SELECT * FROM runs ORDER BY created DESC")]
+
+    def delete_run(self, id: str) -> None:
+        """Forget a run with its metrics, events and checkpoints. Its folder is the caller's to remove."""
+        with self._writing() as connection:
+            for table in ("metrics", "events", "checkpoints"):
+                connection.execute(f"DELETE FROM {table} WHERE run = ?", [id])
+            connection.execute("DELETE FROM runs WHERE id = ?", [id])
+
+    def mark_interrupted(self) -> list[str]:
+        """Give runs whose process is gone the state `interrupted`; returns their ids. Call it at start."""
+        dead = [run.id for run in self.runs() if run.live and run.host == platform.node() and not _alive(run)]
+        for id in dead:
+            self.update_run(id, state="interrupted", ended=time.time())
+            self.add_event(id, "warning", "The program ended while this run was going on; it can be resumed.")
+        return dead
+
+    # ---- metrics and events -------------------------------------------------------------------------------------
+
+    def add_metrics(self, run: str, points: Iterable[tuple[str, int, int, float, float]]) -> None:
+        """Append (key, step, epoch, value, time) points of a run in one transaction, and beat its heart."""
+        points = list(points)
+        keys = sorted({point[0] for point in points})
+        with self._writing() as connection:
+            connection.executemany("INSERT OR IGNORE INTO metric_keys (key) VALUES (?)", [(key,) for key in keys])
+            connection.executemany(
+                "INSERT INTO metrics (run, key, step, epoch, value, time)"
+                " SELECT ?, id, ?, ?, ?, ? FROM metric_keys WHERE key = ?",
+                [(run, step, epoch, value, at, key) for key, step, epoch, value, at in points],
+            )
+            connection.execute("UPDATE runs SET heartbeat = ? WHERE id = ?", [time.time(), run])
+
+    def metrics(self, run: str, *, after: int = 0, key: str | None = None) -> list[MetricPoint]:
+        """Points of a run in the order they were written, those with an id above `after`."""
+        sql = (
+            "SELECT m.id, k.key, m.step, m.epoch, m.value, m.time FROM metrics m JOIN metric_keys k ON k.id = m.key"
+            " WHERE m.run = ? AND m.id > ?"
+        )
+        values: list[Any] = [run, after]
+        if key is not None:
+            sql, values = sql + " AND k.key = ?", [*values, key]
+        # SQLite stores NaN as NULL.
+        return [
+            MetricPoint(**{**row, "value": float("nan") if row["value"] is None else row["value"]})
+            for row in self._rows(sql + " ORDER BY m.id", values)
+        ]
+
+    def add_event(self, run: str, level: str, message: str) -> None:
+        self._insert("events", {"run": run, "time": time.time(), "level": level, "message": message})
+
+    def events(self, run: str, *, after: int = 0) -> list[EventRow]:
+        rows = self._rows("SELECT id, time, level, message FROM events WHERE run = ? AND id > ? ORDER BY id", [run, after])
+        return [EventRow(**row) for row in rows]
+
+    # ---- checkpoints --------------------------------------------------------------------------------------------
+
+    def set_checkpoint(
+        self, run: str, kind: str, *, path: Path, sha256: str, size: int, epoch: int, step: int,
+        metric: str | None = None, value: float | None = None,
+    ) -> None:  # fmt: skip
+        """Record the run's checkpoint of that kind, in place of the one before."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM checkpoints WHERE run = ? AND kind = ?", [run, kind])
+            connection.execute(
+                "INSERT INTO checkpoints (run, kind, path, sha256, size, epoch, step, metric, value, time)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [run, kind, str(path), sha256, size, epoch, step, metric, value, time.time()],
+            )
+
+    def checkpoints(self, run: str) -> list[CheckpointRow]:
+        rows = self._rows("SELECT * FROM checkpoints WHERE run = ? ORDER BY kind", [run])
+        return [CheckpointRow(**{**row, "path": Path(row["path"])}) for row in rows]
+
+    def checkpoint(self, run: str, kind: str) -> CheckpointRow | None:
+        return next((row for row in self.checkpoints(run) if row.kind == kind), None)
+
+    # ---- models, data sets and predictions ----------------------------------------------------------------------
+
+    def add_model(self, *, name: str, version: str, folder: Path, run: str, sha256: str) -> None:
+        """Record a published or imported model package; a bundled one needs no row."""
+        row = {"name": name, "version": version, "folder": str(folder), "run": run, "sha256": sha256, "time": time.time()}
+        self._insert("models", row, verb="INSERT OR REPLACE")
+
+    def models(self) -> list[dict[str, Any]]:
+        return self._rows("SELECT * FROM models ORDER BY time DESC")
+
+    def add_dataset(self, *, path: Path, layout: str, cases: int, findings: list[dict[str, str]]) -> None:
+        row = {
+            "path": str(path), "layout": layout, "cases": cases, "checked": time.time(), "findings": json.dumps(findings)
+        }  # fmt: skip
+        with self._writing() as connection:
+            connection.execute("DELETE FROM datasets WHERE path = ?", [str(path)])
+            connection.execute(
+                "INSERT INTO datasets (path, layout, cases, checked, findings) VALUES (?, ?, ?, ?, ?)", list(row.values())
+            )
+
+    def datasets(self) -> list[dict[str, Any]]:
+        return self._rows("SELECT * FROM datasets ORDER BY checked DESC")
+
+    def add_prediction(
+        self, *, scan: Path, model: str, model_version: str, output: Path, sha256: str,
+        structures: list[dict[str, Any]], findings: list[dict[str, str]], seconds: float, device: str,
+    ) -> int:  # fmt: skip
+        """Record a prediction and return its id."""
+        return self._insert(
+            "predictions",
+            {
+                "scan": str(scan), "model": model, "model_version": model_version, "output": str(output),
+                "sha256": sha256, "structures": json.dumps(structures), "findings": json.dumps(findings),
+                "seconds": seconds, "device": device, "time": time.time(),
+            },
+        )  # fmt: skip
+
+    def predictions(self) -> list[PredictionRow]:
+        """All predictions, newest first."""
+        return [_prediction(row) for row in self._rows("SELECT * FROM predictions ORDER BY id DESC")]
+
+    def prediction(self, id: int) -> PredictionRow:
+        rows = self._rows("SELECT * FROM predictions WHERE id = ?", [id])
+        if not rows:
+            raise CatalogError(f"there is no prediction {id}")
+        return _prediction(rows[0])
+
+
+def _run(row: dict[str, Any]) -> RunRow:
+    return RunRow(**{**row, "folder": Path(row["folder"]), "summary": json.loads(row["summary"] or "{}")})
+
+
+def _prediction(row: dict[str, Any]) -> PredictionRow:
+    changed = {
+        "scan": Path(row["scan"]), "output": Path(row["output"]),
+        "structures": json.loads(row["structures"]), "findings": json.loads(row["findings"]),
+    }  # fmt: skip
+    return PredictionRow(**{**row, **changed})
+
+
+def _alive(run: RunRow) -> bool:
+    """Whether the process that owned the run still runs (a later process may have got its number)."""
+    if run.pid is None:
+        return False
+    try:
+        began = psutil.Process(run.pid).create_time()
+    except psutil.Error:
+        return False
+    return began <= (run.started or run.created) + 1

@@ -1,0 +1,56 @@
+"""The catalog's tables, as migrations: one is added for each change, none is ever edited."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("isocenter")
+SCHEMA_VERSION = 1
+
+
+@migrations()
+def m001_first_tables(db: Database) -> None:
+    db["runs"].create(
+        {
+            "id": str, "name": str, "task": str, "state": str, "config": str, "data_path": str, "folder": str,
+            "created": float, "started": float, "ended": float, "heartbeat": float, "pid": int, "host": str,
+            "epoch": int, "epochs": int, "summary": str, "error": str,
+        },
+        pk="id",
+    )  # fmt: skip
+    db["metric_keys"].create({"id": int, "key": str}, pk="id", not_null={"key"})
+    db["metric_keys"].create_index(["key"], unique=True)
+    db["metrics"].create(
+        {"id": int, "run": str, "key": int, "step": int, "epoch": int, "value": float, "time": float},
+        pk="id",
+        foreign_keys=[("run", "runs", "id"), ("key", "metric_keys", "id")],
+    )
+    db["metrics"].create_index(["run", "key", "step"])
+    db["events"].create(
+        {"id": int, "run": str, "time": float, "level": str, "message": str}, pk="id", foreign_keys=[("run", "runs", "id")]
+    )
+    db["events"].create_index(["run"])
+    db["checkpoints"].create(
+        {
+            "id": int, "run": str, "kind": str, "path": str, "sha256": str, "size": int, "epoch": int, "step": int,
+            "metric": str, "value": float, "time": float,
+        },
+        pk="id",
+        foreign_keys=[("run", "runs", "id")],
+    )  # fmt: skip
+    db["checkpoints"].create_index(["run", "kind"])
+    db["datasets"].create(
+        {"id": int, "path": str, "layout": str, "cases": int, "checked": float, "findings": str}, pk="id"
+    )
+    db["datasets"].create_index(["path"], unique=True)
+    db["predictions"].create(
+        {
+            "id": int, "scan": str, "model": str, "model_version": str, "output": str, "sha256": str, "structures": str,
+            "findings": str, "seconds": float, "device": str, "time": float,
+        },
+        pk="id",
+    )  # fmt: skip
+    db["models"].create(
+        {"name": str, "version": str, "folder": str, "run": str, "sha256": str, "time": float}, pk=("name", "version")
+    )
+    db.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

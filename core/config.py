@@ -1,0 +1,227 @@
+"""The experiment: the one description of a run, as a pydantic tree, a YAML file, a form and `key=value` overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, create_model
+
+from core import registry
+from core.errors import ConfigError
+from core.paths import RESOURCES
+from core.registry import Part
+
+MAX_CONFIG_BYTES = 1_000_000
+
+
+class AugmentConfig(Part):
+    """Random changes to each training patch, so that the network meets more than the scans at hand."""
+
+    flip_axes: list[Literal["x", "y", "z"]] = Field(
+        ["x"], title="Mirror axes", description="Axes (patient right-left, front-back, head-foot) a patch may be mirrored in."
+    )
+    rotate_deg: float = Field(15.0, ge=0, le=180, title="Rotation", description="Largest rotation about each axis, in degrees.")
+    scale: float = Field(0.15, ge=0, le=0.9, title="Scaling", description="Largest relative change of size.")
+    intensity: float = Field(
+        0.2, ge=0, le=1, title="Intensity", description="Strength of noise, blur, contrast and brightness changes."
+    )
+
+
+class DataConfig(Part):
+    """Which cases are trained on and how they are prepared."""
+
+    path: Path | None = Field(
+        None, title="Folder", description="A data set: Decathlon, nnU-Net, or a folder with images and labels."
+    )
+    val_fraction: float = Field(
+        0.2, ge=0, lt=1, title="Validation share", description="Part of the cases kept for validation, drawn by the seed."
+    )
+    test_fraction: float = Field(
+        0.0, ge=0, lt=1, title="Test share", description="Part of the cases never touched in training, for the final figure."
+    )
+    spacing_mm: tuple[float, float, float] | None = Field(
+        None, title="Spacing (mm)", description="Grid the scans are brought to; empty: the median of the data set."
+    )
+    patch_size: tuple[int, int, int] | None = Field(
+        None, title="Patch (voxels)", description="Size of a training patch; empty: chosen from the data, at most 96 voxels a side."
+    )
+    foreground: float = Field(
+        0.5, ge=0, le=1, title="Foreground share", description="Part of the patches that are centred on a labelled voxel."
+    )
+    augment: AugmentConfig = Field(AugmentConfig(), title="Augmentation")
+
+
+class TrainerConfig(Part):
+    """How long and on what the network is trained."""
+
+    epochs: int = Field(100, ge=1, le=100_000, title="Epochs", description="Passes over the training cases.")
+    batch_size: int = Field(2, ge=1, le=1024, title="Batch", description="Patches in one step.")
+    patches_per_case: int = Field(1, ge=1, le=64, title="Patches per case", description="Patches taken from each case in an epoch.")
+    accumulate: int = Field(1, ge=1, le=1024, title="Accumulation", description="Steps whose gradients are added up before an update.")
+    gradient_clip: float = Field(1.0, ge=0, title="Gradient clip", description="Largest norm of the gradient; 0: no limit.")
+    precision: Literal["32", "16-mixed", "bf16-mixed"] = Field(
+        "32", title="Precision", description="Mixed precision is refused where the device would be slower with it."
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", title="Device", description="Auto takes a GPU where there is one.")
+    threads: int = Field(
+        0, ge=0, le=256, title="Threads", description="CPU threads of the network; 0: one less than the cores, so that the window stays quick."
+    )
+    validate_every: int = Field(1, ge=1, title="Validate every", description="Epochs between two validations.")
+    ema: float = Field(
+        0.999, ge=0, lt=1, title="Weight averaging", description="Decay of the running average of the weights that is validated and kept; 0: off."
+    )
+    early_stopping: int = Field(
+        0, ge=0, title="Early stopping", description="Validations without a gain after which the run ends; 0: off."
+    )
+    max_minutes: float = Field(
+        0.0, ge=0, title="Time limit (min)", description="The schedule is fitted to end by then; 0: no limit."
+    )
+
+
+@cache
+def experiment_class() -> type[Part]:
+    """The schema of an experiment, with every registered part in its unions."""
+    task, model = registry.parts("task"), registry.parts("model")
+    optimizer, scheduler = registry.parts("optimizer"), registry.parts("scheduler")
+    return create_model(
+        "Experiment",
+        __base__=Part,
+        __doc__="All of one run: the data, the task, the network and how it is trained.",
+        name=(str, Field("experiment", min_length=1, max_length=80, pattern=r"^[\w][\w .+-]*$", title="Name")),
+        seed=(int, Field(0, ge=0, le=2**31 - 1, title="Seed", description="The same seed gives the same split and the same run.")),
+        task=(registry.union("task"), Field(default_factory=task["segmentation"], title="Task")),
+        data=(DataConfig, Field(DataConfig(), title="Data")),
+        model=(registry.union("model"), Field(default_factory=model["unet"], title="Network")),
+        optimizer=(registry.union("optimizer"), Field(default_factory=optimizer["adamw"], title="Optimizer")),
+        scheduler=(registry.union("scheduler"), Field(default_factory=scheduler["warmup_cosine"], title="Schedule")),
+        trainer=(TrainerConfig, Field(TrainerConfig(), title="Training")),
+    )
+
+
+# An experiment's class is made at run time from what is registered, so annotations use its base.
+Experiment = Part
+
+
+def parse(tree: Mapping[str, Any], *, where: str | Path | None = None) -> Any:
+    """Make an `Experiment` from a plain tree. Raises ConfigError that names every wrong key."""
+    try:
+        return experiment_class().model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_plain(e) for e in error.errors()), where=where) from None
+
+
+def _plain(error: Any) -> str:
+    """One validation error as `key: what is wrong`."""
+    # The names of union members stand in pydantic's path; a person's path has only keys.
+    keys = [str(part) for part in error["loc"] if not (isinstance(part, str) and part in _member_names())]
+    key = ".".join(keys) or "experiment"
+    if error["type"] == "extra_forbidden":
+        return f"{key} is not a known key"
+    message = error["msg"][:1].lower() + error["msg"][1:]
+    return f"{key}: {message}"
+
+
+@cache
+def _member_names() -> frozenset[str]:
+    kinds = ("task", "model", "optimizer", "scheduler")
+    return frozenset(name for kind in kinds for name in registry.parts(kind))
+
+
+def problems(tree: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with a tree, by dotted key; empty when it is a valid experiment. Used by the form as one types."""
+    try:
+        experiment_class().model_validate(tree)
+    except ValidationError as error:
+        found = (_plain(e).partition(": ") for e in error.errors())
+        return {key.removesuffix(" is not a known key"): text or "is not a known key" for key, _, text in found}
+    return {}
+
+
+def to_tree(experiment: Any) -> dict[str, Any]:
+    """The experiment as plain values, as YAML and JSON hold them."""
+    tree: dict[str, Any] = experiment.model_dump(mode="json")
+    return tree
+
+
+def to_yaml(experiment: Any) -> str:
+    return yaml.safe_dump(to_tree(experiment), sort_keys=False, allow_unicode=True)
+
+
+def presets() -> dict[str, Path]:
+    """The shipped experiments by name."""
+    return {path.stem: path for path in sorted((RESOURCES / "presets").glob("*.yaml"))}
+
+
+def load(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Any:
+    """Read an experiment from a preset's name or a YAML file, then apply `dotted.key=value` overrides.
+
+    Raises ConfigError where the file is missing, is not YAML, or describes no valid experiment.
+    """
+    return parse(load_tree(name_or_path, overrides), where=name_or_path)
+
+
+def load_tree(name_or_path: str | Path, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """The plain tree of a preset or file with overrides applied, not yet validated."""
+    path = presets().get(str(name_or_path), Path(name_or_path))
+    if not path.is_file():
+        raise ConfigError(
+            "there is no such preset or file", where=path, mend=f"Give a YAML file or one of: {', '.join(presets()) or 'none'}."
+        )
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise ConfigError(f"larger than {MAX_CONFIG_BYTES:,} bytes, so it is no experiment", where=path)
+    try:
+        tree = read_yaml(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f"not readable as YAML ({_first_line(error)})", where=path) from None
+    if not isinstance(tree, dict):
+        raise ConfigError("an experiment is a table of keys", where=path)
+    for override in overrides:
+        _apply(tree, override)
+    return tree
+
+
+def read_yaml(text: str) -> Any:
+    """Parse YAML safely: plain values only, and no aliases (a small file can unfold into a huge one with them)."""
+    return yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader subclass
+
+
+class _PlainLoader(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.YAMLError("aliases are not allowed")
+        return super().compose_node(parent, index)
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"{override!r} is no override", mend="Write key=value, such as trainer.epochs=20.")
+    *parents, last = key.split(".")
+    node = tree
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"{override!r}: {parent} holds a value, not keys")
+        node = child
+    try:
+        value = read_yaml(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{override!r}: the value is not readable ({_first_line(error)})") from None
+    # YAML 1.1 reads "1e-3" as text; people write numbers so.
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            pass
+    if last == "name" and node.get("name") not in (None, value):
+        node.clear()  # another part: the old one's keys would not fit it
+    node[last] = value
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

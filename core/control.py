@@ -1,0 +1,44 @@
+"""How long work reports its progress and learns that it was cancelled."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from core.errors import Cancelled
+
+ProgressListener = Callable[[float | None, str], None]
+
+
+def _ignore(_fraction: float | None, _message: str) -> None:
+    pass
+
+
+@dataclass
+class JobControl:
+    """Handed to every long function of the core; safe to share between threads.
+
+    `listener` receives a fraction in 0..1 (None: unknown) and a sentence that says what is being done.
+    """
+
+    listener: ProgressListener = _ignore
+    _cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def cancel(self) -> None:
+        """Ask the work to end at its next check."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the user asked for it. Call it at least every 0.2 s of work."""
+        if self._cancelled.is_set():
+            raise Cancelled
+
+    def progress(self, fraction: float | None, message: str) -> None:
+        """Report how far the work is, then check for a cancel."""
+        self.check()
+        self.listener(fraction, message)

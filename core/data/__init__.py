@@ -1,0 +1,1 @@
+"""Data sets: discovery of cases, quality checks, subject-level splits, transforms and data modules."""

@@ -1,0 +1,36 @@
+"""The plan: what a network expects of a scan, fixed before training and kept in the model package."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.registry import Part
+
+
+class Label(Part):
+    """One structure: the value it has in label files, and its name."""
+
+    value: int = Field(ge=1, le=65_535)
+    name: str = Field(min_length=1, max_length=120)
+
+
+class Plan(Part):
+    """How a scan becomes the network's input and its output becomes labels again.
+
+    spacing_mm: voxel size of the canonical (nearest RAS) grid the network sees.
+    patch_size: its window in voxels.
+    labels: the structures in the order of the output channels after background.
+    modality, field_of_view_mm: what the training scans were, for the check of an input.
+    """
+
+    spacing_mm: tuple[float, float, float]
+    patch_size: tuple[int, int, int]
+    labels: list[Label] = Field(min_length=1, max_length=512)
+    channels: int = Field(1, ge=1, le=16)
+    modality: str = ""
+    shape_range: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
+
+    @property
+    def classes(self) -> int:
+        """Output channels, background included."""
+        return len(self.labels) + 1

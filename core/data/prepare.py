@@ -1,0 +1,115 @@
+"""From a scan to the network's input and back: the same steps in training, prediction and evaluation.
+
+A scan is turned nearest to RAS (exact), brought to the plan's spacing along its own axes, and its intensities are
+standardised over the whole volume. The way back interpolates the probabilities, takes the most probable label, and
+turns it to the scan's own axes (exact).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from core.data.plan import Plan
+from core.imaging.geometry import Reorientation, to_canonical
+from core.imaging.volume import Volume
+
+Array = np.ndarray[Any, Any]
+
+# Spacings nearer to each other than this are the same: resampling would only blur.
+SAME_SPACING = 0.02
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scan as the network sees it. `image` is (channels, x, y, z) float32, zero mean and unit variance."""
+
+    image: Array
+    affine_ras: Array  # of the canonical grid before resampling
+    reorientation: Reorientation
+    canonical_shape: tuple[int, int, int]
+
+
+def standardise(image: Array) -> Array:
+    """Zero mean and unit variance between the 0.5th and 99.5th percentile, float32. A constant image becomes zeros."""
+    finite = image[np.isfinite(image)]
+    if finite.size == 0:
+        return np.zeros_like(image, dtype=np.float32)
+    low, high = np.percentile(finite, (0.5, 99.5))
+    clipped = np.clip(np.nan_to_num(image, nan=low, posinf=high, neginf=low), low, high).astype(np.float32)
+    spread = float(clipped.std())
+    if spread < 1e-8 * max(abs(float(high)), 1e-8):
+        return np.zeros_like(clipped)
+    return (clipped - float(clipped.mean())) / spread
+
+
+def resampled_shape(shape: tuple[int, ...], spacing_mm: tuple[float, ...], target_mm: tuple[float, ...]) -> tuple[int, ...]:
+    """The grid of the same extent at another spacing.
+
+    >>> resampled_shape((10, 10, 10), (1.0, 1.0, 3.0), (1.0, 1.0, 1.0))
+    (10, 10, 30)
+    """
+    return tuple(
+        n if abs(old / new - 1) <= SAME_SPACING else max(int(round(n * old / new)), 1)
+        for n, old, new in zip(shape, spacing_mm, target_mm, strict=True)
+    )
+
+
+def resize(image: Array, shape: tuple[int, ...], *, order: int) -> Array:
+    """Interpolate (x, y, z) to another shape over the same extent (voxel edges stay, not voxel centres)."""
+    if image.shape == shape:
+        return image
+    zoom = [new / old for new, old in zip(shape, image.shape, strict=True)]
+    return ndimage.zoom(image, zoom, order=order, mode="nearest", grid_mode=True)
+
+
+def prepare(volume: Volume, plan: Plan) -> Prepared:
+    """The network's input for a scan; see the module's text for the steps."""
+    turn = to_canonical(volume.affine_ras)
+    canonical = np.ascontiguousarray(turn.apply(volume.values()))
+    affine = turn.affine(volume.affine_ras, volume.grid_shape)
+    return prepare_array(canonical, affine, plan, turn)
+
+
+def prepare_array(canonical: Array, affine_ras: Array, plan: Plan, turn: Reorientation) -> Prepared:
+    """As `prepare`, for values that are already turned nearest to RAS (a crop of a larger scan, say)."""
+    spacing = tuple(float(s) for s in np.sqrt((affine_ras[:3, :3] ** 2).sum(axis=0)))
+    shape = resampled_shape(canonical.shape, spacing, plan.spacing_mm)
+    image = standardise(resize(canonical, shape, order=1))
+    return Prepared(image[None], affine_ras, turn, tuple(canonical.shape))  # type: ignore[arg-type]
+
+
+def prepare_labels(labels: Volume, plan: Plan) -> Array:
+    """A label map on the network's grid: (x, y, z) uint8 class indices, 0 for background and unlisted values."""
+    turn = to_canonical(labels.affine_ras)
+    values = turn.apply(np.rint(labels.values()).astype(np.int32))
+    classes = np.zeros(values.shape, np.uint8)
+    for index, label in enumerate(plan.labels, start=1):
+        classes[values == label.value] = index
+    shape = resampled_shape(classes.shape, _turned(labels.spacing_mm, turn), plan.spacing_mm)
+    if shape == classes.shape:
+        return np.ascontiguousarray(classes)
+    # Nearest would leave steps: interpolate each class and keep the strongest.
+    parts = np.stack([resize((classes == c).astype(np.float32), shape, order=1) for c in range(plan.classes)])
+    return parts.argmax(axis=0).astype(np.uint8)
+
+
+def restore_probabilities(probabilities: Array, prepared: Prepared) -> Array:
+    """(classes, x, y, z) on the network's grid -> on the canonical grid the scan came from."""
+    if probabilities.shape[1:] == prepared.canonical_shape:
+        return probabilities
+    return np.stack([resize(p, prepared.canonical_shape, order=1) for p in probabilities])
+
+
+def restore_labels(class_indices: Array, prepared: Prepared, plan: Plan) -> Array:
+    """Class indices on the canonical grid -> label values on the scan's own grid, uint8 (uint16 where needed)."""
+    values = np.array([0, *(label.value for label in plan.labels)])
+    values = values.astype(np.uint8 if values.max() < 256 else np.uint16)
+    return np.ascontiguousarray(prepared.reorientation.invert(values[class_indices]))
+
+
+def _turned(spacing_mm: tuple[float, float, float], turn: Reorientation) -> tuple[float, ...]:
+    return tuple(spacing_mm[axis] for axis in turn.order)

@@ -1,0 +1,1 @@
+"""Scans on disk <-> `Volume`: one reader, one transform rule and one writer for the whole program."""

@@ -1,0 +1,1 @@
+"""Networks, one file each; a network is its registered configuration with a `build` method."""

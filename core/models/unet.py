@@ -1,0 +1,48 @@
+"""The U-Net (Ronneberger 2015; Cicek 2016), plain or with residual blocks, in nnU-Net's form."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from core.registry import Part, register
+
+
+@register("model")
+class UNetConfig(Part):
+    """An encoder and a decoder of 3 x 3 x 3 convolutions with skips between equal resolutions."""
+
+    name: Literal["unet"] = "unet"
+    channels: list[int] = Field(
+        [16, 32, 64, 128], min_length=2, max_length=7, title="Channels", description="Feature maps at each resolution, finest first."
+    )
+    residual: bool = Field(False, title="Residual blocks", description="Add each block's input to its output.")
+    norm: Literal["instance", "batch"] = Field(
+        "instance", title="Normalisation", description="Instance suits small batches; batch is faster on a CPU."
+    )
+    dropout: float = Field(0.0, ge=0, lt=1, title="Dropout", description="Share of the feature maps dropped in training.")
+
+    @property
+    def divisor(self) -> int:
+        """Every side of the input must be a multiple of this."""
+        return int(2 ** (len(self.channels) - 1))
+
+    def build(self, in_channels: int, out_channels: int) -> Any:
+        """The network: (batch, in_channels, i, j, k) -> logits (batch, out_channels, i, j, k)."""
+        from monai.networks.nets.dynunet import DynUNet
+
+        levels = len(self.channels)
+        return DynUNet(
+            spatial_dims=3,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            kernel_size=[3] * levels,
+            strides=[1] + [2] * (levels - 1),
+            upsample_kernel_size=[2] * (levels - 1),
+            filters=self.channels,
+            norm_name=("INSTANCE", {"affine": True}) if self.norm == "instance" else "BATCH",
+            act_name=("leakyrelu", {"negative_slope": 0.01, "inplace": True}),
+            dropout=self.dropout or None,
+            res_block=self.residual,
+        )

@@ -1,0 +1,79 @@
+"""Parts found by name: a new network, loss or task is one file with one `@register` line.
+
+A registered part is a pydantic model whose `name` is a literal. It is at once the part's configuration, its form in
+the window and its builder, so it must import torch only inside its methods.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, TypeVar, Union
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.errors import ConfigError
+
+
+class Part(BaseModel):
+    """Base of every configuration block: unknown keys are errors, and a block does not change once made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+P = TypeVar("P", bound=type[Part])
+
+_parts: dict[str, dict[str, type[Part]]] = {}
+
+# The packages whose modules register parts of a kind; each module is imported once, when the kind is first asked for.
+_PACKAGES = {
+    "model": "core.models",
+    "task": "core.tasks",
+    "optimizer": "core.training.optimizers",
+    "scheduler": "core.training.schedulers",
+}
+
+
+def register(kind: str) -> Callable[[P], P]:
+    """Class decorator that makes a `Part` available under its `name` literal."""
+
+    def add(part: P) -> P:
+        name = part.model_fields["name"].default
+        known = _parts.setdefault(kind, {})
+        if name in known and known[name].__qualname__ != part.__qualname__:
+            raise ValueError(f"two parts of kind {kind!r} are named {name!r}")
+        known[name] = part
+        return part
+
+    return add
+
+
+@cache
+def _import_all(package_name: str) -> None:
+    package = importlib.import_module(package_name)
+    for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
+        importlib.import_module(f"{package_name}.{module.name}")
+
+
+def parts(kind: str) -> dict[str, type[Part]]:
+    """All registered parts of a kind, by name."""
+    _import_all(_PACKAGES[kind])
+    return dict(sorted(_parts.get(kind, {}).items()))
+
+
+def part(kind: str, name: str) -> type[Part]:
+    """The part of that kind and name. Raises ConfigError, naming the ones there are."""
+    known = parts(kind)
+    if name not in known:
+        raise ConfigError(f"there is no {kind} named {name!r}", mend=f"Choose one of: {', '.join(known)}.")
+    return known[name]
+
+
+def union(kind: str) -> Any:
+    """The type of a field that takes any part of a kind, told apart by its `name` key."""
+    members = tuple(parts(kind).values())
+    if len(members) == 1:
+        return members[0]
+    return Annotated[Union[members], Field(discriminator="name")]  # noqa: UP007 - built from a runtime tuple

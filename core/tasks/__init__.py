@@ -1,0 +1,1 @@
+"""What is learned, one file each: the task's configuration, its LightningModule, losses and metrics."""

@@ -1,0 +1,31 @@
+"""Segmentation: its configuration. The module that learns it is built lazily, with torch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from core.registry import Part, register
+
+
+@register("task")
+class SegmentationConfig(Part):
+    """Give every voxel one of the data set's labels."""
+
+    name: Literal["segmentation"] = "segmentation"
+    loss: Literal["dice_ce", "dice", "ce"] = Field(
+        "dice_ce", title="Loss", description="Dice, cross-entropy, or the sum of both."
+    )
+    class_weights: list[float] | None = Field(
+        None, title="Class weights", description="Weight of each class in the cross-entropy, background first; empty: equal."
+    )
+    target_label: int | None = Field(
+        None, ge=1, title="Only this label", description="Train this label against all the rest; empty: all labels."
+    )
+
+    def build(self, experiment: Any, plan: Any, total_steps: int) -> Any:
+        """The LightningModule that trains this task."""
+        from core.training.segmentation_module import SegmentationModule
+
+        return SegmentationModule(experiment, plan, total_steps)
