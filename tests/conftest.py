@@ -1,0 +1,31 @@
+"""What every test gets: no display, a home folder of its own, and the real data where there is any."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before Qt is first imported; a person who wants to watch the windows sets it themselves.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def isocenter_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder, so that no test reads or writes the user's own runs and predictions."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("ISOCENTER_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real scans: ISOCENTER_TEST_DATA, or shared/data beside the checkout. Skips where it is absent."""
+    chosen = os.environ.get("ISOCENTER_TEST_DATA")
+    folder = Path(chosen) if chosen else CHECKOUT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real scans in {folder}; set ISOCENTER_TEST_DATA to the folder that holds them")
+    return folder
