@@ -1,0 +1,63 @@
+"""What every page shares: jobs, settings, the catalog, and the requests pages make of each other."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QSettings, Signal
+
+from core.errors import IsocenterError
+from core.paths import home
+from gui.jobs.jobs import JobRunner
+
+if TYPE_CHECKING:
+    from core.catalog import Catalog
+
+logger = logging.getLogger(__name__)
+
+
+class AppContext(QObject):
+    """One per window, handed to every page."""
+
+    open_requested = Signal(object)  # list[Path]
+    prediction_open_requested = Signal(int)  # catalog id
+    page_requested = Signal(str)  # "scans", "predict", "train", "runs" or "models"
+    run_requested = Signal(str)  # show this run live on the Train page
+    models_changed = Signal()
+    runs_changed = Signal()
+    predictions_changed = Signal()
+    notice = Signal(str, str)  # level ("info", "ok", "warn", "bad") and a plain sentence
+
+    def __init__(self, parent: QObject | None = None, settings: QSettings | None = None) -> None:
+        super().__init__(parent)
+        self.settings = settings or QSettings(str(home() / "settings.ini"), QSettings.Format.IniFormat)
+        self.jobs = JobRunner(self, unheard=self.tell)
+        self._catalog: Catalog | None = None
+
+    def catalog(self) -> Catalog:
+        """The GUI thread's catalog, opened at first need. Raises CatalogError."""
+        if self._catalog is None:
+            from core.catalog import Catalog  # imports SQLite helpers: not before the window shows
+
+            self._catalog = Catalog()
+        return self._catalog
+
+    def tell(self, error: Exception) -> None:
+        """Show an error as a notice: the three parts of ours, a plain sentence and a log entry for any other."""
+        if isinstance(error, IsocenterError):
+            self.notice.emit("bad", str(error))
+            return
+        logger.error("%s", "".join(traceback.format_exception(error)))
+        text = str(error) or type(error).__name__
+        self.notice.emit("bad", f"Something went wrong: {text}. The details are in {home() / 'isocenter.log'}.")
+
+    def close(self) -> bool:
+        """End all jobs and close the catalog. False if some work would not end."""
+        ended = self.jobs.shutdown()
+        if self._catalog is not None:
+            self._catalog.close()
+            self._catalog = None
+        self.settings.sync()
+        return ended

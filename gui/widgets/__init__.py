@@ -1,0 +1,20 @@
+"""Small parts that every page uses."""
+
+from gui.widgets.cards import EmptyState, NoticeBar, card, line, notice, scrolled
+from gui.widgets.controls import button, menu_button, tool_button
+from gui.widgets.labels import ElidedLabel, label, section
+
+__all__ = [
+    "ElidedLabel",
+    "EmptyState",
+    "NoticeBar",
+    "button",
+    "card",
+    "label",
+    "line",
+    "menu_button",
+    "notice",
+    "scrolled",
+    "section",
+    "tool_button",
+]
