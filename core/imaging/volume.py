@@ -32,6 +32,7 @@ class Source:
     series: str = ""  # the series' UID or number for DICOM, else empty
     modality: str = ""  # "MR", "CT", "PT" where the file says so
     description: str = ""
+    form_codes: tuple[int, int] = (0, 0)  # the NIfTI qform and sform codes behind the affine; 4: template space
 
 
 @dataclass(frozen=True, eq=False)

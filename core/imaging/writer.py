@@ -1,0 +1,151 @@
+"""Writing NIfTI: a file is there whole, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import nibabel as nib
+import numpy as np
+
+from core.control import JobControl
+from core.errors import IsocenterError
+from core.imaging import gz
+from core.imaging.transform import is_sheared
+from core.imaging.volume import Volume
+
+Array = np.ndarray[Any, Any]
+
+OWED_TEXT = "research use only"
+_DESCRIP_BYTES = 79
+_MM = 2
+
+
+def write_segmentation(
+    path: Path, labels: Array, like: Volume, *, description: str = "", control: JobControl | None = None
+) -> str:
+    """Write a label map on the scan's own grid and return the file's sha256.
+
+    labels: (i, j, k) whole numbers 0..65535; written as uint8 where they fit, else uint16.
+    description: who made it, such as a model's name and version; "research use only" is added.
+    Raises IsocenterError where the file cannot be written.
+    """
+    if labels.shape != like.grid_shape:
+        raise ValueError(f"labels of shape {labels.shape} do not fit the scan's grid {like.grid_shape}")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high > 65_535:
+        raise ValueError(f"labels {low}..{high} do not fit into 0..65535")
+    values = labels.astype(np.uint8 if high < 256 else np.uint16, copy=False)
+    return _write(path, values, like, description or "Isocenter segmentation", (1.0, 0.0), control)
+
+
+def write_volume(path: Path, volume: Volume, *, description: str = "", control: JobControl | None = None) -> str:
+    """Write a scan as it is (its own type, slope and intercept) and return the file's sha256.
+
+    Raises IsocenterError where the file cannot be written.
+    """
+    scaling = (volume.slope, volume.intercept)
+    return _write(path, volume.voxels, volume, description or "Isocenter", scaling, control)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that takes its name only when all of it is safely on the disk.
+
+    Raises IsocenterError where the folder cannot be written or is full; the unfinished file is removed.
+    """
+    part = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _unwritable(error, path) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def _write(
+    path: Path,
+    voxels: Array,
+    like: Volume,
+    description: str,
+    scaling: tuple[float, float],
+    control: JobControl | None,
+) -> str:
+    name = path.name.lower()
+    if not name.endswith((".nii", ".nii.gz")):
+        raise IsocenterError("only NIfTI can be written", where=path, mend="End the name with .nii.gz or .nii.")
+    control = control or JobControl()
+    header = _header(voxels, like, description, scaling)
+    little = header.get_data_dtype().newbyteorder("<")
+    planes = voxels.T  # NIfTI's first axis runs fastest
+    with whole_file(path) as file:
+        stream = gz.writer(file) if name.endswith(".gz") else file
+        stream.write(header.binaryblock + bytes(4))  # no extensions
+        for index in np.ndindex(*planes.shape[:-2]):
+            control.check()
+            stream.write(np.ascontiguousarray(planes[index], little).tobytes())
+        if stream is not file:
+            stream.close()
+    with path.open("rb") as written:
+        return hashlib.file_digest(written, "sha256").hexdigest()
+
+
+def _header(voxels: Array, like: Volume, description: str, scaling: tuple[float, float]) -> Any:
+    large = max(voxels.shape) > np.iinfo(np.int16).max
+    header = (nib.Nifti2Header if large else nib.Nifti1Header)(endianness="<")
+    header.set_data_dtype({"b": np.uint8, "f2": np.float32}.get(voxels.dtype.str[1:], voxels.dtype.newbyteorder("=")))
+    header.set_data_shape(voxels.shape)
+    header.set_zooms((*like.spacing_mm, *(1.0,) * (voxels.ndim - 3)))
+    qform_code, sform_code = _codes(like)
+    header.set_sform(like.affine_ras, sform_code)
+    # A qform cannot hold shear: rather none than one that places the voxels elsewhere.
+    sheared = is_sheared(like.affine_ras)
+    header.set_qform(like.affine_ras, 0 if sheared else qform_code)
+    header["pixdim"][1:4] = like.spacing_mm
+    header["xyzt_units"] = _MM
+    header["scl_slope"], header["scl_inter"] = scaling
+    header["vox_offset"] = 544 if large else 352
+    header["magic"] = b"n+2" if large else b"n+1"
+    ending = f"; {OWED_TEXT}"
+    room = _DESCRIP_BYTES - len(ending)
+    header["descrip"] = description.encode("ascii", "replace")[:room] + ending.encode()
+    return header
+
+
+def _codes(like: Volume) -> tuple[int, int]:
+    """The source's own codes, one for the other where it has only one; scanner space where it has none."""
+    qform_code, sform_code = like.source.form_codes
+    return qform_code or sform_code or 1, sform_code or qform_code or 1
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut; Windows has no such call and needs none."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _unwritable(error: OSError, path: Path) -> IsocenterError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return IsocenterError("the disk is full", where=path, mend="Free some space, or choose another folder.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return IsocenterError("the folder may not be written", where=path.parent, mend="Choose another folder.")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return IsocenterError("there is no such folder", where=path.parent, mend="Create it, or choose another one.")
+    reason = error.strerror or str(error)
+    return IsocenterError(f"the file cannot be written ({reason})", where=path, mend="Choose another folder.")
