@@ -49,6 +49,9 @@ class DataConfig(Part):
     patch_size: tuple[int, int, int] | None = Field(
         None, title="Patch (voxels)", description="Size of a training patch; empty: chosen from the data, at most 96 voxels a side."
     )
+    label_names: dict[int, str] | None = Field(
+        None, title="Label names", description="Names of the label values, where the data set does not give them."
+    )
     foreground: float = Field(
         0.5, ge=0, le=1, title="Foreground share", description="Part of the patches that are centred on a labelled voxel."
     )

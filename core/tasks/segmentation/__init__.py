@@ -1,4 +1,4 @@
-"""Segmentation: its configuration. The module that learns it is built lazily, with torch."""
+"""Segmentation: give every voxel one of the data set's labels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from core.data.plan import Plan
 from core.registry import Part, register
 
 
@@ -21,11 +22,13 @@ class SegmentationConfig(Part):
         None, title="Class weights", description="Weight of each class in the cross-entropy, background first; empty: equal."
     )
     target_label: int | None = Field(
-        None, ge=1, title="Only this label", description="Train this label against all the rest; empty: all labels."
+        None, ge=1, title="Only this label", description="Train this label value against all the rest; empty: all labels."
     )
 
-    def build(self, experiment: Any, plan: Any, total_steps: int) -> Any:
-        """The LightningModule that trains this task."""
-        from core.training.segmentation_module import SegmentationModule
+    monitor: str = Field("val/dice", title="Best by", description="The metric whose highest value makes the best checkpoint.")
 
-        return SegmentationModule(experiment, plan, total_steps)
+    def build(self, experiment: Any, plan: Plan) -> Any:
+        """The LightningModule that learns this task."""
+        from core.tasks.segmentation.module import SegmentationModule
+
+        return SegmentationModule(experiment, plan)

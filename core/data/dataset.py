@@ -1,0 +1,273 @@
+"""Finding the cases of a segmentation data set and checking them before anything is trained.
+
+Three layouts are known: the Medical Segmentation Decathlon (`dataset.json`, imagesTr, labelsTr), nnU-Net
+(the same folders, images named CASE_0000), and plain `images/` + `labels/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.control import JobControl
+from core.data.plan import Label
+from core.errors import DatasetError, IsocenterError
+from core.imaging.geometry import corners_ras_mm, to_canonical
+from core.imaging.reader import read
+from core.imaging.volume import Finding, Volume
+
+_LAYOUTS = (("imagesTr", "labelsTr"), ("images", "labels"), ("imagesTs", "labelsTs"))
+_SUFFIXES = (".nii.gz", ".nii")
+_MAX_LABELS = 512
+_JSON_LIMIT = 5_000_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan with its label map. `subject` groups cases that must stay on one side of a split."""
+
+    id: str
+    image: Path
+    label: Path
+    subject: str
+
+
+@dataclass(frozen=True)
+class CaseFacts:
+    """What the check read of one case, on the canonical (nearest RAS) axes."""
+
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    voxels: dict[int, int]  # label value -> count
+    content: str  # hash of the image's voxels
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A checked data set. It can be trained on when no finding is an error."""
+
+    path: Path
+    layout: str
+    modality: str
+    cases: tuple[Case, ...]
+    labels: tuple[Label, ...]
+    facts: dict[str, CaseFacts]
+    findings: tuple[Finding, ...]
+
+    @property
+    def usable(self) -> bool:
+        return not any(finding.severity == "error" for finding in self.findings)
+
+    def summary(self) -> str:
+        """One line for the form and the log."""
+        names = ", ".join(label.name for label in self.labels)
+        return f"{len(self.cases)} cases · {self.layout} · {names}"
+
+    def require_usable(self) -> None:
+        """Raise DatasetError with every error finding."""
+        errors = [finding.message for finding in self.findings if finding.severity == "error"]
+        if errors:
+            shown = " ".join(errors[:5]) + (f" (and {len(errors) - 5} more)" if len(errors) > 5 else "")
+            raise DatasetError(shown.rstrip("."), where=self.path, mend="Mend or remove these cases, then check again.")
+
+
+def inspect(path: Path, control: JobControl | None = None) -> Dataset:
+    """Find and check every case of a data set folder.
+
+    Raises DatasetError where no cases are found; everything wrong with single cases becomes a finding.
+    """
+    control = control or JobControl()
+    path = Path(path)
+    layout, cases, unpaired = discover(path)
+    description = _description(path)
+    findings = list(unpaired)
+    facts: dict[str, CaseFacts] = {}
+    for number, case in enumerate(cases):
+        control.progress(number / len(cases), f"Checking {case.id} ({number + 1} of {len(cases)})")
+        found, fact = _check_case(case)
+        findings += found
+        if fact is not None:
+            facts[case.id] = fact
+    labels = _labels(description, facts)
+    findings += _check_together(cases, facts, labels, description)
+    order = {"error": 0, "warning": 1, "info": 2}
+    return Dataset(
+        path=path,
+        layout=layout,
+        modality=_modality(description),
+        cases=tuple(cases),
+        labels=labels,
+        facts=facts,
+        findings=tuple(sorted(findings, key=lambda finding: order[finding.severity])),
+    )
+
+
+def discover(path: Path) -> tuple[str, list[Case], list[Finding]]:
+    """The layout's name, the pairs of image and label, and a finding for each file without its other half."""
+    if not path.is_dir():
+        raise DatasetError("this is not a folder", where=path, mend="Choose the folder that holds the images and labels.")
+    for images_name, labels_name in _LAYOUTS:
+        images, labels = path / images_name, path / labels_name
+        if images.is_dir() and labels.is_dir():
+            break
+    else:
+        raise DatasetError(
+            "no images and labels were found",
+            where=path,
+            mend="A data set has imagesTr and labelsTr (Decathlon, nnU-Net) or images and labels beside each other.",
+        )
+    label_of = {_stem(file): file for file in _scans(labels)}
+    image_of: dict[str, Path] = {}
+    findings: list[Finding] = []
+    nnunet = False
+    for file in _scans(images):
+        stem = _stem(file)
+        if stem not in label_of and stem[-5:-4] == "_" and stem[-4:].isdigit():
+            nnunet = True
+            if stem[-4:] != "0000":
+                findings.append(
+                    Finding("several-channels", "error", f"{file.name}: more than one channel a case is not supported yet.")
+                )
+                continue
+            stem = stem[:-5]
+        image_of[stem] = file
+    for stem in sorted(image_of.keys() - label_of.keys()):
+        findings.append(Finding("no-label", "warning", f"{image_of[stem].name} has no label file and is left out."))
+    for stem in sorted(label_of.keys() - image_of.keys()):
+        findings.append(Finding("no-image", "warning", f"{label_of[stem].name} has no image and is left out."))
+    stems = sorted(image_of.keys() & label_of.keys())
+    if not stems:
+        raise DatasetError(
+            "no image has a label of the same name", where=path, mend="Give each label the name of its image."
+        )
+    name = "nnU-Net" if nnunet else "images and labels" if images_name == "images" else "Decathlon"
+    return name, [Case(stem, image_of[stem], label_of[stem], _subject(stem)) for stem in stems], findings
+
+
+def _scans(folder: Path) -> list[Path]:
+    # Names that begin with a dot are macOS's resource forks: they look like scans and are none.
+    return sorted(f for f in folder.iterdir() if f.name.endswith(_SUFFIXES) and not f.name.startswith("."))
+
+
+def _stem(file: Path) -> str:
+    return next(file.name[: -len(suffix)] for suffix in _SUFFIXES if file.name.endswith(suffix))
+
+
+def _subject(stem: str) -> str:
+    """The subject of a BIDS name (`sub-01_ses-2_T1w` -> `sub-01`), else the case itself."""
+    return stem.split("_")[0] if stem.startswith("sub-") else stem
+
+
+def _description(path: Path) -> dict[str, Any]:
+    file = path / "dataset.json"
+    try:
+        if not file.is_file() or file.stat().st_size > _JSON_LIMIT:
+            return {}
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _modality(description: dict[str, Any]) -> str:
+    channels = description.get("modality") or description.get("channel_names") or {}
+    first = next(iter(channels.values()), "") if isinstance(channels, dict) else ""
+    return {"MRI": "MR", "T1": "MR"}.get(str(first), str(first)[:16])
+
+
+def _label_names(description: dict[str, Any]) -> dict[int, str]:
+    """Label values to names; the Decathlon writes {"1": "Anterior"}, nnU-Net {"Anterior": 1}."""
+    names: dict[int, str] = {}
+    listed = description.get("labels")
+    for key, value in listed.items() if isinstance(listed, dict) else ():
+        if str(key).isdigit():
+            names[int(key)] = str(value)
+        elif isinstance(value, int):
+            names[value] = str(key)
+    return {value: name[:120] for value, name in names.items() if value > 0 and name}
+
+
+def _labels(description: dict[str, Any], facts: dict[str, CaseFacts]) -> tuple[Label, ...]:
+    names = _label_names(description)
+    values = sorted({value for fact in facts.values() for value in fact.voxels} | names.keys())
+    return tuple(Label(value=v, name=names.get(v, f"Label {v}")) for v in values if 0 < v <= 65_535)[:_MAX_LABELS]
+
+
+def _check_case(case: Case) -> tuple[list[Finding], CaseFacts | None]:
+    def bad(code: str, message: str) -> tuple[list[Finding], None]:
+        return [Finding(code, "error", f"{case.id}: {message}")], None
+
+    try:
+        image, label = read(case.image), read(case.label)
+    except IsocenterError as error:
+        return bad("unreadable", str(error))
+    if len(image.shape) != 3 or len(label.shape) != 3:
+        return bad("not-3d", f"image and label must be 3D, they are {image.shape} and {label.shape}.")
+    if image.shape != label.shape:
+        return bad("shape", f"the label's shape {label.shape} is not the image's {image.shape}.")
+    away = np.abs(
+        corners_ras_mm(image.affine_ras, image.grid_shape) - corners_ras_mm(label.affine_ras, label.grid_shape)
+    ).max()
+    if away > 0.5 * min(image.spacing_mm):
+        return bad("geometry", f"image and label lie {away:.1f} mm apart; their affines disagree.")
+    values = label.values()
+    rounded = np.rint(values)
+    if not np.isfinite(values).all() or np.abs(values - rounded).max() > 1e-3:
+        return bad("label-values", "the label file holds values that are no whole numbers.")
+    found, counts = np.unique(rounded.astype(np.int64), return_counts=True)
+    if found.min() < 0 or found.max() > 65_535 or len(found) > _MAX_LABELS:
+        return bad("label-values", f"labels run from {found.min()} to {found.max()}: is this a label file?")
+    findings = []
+    if not np.isfinite(image.values()).all():
+        findings.append(
+            Finding("non-finite", "warning", f"{case.id}: the image has non-finite voxels; they count as its extremes.")
+        )
+    if len(found) == 1 and found[0] == 0:
+        findings.append(Finding("empty-label", "warning", f"{case.id}: nothing is labelled."))
+    turn = to_canonical(image.affine_ras)
+    shape, spacing = (tuple(of[axis] for axis in turn.order) for of in (image.grid_shape, image.spacing_mm))
+    counted = {int(v): int(n) for v, n in zip(found, counts, strict=True) if v > 0}
+    return findings, CaseFacts(shape, spacing, counted, _content(image))  # type: ignore[arg-type]
+
+
+def _content(image: Volume) -> str:
+    return hashlib.sha256(np.ascontiguousarray(image.values())).hexdigest()
+
+
+def _check_together(
+    cases: list[Case], facts: dict[str, CaseFacts], labels: tuple[Label, ...], description: dict[str, Any]
+) -> list[Finding]:
+    findings = []
+    same: dict[str, list[str]] = defaultdict(list)
+    for id, fact in facts.items():
+        same[fact.content].append(id)
+    for ids in same.values():
+        if len(ids) > 1:
+            findings.append(
+                Finding("duplicate", "warning", f"{', '.join(ids)} hold the same image; they are kept on one side of the split.")
+            )
+    named = _label_names(description)
+    for label in labels:
+        having = sum(label.value in fact.voxels for fact in facts.values())
+        if named and label.value not in named:
+            findings.append(
+                Finding("unlisted-label", "error", f"Label {label.value} is in {having} cases but not in dataset.json.")
+            )
+        elif having == 0:
+            findings.append(Finding("absent-label", "warning", f"{label.name} is listed, but no case has it."))
+    if facts and not labels:
+        findings.append(Finding("no-labels", "error", "No case has anything labelled."))
+    if len(facts) < 2:
+        findings.append(Finding("too-few", "error", "At least two readable cases are needed: one to train, one to validate."))
+    if len({fact.spacing_mm for fact in facts.values()}) > 1:
+        spacings = np.array([fact.spacing_mm for fact in facts.values()])
+        if (spacings.max(axis=0) / spacings.min(axis=0)).max() > 1.05:
+            low, high = (" x ".join(f"{s:.2f}" for s in edge) for edge in (spacings.min(axis=0), spacings.max(axis=0)))
+            findings.append(Finding("spacing", "info", f"Spacings run from {low} to {high} mm; scans are brought to one grid."))
+    return findings

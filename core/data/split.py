@@ -1,0 +1,57 @@
+"""Drawing the training, validation and test parts: by subject, and identical images never on two sides."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass
+
+from core.data.dataset import Dataset
+from core.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Case ids of the three parts, recorded with the run."""
+
+    train: list[str]
+    val: list[str]
+    test: list[str]
+
+    def as_dict(self) -> dict[str, list[str]]:
+        return asdict(self)
+
+
+def draw(dataset: Dataset, *, val_fraction: float, test_fraction: float, seed: int) -> Split:
+    """Split the readable cases. Raises DatasetError where a part would be empty."""
+    groups = list(_groups(dataset).values())
+    random.Random(f"split-{seed}").shuffle(groups)
+    n_test = round(len(groups) * test_fraction)
+    n_val = max(round(len(groups) * val_fraction), 1)
+    if test_fraction > 0:
+        n_test = max(n_test, 1)
+    if len(groups) - n_test - n_val < 1:
+        raise DatasetError(
+            f"{len(groups)} subjects are too few to keep {n_val} for validation and {n_test} for the test",
+            where=dataset.path,
+            mend="Lower data.val_fraction and data.test_fraction, or add cases.",
+        )
+    test, val, train = groups[:n_test], groups[n_test : n_test + n_val], groups[n_test + n_val :]
+    return Split(*(sorted(id for group in part for id in group) for part in (train, val, test)))
+
+
+def _groups(dataset: Dataset) -> dict[str, list[str]]:
+    """Cases that belong together, by subject or by equal content, in a stable order."""
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            key = parent[key]
+        return key
+
+    readable = [case for case in dataset.cases if case.id in dataset.facts]
+    for case in readable:
+        parent[root(f"content {dataset.facts[case.id].content}")] = root(f"subject {case.subject}")
+    groups: dict[str, list[str]] = {}
+    for case in readable:
+        groups.setdefault(root(f"subject {case.subject}"), []).append(case.id)
+    return groups

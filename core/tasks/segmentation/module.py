@@ -1,0 +1,85 @@
+"""The LightningModule of segmentation: what a training and a validation step are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from monai.inferers.utils import sliding_window_inference
+from torch import Tensor
+
+from core.data.plan import Plan
+from core.tasks.segmentation.losses import build_loss
+from core.tasks.segmentation.metrics import dice_per_class
+
+# A volume up to this many patches large is taken in one pass: faster than windows, and without their seams.
+ONE_PASS_PATCHES = 4
+
+
+class SegmentationModule(pl.LightningModule):
+    """Learns `plan.classes` classes with the experiment's network, loss, optimizer and schedule."""
+
+    def __init__(self, experiment: Any, plan: Plan) -> None:
+        super().__init__()
+        self.experiment = experiment
+        self.plan = plan
+        self.network = experiment.model.build(plan.channels, plan.classes)
+        self.loss = build_loss(experiment.task, plan.classes)
+        self.progress = 0.0  # 0..1 of the training; the engine keeps it, since a time limit may rule it
+        self.validated: list[dict[str, Any]] = []
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, channels, x, y, z) -> logits (B, classes, x, y, z)."""
+        logits: Tensor = self.network(image)
+        return logits
+
+    def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
+        loss: Tensor = self.loss(self(batch["image"]), batch["label"])
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self.validated = []
+
+    def validation_step(self, batch: dict[str, Any], _index: int) -> None:
+        """One whole case: loss, Dice per structure, and the class map for the preview."""
+        image, label = batch["image"], batch["label"]
+        logits = self.whole(image)
+        prediction = logits.argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
+        truth = label[0, 0].cpu().numpy()
+        self.validated.append(
+            {
+                "case": batch["case"][0],
+                "loss": float(self.loss(logits, label)),
+                "dice": dice_per_class(truth, prediction, self.plan.classes),
+                "image": image[0, 0].cpu().numpy(),
+                "truth": truth,
+                "prediction": prediction,
+            }
+        )
+        if len(self.validated) > 1:  # one case is drawn; the others' voxels are not needed any more
+            for key in ("image", "truth", "prediction"):
+                self.validated[-1].pop(key)
+
+    def on_validation_epoch_end(self) -> None:
+        per_structure = np.array([case["dice"] for case in self.validated]).mean(axis=0)
+        metrics = {"val/loss": float(np.mean([case["loss"] for case in self.validated]))}
+        for label, value in zip(self.plan.labels, per_structure, strict=True):
+            metrics[f"val/dice/{label.name}"] = float(value)
+        metrics["val/dice"] = float(per_structure.mean())
+        self.log_dict(metrics)
+
+    def whole(self, image: Tensor) -> Tensor:
+        """Logits of a whole volume (1, channels, x, y, z), in one pass or by windows."""
+        patch, divisor = self.plan.patch_size, self.experiment.model.divisor
+        size = [max(-(-n // divisor) * divisor, p) for n, p in zip(image.shape[2:], patch, strict=True)]
+        roi = size if np.prod(size) <= ONE_PASS_PATCHES * np.prod(patch) else patch
+        return sliding_window_inference(image, roi, 1, self.network, overlap=0.5, mode="gaussian")
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.experiment.optimizer.build(self.parameters())
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda _step: self.experiment.scheduler.factor(self.progress)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

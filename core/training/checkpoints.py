@@ -1,0 +1,86 @@
+"""Checkpoints that are never torn: written beside their place, flushed, renamed, and only then put in the catalog."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
+from torch import Tensor
+
+from core.catalog import Catalog
+from core.errors import ModelError
+from core.files import replacing
+
+NETWORK_PREFIX = "network."
+
+
+class _Hashing:
+    """A file that hashes what is written. torch's zip writer only appends, so the hash is the file's."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.hash, self.size = file, hashlib.sha256(), 0
+
+    def write(self, content: Any) -> int:
+        self.hash.update(content)
+        self.size += len(content)
+        return self.file.write(content)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+class CrashSafeCheckpoints(CheckpointIO):
+    """Lightning's checkpoint files of one run; the file's stem, `best` or `last`, is its kind in the catalog."""
+
+    def __init__(self, run_id: str, monitor: str) -> None:
+        self.run_id, self.monitor = run_id, monitor
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part, open(part, "wb") as file:
+            hashing = _Hashing(file)
+            torch.save(checkpoint, hashing)  # type: ignore[arg-type]
+        value = checkpoint.get("metrics", {}).get(self.monitor)
+        with Catalog() as catalog:
+            catalog.set_checkpoint(
+                self.run_id, path.stem, path=path, sha256=hashing.hash.hexdigest(), size=hashing.size,
+                epoch=int(checkpoint["epoch"]), step=int(checkpoint["global_step"]),
+                metric=self.monitor if value is not None else None, value=value,
+            )  # fmt: skip
+
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
+        return load(Path(path))
+
+    def remove_checkpoint(self, path: Any) -> None:
+        Path(path).unlink(missing_ok=True)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint; only tensors and plain values are taken from it, so a hostile one runs no code."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ModelError("the checkpoint is gone", where=path) from None
+    except Exception as error:  # torch raises many types for a damaged or hostile file
+        raise ModelError(
+            f"not a readable checkpoint ({type(error).__name__})", where=path, mend="Use another checkpoint of the run."
+        ) from error
+    if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
+        raise ModelError("this file is no training checkpoint", where=path)
+    return content
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """The network's (averaged) weights of a checkpoint, by name."""
+    weights = {
+        name.removeprefix(NETWORK_PREFIX): value
+        for name, value in load(path)["state_dict"].items()
+        if name.startswith(NETWORK_PREFIX) and isinstance(value, Tensor)
+    }
+    if not weights:
+        raise ModelError("the checkpoint holds no network", where=path)
+    return weights
