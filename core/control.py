@@ -42,3 +42,11 @@ class JobControl:
         """Report how far the work is, then check for a cancel."""
         self.check()
         self.listener(fraction, message)
+
+    def part(self, start: float, end: float) -> JobControl:
+        """A control for one step of the work, whose 0..1 fills `start`..`end` here; a cancel reaches both."""
+
+        def scaled(fraction: float | None, message: str) -> None:
+            self.listener(None if fraction is None else start + (end - start) * fraction, message)
+
+        return JobControl(scaled, self._cancelled)

@@ -1,0 +1,97 @@
+"""From a package to a network in memory: weights are data, checked before anything of their size is made."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from core.errors import ConfigError, ModelError
+from core.inference.package import WEIGHTS, ModelPackage
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_MAX_TENSORS = 20_000
+_cache: dict[tuple[str, str], nn.Module] = {}
+_lock = threading.Lock()
+
+
+def choose_device(device: str = "auto") -> str:
+    """The torch device for "auto", "cpu", "cuda" or "mps". Raises ConfigError where there is no such device."""
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if there[name])
+    if not there.get(device.partition(":")[0], False):
+        here = ", ".join(name for name, is_there in there.items() if is_there)
+        raise ConfigError(f"there is no device {device!r} here", mend=f"Choose one of: auto, {here}.")
+    return device
+
+
+def load_network(package: ModelPackage, device: str = "cpu") -> nn.Module:
+    """The package's network with its weights, in evaluation mode; kept, so the second call is free.
+
+    Raises ModelError where the weights are damaged or do not fit the network.
+    """
+    key = (package.manifest.sha256 + repr(package.manifest.network), device)
+    with _lock:
+        if key not in _cache:
+            _cache.clear()  # one model at a time is what people use; two would double the memory
+            _cache[key] = _load(package).to(device).eval()
+        return _cache[key]
+
+
+def _load(package: ModelPackage) -> nn.Module:
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    where, again = package.folder / WEIGHTS, "Import the model again."
+    try:
+        weights: dict[str, Tensor] = load(package.read_weights())
+    except (SafetensorError, ValueError, KeyError, OverflowError, AttributeError) as error:
+        raise ModelError(f"the weights are not readable ({error})", where=where, mend=again) from None
+    # On the meta device a network has shapes but no memory: a hostile configuration costs nothing.
+    try:
+        with torch.device("meta"):
+            network: nn.Module = package.network.build(package.plan.channels, package.plan.classes)
+    except Exception as error:
+        raise ModelError(f"the network cannot be built ({error})", where=package.folder) from error
+    _check_fit(own_tensors(network), weights, package)
+    network.load_state_dict({name: _as_float(tensor) for name, tensor in weights.items()}, strict=False, assign=True)
+    unset = [name for name, value in [*network.named_parameters(), *network.named_buffers()] if value.is_meta]
+    if unset:
+        raise ModelError(f"the weights leave {unset[0]} of the network unset", where=where)
+    return network.requires_grad_(False)
+
+
+def own_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """What a package stores of a network: each parameter and kept buffer once, though modules may be shared."""
+    kept = network.state_dict()
+    named = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    return {name: tensor for name, tensor in named.items() if name in kept}
+
+
+def _check_fit(wanted: dict[str, Any], given: dict[str, Any], package: ModelPackage) -> None:
+    import torch
+
+    def wrong(what: str) -> ModelError:
+        return ModelError(f"the weights do not fit the network ({what})", where=package.folder / WEIGHTS)
+
+    if len(given) > _MAX_TENSORS:
+        raise wrong(f"{len(given):,} tensors")
+    for name in wanted.keys() ^ given.keys():
+        raise wrong(f"{name} is {'missing' if name in wanted else 'not part of it'}")
+    for name, tensor in given.items():
+        if tensor.shape != wanted[name].shape:
+            raise wrong(f"{name} is {tuple(tensor.shape)}, not {tuple(wanted[name].shape)}")
+        if tensor.is_floating_point() != wanted[name].is_floating_point():
+            raise wrong(f"{name} holds {tensor.dtype}")
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise wrong(f"{name} holds values that are not numbers")
+
+
+def _as_float(tensor: Tensor) -> Tensor:
+    """Weights may be stored in half the size; the network computes in float32."""
+    return tensor.float() if tensor.is_floating_point() else tensor

@@ -1,0 +1,262 @@
+"""Model packages: a folder with a network's description, its weights and its card, read as data and never run.
+
+    model.yaml            the manifest: what the model is, what it was trained on, how well it does
+    weights.safetensors   the network's weights
+    card.md               the same for a person to read
+    experiment.yaml       the experiment that made it
+
+Packages that come with the program lie in resources/models, the user's own in `models` of the home folder. Listing
+them reads the manifests only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+
+from core import registry
+from core.config import MAX_CONFIG_BYTES, read_yaml
+from core.data.plan import Plan
+from core.errors import ConfigError, ModelError
+from core.paths import RESOURCES, models_folder
+from core.registry import Part
+
+log = logging.getLogger(__name__)
+
+MANIFEST, WEIGHTS, CARD, EXPERIMENT = "model.yaml", "weights.safetensors", "card.md", "experiment.yaml"
+FILES = (MANIFEST, WEIGHTS, CARD, EXPERIMENT)
+MAX_WEIGHTS_BYTES = 2 * 1024**3
+MAX_PATCH_VOXELS = 2**26
+
+Millimetres = tuple[float, float]
+
+
+class Dice(Part):
+    """Dice of one structure over cases that were not trained on."""
+
+    mean: float = Field(ge=0, le=1)
+    sd: float = Field(ge=0, le=1)
+
+
+class Training(Part):
+    """What the model was trained on and how well it did, for its card and wherever its result is shown."""
+
+    data: str = Field(max_length=400)
+    licence: str = Field("", max_length=200)
+    cases: dict[Literal["train", "val", "test"], int] = Field(default_factory=dict)
+    measured_on: Literal["val", "test"] = "val"
+    protocol: str = Field("", max_length=4000)
+    dice: dict[str, Dice] = Field(default_factory=dict)
+    simulated: bool = False
+    run: str = Field("", max_length=200)
+
+
+class Region(Part):
+    """Where in the template one structure of a pair lies. `mirror`: the network sees it mirrored in x."""
+
+    side: Literal["left", "right"]
+    box_ras_mm: tuple[Millimetres, Millimetres, Millimetres]
+    mirror: bool = False
+
+
+class WholeHead(Part):
+    """How a model of a small region is used on a whole head in template space."""
+
+    template: Literal["icbm152"]
+    regions: list[Region] = Field(min_length=1, max_length=8)
+
+
+class Manifest(Part):
+    """The contents of model.yaml."""
+
+    format: Literal[1] = 1
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    version: str = Field(pattern=r"^\d{1,4}(\.\d{1,4}){0,2}$")
+    title: str = Field(min_length=1, max_length=200)
+    task: Literal["segmentation"] = "segmentation"
+    network: dict[str, Any]
+    plan: Plan
+    mirror_axes: list[Literal["x", "y", "z"]] = Field([], max_length=3)
+    training: Training
+    intended_use: str = Field("", max_length=4000)
+    forbidden_use: str = Field("", max_length=4000)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    whole_head: WholeHead | None = None
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, network: dict[str, Any]) -> dict[str, Any]:
+        try:
+            registry.part("model", str(network.get("name"))).model_validate(network)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return network
+
+    @field_validator("plan")
+    @classmethod
+    def _sane_plan(cls, plan: Plan) -> Plan:
+        x, y, z = plan.patch_size
+        if min(plan.patch_size) < 1 or x * y * z > MAX_PATCH_VOXELS:
+            raise ValueError("patch_size is out of range")
+        if not all(0.01 <= spacing <= 100 for spacing in plan.spacing_mm):
+            raise ValueError("spacing_mm is out of range")
+        return plan
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """A package on disk with its manifest read and checked; the weights are not read yet."""
+
+    folder: Path
+    manifest: Manifest
+    bundled: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def title(self) -> str:
+        return self.manifest.title
+
+    @property
+    def plan(self) -> Plan:
+        return self.manifest.plan
+
+    @property
+    def network(self) -> Any:
+        """The network's configuration, a registered part; its `build` makes the network."""
+        return registry.part("model", self.manifest.network["name"]).model_validate(self.manifest.network)
+
+    @property
+    def card(self) -> str:
+        """The text of card.md, or "" where there is none."""
+        try:
+            with (self.folder / CARD).open("rb") as stream:
+                return stream.read(MAX_CONFIG_BYTES).decode("utf-8", errors="replace")
+        except OSError:
+            return ""
+
+    @property
+    def mean_dice(self) -> float | None:
+        """Mean over the structures, or None where it was never measured."""
+        dice = self.manifest.training.dice.values()
+        return sum(d.mean for d in dice) / len(dice) if dice else None
+
+    @property
+    def summary(self) -> str:
+        """One line, such as "Dice 0.89 on unseen volumes · CC-BY-SA 4.0"."""
+        training = self.manifest.training
+        dice = self.mean_dice
+        parts = ["accuracy not measured" if dice is None else f"Dice {dice:.2f} on unseen volumes"]
+        if training.simulated:
+            parts.append("trained on simulated data")
+        if training.licence:
+            parts.append(training.licence)
+        return " · ".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The manifest and the place, as plain values."""
+        return {**self.manifest.model_dump(mode="json"), "folder": str(self.folder), "bundled": self.bundled,
+                "summary": self.summary}  # fmt: skip
+
+    def read_weights(self) -> bytes:
+        """The weights file's bytes, checked against the manifest's sha256.
+
+        Raises ModelError where the file is missing, too large, or not the one the manifest names.
+        """
+        path, again = self.folder / WEIGHTS, "Import the model again."
+        try:
+            size = path.stat().st_size
+            if size > MAX_WEIGHTS_BYTES:
+                raise ModelError(f"the weights are larger than {MAX_WEIGHTS_BYTES // 1024**3} GB", where=path)
+            data = path.read_bytes()
+        except OSError as error:
+            reason = error.strerror or error
+            raise ModelError(f"the weights cannot be read ({reason})", where=path, mend=again) from error
+        if hashlib.sha256(data).hexdigest() != self.manifest.sha256:
+            raise ModelError("the weights are damaged or were changed (sha256)", where=path, mend=again)
+        return data
+
+
+def read_package(folder: Path, *, bundled: bool = False) -> ModelPackage:
+    """Read the manifest of the package in `folder`. Raises ModelError where it is missing or wrong."""
+    path = folder / MANIFEST
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise ModelError("this is no model package: its model.yaml cannot be read", where=folder) from error
+    return ModelPackage(folder, parse_manifest(data, path), bundled)
+
+
+def parse_manifest(data: bytes, where: Path) -> Manifest:
+    """Check the bytes of a model.yaml. Raises ModelError that names every wrong key."""
+    if len(data) > MAX_CONFIG_BYTES:
+        raise ModelError(f"model.yaml is larger than {MAX_CONFIG_BYTES:,} bytes", where=where)
+    try:
+        return Manifest.model_validate(read_yaml(data.decode("utf-8")))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'model'}: {e['msg']}" for e in error.errors()[:5])
+        raise ModelError(f"model.yaml is not valid ({wrong})", where=where) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"model.yaml is not readable ({first})", where=where) from None
+
+
+def list_packages() -> list[ModelPackage]:
+    """Every usable package, bundled and the user's own, newest version of a name first. Damaged ones are logged."""
+    found = []
+    for root, bundled in ((RESOURCES / "models", True), (models_folder(), False)):
+        for folder in _folders(root):
+            if not (folder / MANIFEST).exists():
+                continue
+            try:
+                found.append(read_package(folder, bundled=bundled))
+            except ModelError as error:
+                log.warning("A model is left out: %s", error)
+    return sorted(found, key=lambda p: (p.name, [-n for n in version_key(p.version)], not p.bundled))
+
+
+def find_package(name: str | Path) -> ModelPackage:
+    """The newest package of that name, the one called "name-version", or the one in that folder.
+
+    Raises ModelError, naming the models there are.
+    """
+    packages = list_packages()
+    for package in packages:
+        if name in (package.name, f"{package.name}-{package.version}"):
+            return package
+    folder = Path(name).expanduser()
+    if (folder / MANIFEST).is_file():
+        return read_package(folder)
+    there_are = ", ".join(dict.fromkeys(package.name for package in packages)) or "none"
+    raise ModelError(f"there is no model named {str(name)!r}", mend=f"The models here: {there_are}.")
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """For ordering: "1.10" comes after "1.9", and "1.0" is "1".
+
+    >>> version_key("1.10") > version_key("1.9")
+    True
+    """
+    numbers = [int(n) for n in re.findall(r"\d+", version)]
+    return tuple(numbers + [0] * (3 - len(numbers)))
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        return sorted(folder for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    except OSError:
+        return []

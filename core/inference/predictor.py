@@ -1,0 +1,202 @@
+"""The predictor: a scan and a model package in, label values on the scan's own grid out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.control import JobControl
+from core.data.plan import Label
+from core.data.prepare import Prepared, prepare, restore_labels, restore_probabilities
+from core.errors import IsocenterError
+from core.imaging.volume import Finding, Volume
+from core.inference import checks
+from core.inference.network import choose_device, load_network
+from core.inference.package import ModelPackage
+from core.inference.sliding import probabilities
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One structure that was looked for. `confidence`: mean probability over its voxels, None where it has none."""
+
+    label: int
+    name: str
+    voxels: int
+    volume_ml: float
+    confidence: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        confidence = None if self.confidence is None else round(self.confidence, 4)
+        return {"label": self.label, "name": self.name, "voxels": self.voxels, "volume_ml": round(self.volume_ml, 4),
+                "confidence": confidence}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Label values and the probability of the chosen class at each voxel, both on the scan's own grid."""
+
+    labels: Array
+    certainty: Array
+    structures: list[Structure]
+    findings: list[Finding]
+    seconds: float
+    device: str
+
+
+@dataclass(frozen=True)
+class PredictionResult:
+    """A prediction that was written and recorded. `id` is its row in the catalog."""
+
+    scan: Path
+    model: str
+    model_version: str
+    output: Path
+    structures: list[dict[str, Any]]
+    findings: list[dict[str, str]]
+    seconds: float
+    device: str
+    id: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "scan": str(self.scan), "model": self.model, "model_version": self.model_version,
+            "output": str(self.output), "structures": self.structures, "findings": self.findings,
+            "seconds": round(self.seconds, 3), "device": self.device, "id": self.id,
+        }  # fmt: skip
+
+
+def segment(
+    volume: Volume, package: ModelPackage, *, device: str = "auto", mirror: bool | None = None,
+    control: JobControl | None = None,
+) -> Segmentation:  # fmt: skip
+    """Predict one scan. Raises UnsuitableScan where the model cannot take it, ModelError for a broken package."""
+    began = time.perf_counter()
+    control = control or JobControl()
+    checks.refuse_unusable(volume, package.plan)
+    found = checks.findings(volume, package.plan)
+    control.progress(0.0, f"Loading {package.title}")
+    device = choose_device(device)
+    network = load_network(package, device)
+    if package.manifest.whole_head is not None and max(checks.extent_mm(volume)) > checks.crop_limit_mm(package.plan):
+        from core.inference.whole_head import segment_whole_head
+
+        labels, certainty, named = segment_whole_head(
+            volume, package, network, device, mirror, control.part(0.1, 0.95)
+        )
+    else:
+        labels, certainty = segment_region(volume, package, network, device, mirror, control.part(0.1, 0.95))
+        named = package.plan.labels
+    control.progress(0.95, "Measuring")
+    structures = measure(labels, certainty, named, volume)
+    found += [
+        Finding("not-found", "warning", f"{s.name}: not found in this scan.") for s in structures if s.voxels == 0
+    ]
+    return Segmentation(labels, certainty, structures, found, time.perf_counter() - began, device)
+
+
+def segment_region(
+    volume: Volume, package: ModelPackage, network: nn.Module, device: str, mirror: bool | None, control: JobControl
+) -> tuple[Array, Array]:
+    """Label values and certainty on the grid of a volume that is like the training scans."""
+    control.progress(0.0, "Preparing the scan")
+    prepared = prepare(volume, package.plan)
+    classes, certainty = classify(prepared, package, network, device, mirror, control)
+    labels = restore_labels(classes, prepared, package.plan)
+    return labels, np.ascontiguousarray(prepared.reorientation.invert(certainty))
+
+
+def classify(
+    prepared: Prepared, package: ModelPackage, network: nn.Module, device: str, mirror: bool | None,
+    control: JobControl,
+) -> tuple[Array, Array]:  # fmt: skip
+    """The most probable class and its probability, (x, y, z) each, on the scan's canonical grid."""
+    plan = package.plan
+    found = probabilities(
+        network, prepared.image, patch=plan.patch_size, divisor=getattr(package.network, "divisor", 1),
+        mirror_axes=package.manifest.mirror_axes, mirror=mirror, device=device, control=control,
+    )  # fmt: skip
+    # One class at a time: all of them at once on a fine grid would need memory many times the scan's.
+    certainty = restore_probabilities(found[:1], prepared)[0]
+    classes = np.zeros(certainty.shape, np.uint16)
+    for index in range(1, plan.classes):
+        control.check()
+        one = restore_probabilities(found[index : index + 1], prepared)[0]
+        better = one > certainty
+        classes[better] = index
+        certainty = np.where(better, one, certainty)
+    return classes, certainty
+
+
+def measure(labels: Array, certainty: Array, named: Sequence[Label], volume: Volume) -> list[Structure]:
+    """Voxels, volume and confidence of each structure."""
+    voxel_ml = abs(float(np.linalg.det(volume.affine_ras[:3, :3]))) / 1000
+    counts = np.bincount(labels.ravel(), minlength=max(label.value for label in named) + 1)
+    sums = np.bincount(labels.ravel(), weights=certainty.ravel(), minlength=len(counts))
+    structures = []
+    for label in named:
+        voxels = int(counts[label.value])
+        confidence = float(sums[label.value]) / voxels if voxels else None
+        structures.append(Structure(label.value, label.name, voxels, voxels * voxel_ml, confidence))
+    return structures
+
+
+def predict_file(
+    scan: Path, package: ModelPackage, out_dir: Path, *, device: str = "auto", mirror: bool | None = None,
+    control: JobControl | None = None,
+) -> PredictionResult:  # fmt: skip
+    """Read a scan, predict it, write `<stem>_seg.nii.gz` into `out_dir` and record it in the catalog.
+
+    Raises IsocenterError (bad scan, bad model, a folder that cannot be written) with nothing half-written.
+    """
+    from core.catalog.catalog import Catalog
+    from core.imaging.reader import read
+    from core.imaging.writer import write_segmentation
+
+    began = time.perf_counter()
+    control = control or JobControl()
+    control.progress(0.0, "Reading the scan")
+    out_dir = _writable(out_dir)
+    volume = read(scan, control.part(0.0, 0.05))
+    answer = segment(volume, package, device=device, mirror=mirror, control=control.part(0.05, 0.97))
+    control.progress(0.97, "Writing the segmentation")
+    output = out_dir / f"{volume.name}_seg.nii.gz"
+    sha256 = write_segmentation(output, answer.labels, volume, description=f"{package.name} {package.version}")
+    structures = [structure.as_dict() for structure in answer.structures]
+    findings = [finding.as_dict() for finding in answer.findings]
+    seconds = time.perf_counter() - began
+    with Catalog() as catalog:
+        row = catalog.add_prediction(
+            scan=Path(scan).absolute(), model=package.name, model_version=package.version, output=output.absolute(),
+            sha256=sha256, structures=structures, findings=findings, seconds=seconds, device=answer.device,
+        )  # fmt: skip
+    return PredictionResult(
+        Path(scan), package.name, package.version, output, structures, findings, seconds, answer.device, row
+    )
+
+
+def _writable(folder: Path) -> Path:
+    """Make the folder, and find out before minutes of work whether it can be written."""
+    import os
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".isocenter-{os.getpid()}.part"
+        probe.write_bytes(b"isocenter")
+        probe.unlink()
+    except OSError as error:
+        raise IsocenterError(
+            f"the folder for the result cannot be written ({error.strerror or error})", where=folder,
+            mend="Choose another folder, or free some space.",
+        ) from error
+    return folder

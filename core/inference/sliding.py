@@ -1,0 +1,118 @@
+"""Class probabilities of a prepared scan: one padded pass where it fits the patch, else a sliding window.
+
+Windows overlap by half and are blended with a Gaussian, so that the middle of each counts most (Isensee 2021).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import chain, combinations, product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.control import JobControl
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Array = np.ndarray[Any, Any]
+
+OVERLAP = 0.5
+GAUSSIAN_SIGMA = 1 / 8  # of the window
+
+
+def window_size(patch: Sequence[int], divisor: int) -> tuple[int, ...]:
+    """The window: at least the patch, a multiple of the network's divisor.
+
+    >>> window_size((40, 56, 40), 16)
+    (48, 64, 48)
+    """
+    return tuple(-(-max(p, 1) // divisor) * divisor for p in patch)
+
+
+def starts(length: int, window: int) -> list[int]:
+    """Evenly spread beginnings of windows that cover `length` (at least the window's own size).
+
+    >>> starts(100, 64), starts(64, 64)
+    ([0, 18, 36], [0])
+    """
+    if length <= window:
+        return [0]
+    steps = -(-(length - window) // max(int(window * (1 - OVERLAP)), 1))
+    return [round(i * (length - window) / steps) for i in range(steps + 1)]
+
+
+def gaussian(size: Sequence[int]) -> Array:
+    """Blending weights of a window: (x, y, z) float32 with 1 in the middle, never quite 0."""
+    weights = np.ones((), np.float32)
+    for n in size:
+        x = (np.arange(n) - (n - 1) / 2) / (n * GAUSSIAN_SIGMA)
+        weights = weights[..., None] * np.exp(-0.5 * x**2, dtype=np.float32)
+    return np.maximum(weights, np.float32(1e-3))
+
+
+def mirrors(axes: Iterable[str]) -> list[tuple[int, ...]]:
+    """Every combination of the axes, as dimensions of (batch, channels, x, y, z); the unmirrored first.
+
+    >>> mirrors(["x", "z"])
+    [(), (2,), (4,), (2, 4)]
+    """
+    dims = sorted({"x": 2, "y": 3, "z": 4}[axis] for axis in axes)
+    return list(chain.from_iterable(combinations(dims, n) for n in range(len(dims) + 1)))
+
+
+def probabilities(
+    network: nn.Module, image: Array, *, patch: Sequence[int], divisor: int = 1, mirror_axes: Sequence[str] = (),
+    mirror: bool | None = None, device: str = "cpu", control: JobControl | None = None,
+) -> Array:  # fmt: skip
+    """(channels, x, y, z) float32 image -> (classes, x, y, z) float32 probabilities.
+
+    mirror: average over the mirrorings the network was trained with; None does so where it is cheap, that is, where
+    the image is smaller than two patches.
+    """
+    import torch
+
+    job = control or JobControl()
+    job.check()
+    shape = image.shape[1:]
+    size = window_size(patch, divisor)
+    if mirror is None:
+        mirror = math.prod(shape) < 2 * math.prod(patch)
+    flips = mirrors(mirror_axes) if mirror else [()]
+
+    before = [max(w - n, 0) // 2 for n, w in zip(shape, size, strict=True)]
+    after = [max(w - n, 0) - b for n, w, b in zip(shape, size, before, strict=True)]
+    padded = np.pad(image, [(0, 0), *zip(before, after, strict=True)])
+    places = list(product(*(starts(n, w) for n, w in zip(padded.shape[1:], size, strict=True))))
+    inner = tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
+
+    def one_pass(place: tuple[int, ...], done: int) -> Array:
+        window = torch.from_numpy(np.ascontiguousarray(padded[(slice(None), *_at(place, size))]))[None].to(device)
+        summed: Any = 0.0
+        for turn, dims in enumerate(flips):
+            job.progress((done * len(flips) + turn) / (len(places) * len(flips)), "Predicting")
+            logits = network(window.flip(dims) if dims else window)
+            found = torch.softmax(logits.float(), dim=1).flip(dims)
+            summed = summed + found
+        result: Array = (summed[0] / len(flips)).cpu().numpy()
+        return result
+
+    with torch.inference_mode():
+        if len(places) == 1:
+            return np.ascontiguousarray(one_pass(places[0], 0)[(slice(None), *inner)])
+        blend = gaussian(size)
+        total: Any = 0.0
+        weight = np.zeros(padded.shape[1:], np.float32)
+        for done, place in enumerate(places):
+            found = one_pass(place, done)
+            if done == 0:
+                total = np.zeros((len(found), *weight.shape), np.float32)
+            total[(slice(None), *_at(place, size))] += found * blend
+            weight[_at(place, size)] += blend
+    return np.ascontiguousarray((total / weight)[(slice(None), *inner)])
+
+
+def _at(place: Sequence[int], size: Sequence[int]) -> tuple[slice, ...]:
+    return tuple(slice(start, start + length) for start, length in zip(place, size, strict=True))
