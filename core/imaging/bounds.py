@@ -24,7 +24,8 @@ def check_size(declared_bytes: int, where: Path) -> None:
     """Raise UnreadableScan where a scan declares more bytes of voxels than this computer should hold."""
     if declared_bytes > size_limit():
         raise UnreadableScan(
-            f"the header declares {readable_size(declared_bytes)} of voxels, more than the limit of {readable_size(size_limit())}",
+            f"the header declares {readable_size(declared_bytes)} of voxels, "
+            f"more than the limit of {readable_size(size_limit())}",
             where=where,
             mend="If the scan really is that large, crop or downsample it first; otherwise its header is damaged.",
         )
@@ -66,4 +67,6 @@ def regular_size(path: Path) -> int:
 def unreadable(error: BaseException, where: Path) -> UnreadableScan:
     """The error a person sees for a failed system call."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return UnreadableScan(f"the file cannot be read ({reason})", where=where, mend="Check that the disk or network is there.")
+    return UnreadableScan(
+        f"the file cannot be read ({reason})", where=where, mend="Check that the disk or network is there."
+    )

@@ -6,20 +6,19 @@ import gzip
 import zlib
 from typing import IO, Any
 
+_gzip: Any
+_damaged: Any
 try:
-    from isal import igzip as _gzip
-    from isal.isal_zlib import error as _isal_error
+    from isal import igzip, isal_zlib
 
-    _FAST_LEVEL = 1
-except ImportError:  # pragma: no cover - depends on what is installed
-    _gzip = gzip
-    _isal_error = zlib.error
-    _FAST_LEVEL = 3
+    _gzip, _damaged, _FAST_LEVEL = igzip, isal_zlib.error, 1
+except ImportError:
+    _gzip, _damaged, _FAST_LEVEL = gzip, zlib.error, 3
 
 MAGIC = b"\x1f\x8b"
 
 # What a damaged stream raises, in either library.
-ERRORS: tuple[type[Exception], ...] = (EOFError, zlib.error, _isal_error, gzip.BadGzipFile)
+ERRORS: tuple[type[Exception], ...] = (EOFError, zlib.error, _damaged, gzip.BadGzipFile)
 
 # Deflate cannot shrink more than this, so a stream that declares more is cut or lies.
 MOST_RATIO = 1032

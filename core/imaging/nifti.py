@@ -7,9 +7,9 @@ array of the size that its header declares, and no further.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +222,7 @@ def _decoded(stream: Any, size: int, path: Path, declared: _Declared, control: J
         to_skip -= len(piece)
         control.check()
     data = np.empty(declared.nbytes, np.uint8)
-    view = memoryview(data)
+    view = memoryview(data)  # type: ignore[arg-type]  # an array is a buffer
     done = 0
     while done < declared.nbytes:
         count = stream.readinto(view[done : done + _PIECE])
@@ -259,7 +259,9 @@ def _plain(raw: Array, declared: _Declared, where: Path) -> tuple[Array, list[Fi
     if len(extra) > 1:
         text = " x ".join(map(str, declared.shape))
         raise UnreadableScan(
-            f"the scan has more than four dimensions ({text})", where=where, mend="Extract one volume or one series from it."
+            f"the scan has more than four dimensions ({text})",
+            where=where,
+            mend="Extract one volume or one series from it.",
         )
     if extra and len(declared.shape) > 4 and declared.shape[3] == 1:
         message = f"Each voxel holds {extra[0]} values; they are shown like time points."

@@ -22,7 +22,7 @@ It is an average of 152 people, in template (MNI 152) space; it is nobody's scan
 Origin: McConnell Brain Imaging Centre, Montreal Neurological Institute, McGill University,
 http://www.bic.mni.mcgill.ca/ServicesAtlases/ICBM152NLin2009 , as carried by the Python package nilearn.
 Cite: Fonov et al., Unbiased average age-appropriate atlases for pediatric studies, NeuroImage 54 (2011) 313;
-Fonov et al., Unbiased nonlinear average age-appropriate brain templates from birth to adulthood, NeuroImage 47 (2009) S102.
+Fonov et al., Unbiased nonlinear average age-appropriate brain templates, NeuroImage 47 (2009) S102.
 
 Licence:
 Copyright (C) 1993-2009 Louis Collins, McConnell Brain Imaging Centre, Montreal Neurological Institute,
@@ -67,5 +67,7 @@ def template_file(name: str) -> Path:
         )
     path = Path(spec.origin).parent / "datasets" / "data" / name
     if not path.is_file():
-        raise IsocenterError("the installed nilearn does not carry the template", where=path, mend="Install nilearn 0.14.")
+        raise IsocenterError(
+            "the installed nilearn does not carry the template", where=path, mend="Install nilearn 0.14."
+        )
     return path

@@ -161,7 +161,9 @@ def _in_mm(affine: Array, unit: int) -> tuple[Array, list[Finding]]:
     scaled[:3] *= factor
     sizes = np.linalg.norm(scaled[:3, :3], axis=0)
     if sizes.max() > 100 or sizes.min() < 1e-4:
-        message = f"The header gives its lengths in {_UNIT_NAMES[unit]}, which cannot be; they were read as millimetres."
+        message = (
+            f"The header gives its lengths in {_UNIT_NAMES[unit]}, which cannot be; they were read as millimetres."
+        )
         return affine, [Finding("units_wrong", "warning", message)]
     message = f"The header gives its lengths in {_UNIT_NAMES[unit]}; they were turned into millimetres."
     return scaled, [Finding("units", "info", message)]
