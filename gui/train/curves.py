@@ -1,0 +1,165 @@
+"""One card with live curves: smoothed over faint raw lines, a readout of the newest or the hovered values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from gui.theme import theme
+from gui.train.history import figure_text, smoothed
+from gui.widgets.labels import label
+
+RAW_ALPHA = 80
+NO_EPOCHS = math.nan
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A series to draw. x counts steps; a role of the theme or a colour says how it looks."""
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    colour: str
+
+
+class CurveCard(QFrame):
+    """Curves over training. Drawn only in `show_curves`, so that whoever owns the card says how often."""
+
+    def __init__(self, title: str, name: str, *, form: str = "{:.3f}", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "card")
+        self.setObjectName(name)
+        self.setAccessibleName(f"{title} over training")
+        self._form = form
+        self._curves: list[Curve] = []
+        self._steps_per_epoch = NO_EPOCHS
+        self._smoothing = 0.0
+        self._hovered: float | None = None
+        self._items: list[tuple[pg.PlotDataItem, pg.PlotDataItem]] = []
+        self.readout = QLabel()
+        self.readout.setTextFormat(Qt.TextFormat.RichText)  # holds our own words and numbers, escaped
+        self.readout.setAlignment(Qt.AlignmentFlag.AlignRight)
+        head = QHBoxLayout()
+        head.addWidget(label(title, "strong"))
+        head.addWidget(self.readout, 1)
+        self.plot = pg.PlotWidget(background=None)
+        self.plot.setMenuEnabled(False)
+        self.plot.hideButtons()
+        self.plot.setMouseEnabled(False, False)
+        self.plot.setFrameShape(QFrame.Shape.NoFrame)
+        self.plot.setMinimumHeight(120)
+        self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.plot.getPlotItem().setContentsMargins(0, 0, 4, 0)
+        self.plot.getAxis("left").setWidth(44)
+        self.plot.getAxis("bottom").setHeight(22)
+        self._line = pg.InfiniteLine(angle=90, movable=False)
+        self._line.hide()
+        self.plot.addItem(self._line, ignoreBounds=True)
+        self.plot.scene().sigMouseMoved.connect(self._hover)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 10, 8, 6)
+        column.setSpacing(4)
+        column.addLayout(head)
+        column.addWidget(self.plot, 1)
+        theme().changed.connect(self._restyle)
+        self._restyle()
+
+    def show_curves(self, curves: list[Curve], steps_per_epoch: float = NO_EPOCHS) -> None:
+        """Draw these series; the x axis counts epochs once their length is known."""
+        self._curves, self._steps_per_epoch = curves, steps_per_epoch
+        known = math.isfinite(steps_per_epoch)
+        self.plot.getAxis("bottom").setScale(1 / steps_per_epoch if known else 1.0)
+        while len(self._items) < len(curves):
+            pair = (self.plot.plot(connect="finite"), self.plot.plot(connect="finite"))
+            for item in pair:
+                item.setDownsampling(auto=True, method="peak")
+                item.setClipToView(True)
+            self._items.append(pair)
+        for (raw, line), curve in zip(self._items, curves, strict=False):
+            smooth = self._smoothing > 0 and len(curve.y) > 2
+            colour = self._colour(curve.colour)
+            faint = QColor(colour)
+            faint.setAlpha(RAW_ALPHA)
+            raw.setData(curve.x if smooth else [], curve.y if smooth else [])
+            raw.setPen(pg.mkPen(faint, width=1))
+            line.setData(curve.x, smoothed(curve.y, self._smoothing) if smooth else curve.y)
+            line.setPen(pg.mkPen(colour, width=1.5))
+            # A single value has no line yet: a dot says that it is there.
+            line.setSymbol("o" if len(curve.y) == 1 else None)
+            line.setSymbolSize(5)
+            line.setSymbolBrush(colour)
+            line.setSymbolPen(None)
+        for pair in self._items[len(curves) :]:
+            for item in pair:
+                item.setData([], [])
+        self._tell()
+
+    def set_smoothing(self, weight: float) -> None:
+        self._smoothing = weight
+        self.show_curves(self._curves, self._steps_per_epoch)
+
+    def set_log(self, on: bool) -> None:
+        self.plot.setLogMode(y=on)
+
+    def _colour(self, name: str) -> QColor:
+        return QColor(name) if name.startswith("#") else theme().color(name)
+
+    def _restyle(self) -> None:
+        dim, grid = theme().color("dim"), QColor(theme().color("line"))
+        for side in ("left", "bottom"):
+            axis = self.plot.getAxis(side)
+            axis.setPen(pg.mkPen(grid))
+            axis.setTextPen(pg.mkPen(dim))
+            axis.setTickFont(self.font())
+            axis.setStyle(tickLength=0, maxTickLevel=0)
+        self.plot.showGrid(y=True, alpha=0.12)
+        self._line.setPen(pg.mkPen(dim, style=Qt.PenStyle.DashLine))
+        self.show_curves(self._curves, self._steps_per_epoch)
+
+    # ---- the readout --------------------------------------------------------------------------------------------
+
+    def _hover(self, place: QPointF) -> None:
+        inside = self.plot.getPlotItem().sceneBoundingRect().contains(place)
+        self._hovered = self.plot.getViewBox().mapSceneToView(place).x() if inside and self._curves else None
+        self._line.setVisible(self._hovered is not None)
+        if self._hovered is not None:
+            self._line.setPos(self._hovered)
+        self._tell()
+
+    def leaveEvent(self, event: object) -> None:  # noqa: N802 - Qt's name
+        self._hovered = None
+        self._line.hide()
+        self._tell()
+        super().leaveEvent(event)  # type: ignore[arg-type]
+
+    def values_at(self, x: float | None) -> dict[str, float]:
+        """The value of each curve at a step, or its newest."""
+        found = {}
+        for curve in self._curves:
+            if len(curve.x):
+                place = -1 if x is None else int(np.argmin(np.abs(curve.x - x)))
+                found[curve.name] = float(curve.y[place])
+        return found
+
+    def _tell(self) -> None:
+        colours = {curve.name: self._colour(curve.colour).name() for curve in self._curves}
+        dim = theme().color("dim").name()
+        words = [
+            f'<span style="color:{colours[name]}">●</span> <span style="color:{dim}">{_escaped(name)}</span> '
+            f"{figure_text(value) if self._form == '{:.3f}' else self._form.format(value)}"
+            for name, value in self.values_at(self._hovered).items()
+        ]
+        if self._hovered is not None and math.isfinite(self._steps_per_epoch):
+            words.insert(0, f'<span style="color:{dim}">epoch {self._hovered / self._steps_per_epoch:.1f}</span>')
+        self.readout.setText("&nbsp;&nbsp;&nbsp;".join(words))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -1,0 +1,171 @@
+"""A run's figures and curves, drawn at most ten times a second."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
+
+from gui.theme.structures import structure_colours
+from gui.train.curves import Curve, CurveCard
+from gui.train.history import DICE, History, duration_text, figure_text
+from gui.widgets.cards import card
+from gui.widgets.labels import label
+
+REPAINT_MS = 100
+
+
+class FigureCard(QWidget):
+    """One number that matters, with its name above and a word beside it."""
+
+    def __init__(self, title: str, name: str) -> None:
+        super().__init__()
+        frame, inside = card()
+        self.title = title
+        self.figure = label("–", "figure")
+        self.figure.setObjectName(name)
+        self.note = label("", "small")
+        self.note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom)
+        row = QHBoxLayout()
+        row.addWidget(self.figure)
+        row.addWidget(self.note, 1)
+        inside.addWidget(label(title, "dim"))
+        inside.addLayout(row)
+        around = QHBoxLayout(self)
+        around.setContentsMargins(0, 0, 0, 0)
+        around.addWidget(frame)
+
+    def show_figure(self, text: str, note: str = "") -> None:
+        self.figure.setText(text)
+        self.figure.setAccessibleName(f"{self.title}: {text} {note}".strip())
+        self.note.setText(note)
+
+
+class Dashboard(QWidget):
+    """Shows a `History`; `refresh` may be called as often as one likes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("dashboard")
+        self._history = History()
+        self.dice = FigureCard("Dice, validation", "figure-dice")
+        self.epoch = FigureCard("Epoch", "figure-epoch")
+        self.left = FigureCard("Left", "figure-left")
+        self.pace = FigureCard("Patches / s", "figure-pace")
+        self.loss_card = CurveCard("Loss", "curves-loss")
+        self.dice_card = CurveCard("Dice", "curves-dice")
+        self.rate_card = CurveCard("Learning rate", "curves-rate", form="{:.2g}")
+        self.pace_card = CurveCard("Patches / s", "curves-pace", form="{:.1f}")
+        self.cards = (self.loss_card, self.dice_card, self.rate_card, self.pace_card)
+        self._repaint = QTimer(self)
+        self._repaint.setSingleShot(True)
+        self._repaint.setInterval(REPAINT_MS)
+        self._repaint.timeout.connect(self._draw)
+        self._build()
+
+    def _build(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 16, 16, 16)
+        column.setSpacing(16)
+        figures = QHBoxLayout()
+        figures.setSpacing(12)
+        for figure in (self.dice, self.epoch, self.left, self.pace):
+            figures.addWidget(figure, 1)
+        column.addLayout(figures)
+        grid = QGridLayout()
+        grid.setSpacing(16)
+        for index, one in enumerate(self.cards):
+            grid.addWidget(one, index // 2, index % 2)
+        for half in (0, 1):
+            grid.setColumnStretch(half, 1)
+            grid.setRowStretch(half, 1)
+        column.addLayout(grid, 1)
+        self.smoothing = QSlider(Qt.Orientation.Horizontal)
+        self.smoothing.setObjectName("smoothing")
+        self.smoothing.setAccessibleName("Smoothing of the curves")
+        self.smoothing.setRange(0, 99)
+        self.smoothing.setFixedWidth(140)
+        self.smoothing.valueChanged.connect(self._smooth)
+        self.smoothing_text = label("", "small")
+        self.smoothing_text.setMinimumWidth(28)
+        self.log = QCheckBox("Loss on a log scale")
+        self.log.setObjectName("log-loss")
+        self.log.setAccessibleName("Loss on a logarithmic scale")
+        self.log.toggled.connect(self.loss_card.set_log)
+        tools = QHBoxLayout()
+        tools.setSpacing(8)
+        tools.addWidget(label("Smoothing", "dim"))
+        tools.addWidget(self.smoothing)
+        tools.addWidget(self.smoothing_text)
+        tools.addStretch(1)
+        tools.addWidget(self.log)
+        column.addLayout(tools)
+        self.smoothing.setValue(60)
+
+    def refresh(self, history: History) -> None:
+        """Draw this history within a tenth of a second, together with whatever else comes until then."""
+        self._history = history
+        if not self._repaint.isActive():
+            self._repaint.start()
+
+    def draw_now(self, history: History) -> None:
+        self._history = history
+        self._repaint.stop()
+        self._draw()
+
+    def _draw(self) -> None:
+        history = self._history
+        run = history.run
+        self._show_figures(history)
+        length = history.steps_per_epoch
+        self.loss_card.show_curves(
+            self._named(history, {"train/loss": ("train", "accent"), "val/loss": ("val", "warn")}), length
+        )
+        colours = structure_colours({"label": n, "name": name} for n, name in enumerate(history.structures, 1))
+        structures = {
+            DICE + name: (name, colours[number].name()) for number, name in enumerate(history.structures, 1)
+        } or {"val/dice": ("mean", "accent")}
+        self.dice_card.show_curves(self._named(history, structures), length)
+        self.rate_card.show_curves(self._named(history, {"lr": ("", "ok")}), length)
+        self.pace_card.show_curves(self._named(history, {"train/patches_per_s": ("", "dim")}), length)
+        if run is not None:
+            self.setAccessibleName(f"Dashboard of {run.name}")
+
+    def _named(self, history: History, wanted: dict[str, tuple[str, str]]) -> list[Curve]:
+        found = ((history.series.get(key), name, colour) for key, (name, colour) in wanted.items())
+        return [
+            Curve(name, points.steps, points.values, colour) for points, name, colour in found if points is not None
+        ]
+
+    def _show_figures(self, history: History) -> None:
+        run = history.run
+        best = history.best()
+        self.dice.show_figure(figure_text(history.last("val/dice")), f"best {best:.3f}" if math.isfinite(best) else "")
+        if run is None:
+            for figure in (self.epoch, self.left, self.pace):
+                figure.show_figure("–")
+            return
+        self.epoch.show_figure(f"{run.epoch} / {run.epochs}")
+        if run.live:
+            self.left.show_figure(duration_text(history.seconds_left()), "" if run.state != "paused" else "paused")
+        else:
+            took = (run.ended or 0) - (run.started or 0) if run.started and run.ended else math.nan
+            self.left.show_figure("–", f"took {duration_text(took)}" if math.isfinite(took) else "")
+        self.pace.show_figure(figure_text(history.last("train/patches_per_s"), 1))
+
+    def _smooth(self, value: int) -> None:
+        self.smoothing_text.setText(f"{value / 100:.2f}")
+        for one in self.cards[:1]:  # the loss is the only noisy one: the others are measured once an epoch
+            one.set_smoothing(value / 100)
+
+
+def side_panel(width: int) -> tuple[QFrame, QVBoxLayout]:
+    """A column at a side of the page."""
+    frame = QFrame()
+    frame.setProperty("role", "panel")
+    frame.setMinimumWidth(width)
+    inside = QVBoxLayout(frame)
+    inside.setContentsMargins(16, 12, 16, 12)
+    inside.setSpacing(8)
+    return frame, inside

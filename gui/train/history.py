@@ -1,0 +1,127 @@
+"""What is known of a run so far: its series, its figures, and the time it has left. No Qt."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import yaml
+
+from core import config
+from core.catalog import CheckpointRow, EventRow, RunRow
+from gui.train.watch import Points, Update
+
+DICE = "val/dice/"
+
+
+@dataclass
+class History:
+    """Grows by updates; `series` maps a metric's key to all its points."""
+
+    run: RunRow | None = None
+    series: dict[str, Points] = field(default_factory=dict)
+    events: list[EventRow] = field(default_factory=list)
+    checkpoints: list[CheckpointRow] = field(default_factory=list)
+    previews: list[int] = field(default_factory=list)
+
+    def add(self, update: Update) -> None:
+        self.run = update.run or self.run
+        for key, new in update.points.items():
+            old = self.series.get(key)
+            self.series[key] = new if old is None else _joined(old, new)
+        self.events += update.events
+        self.checkpoints = update.checkpoints
+        self.previews = update.previews
+
+    @property
+    def structures(self) -> list[str]:
+        """Names of the structures, in the order of their labels."""
+        return [key.removeprefix(DICE) for key in self.series if key.startswith(DICE)]
+
+    def last(self, key: str) -> float:
+        """The newest value of a metric; NaN where there is none."""
+        points = self.series.get(key)
+        return float(points.values[-1]) if points is not None and len(points.values) else math.nan
+
+    def best(self, key: str = "val/dice") -> float:
+        points = self.series.get(key)
+        values = points.values[np.isfinite(points.values)] if points is not None else np.empty(0)
+        return float(values.max()) if len(values) else math.nan
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in one epoch, as the last finished epoch shows; NaN in the first."""
+        points = self.series.get("train/patches_per_s")
+        if points is None or not len(points.steps):
+            return math.nan
+        return float(points.steps[-1] / (points.epochs[-1] + 1))
+
+    def seconds_left(self, now: float | None = None) -> float:
+        """Time to the end at the pace of the last epochs, at most the time limit; NaN while unknown."""
+        run = self.run
+        if run is None or run.state not in ("running", "paused"):
+            return math.nan
+        now = time.time() if now is None else now
+        left = math.nan
+        points = self.series.get("train/patches_per_s")
+        if points is not None and len(points.times) > 1:
+            recent = slice(max(len(points.times) - 6, 0), None)
+            # The median passes over an epoch in which the run stood still.
+            pace = float(np.median(np.diff(points.times[recent])))
+            begun = now - float(points.times[-1]) if run.state == "running" else 0.0
+            left = max((run.epochs - points.epochs[-1] - 1) * pace - min(begun, pace), 0.0)
+        limit = self._limit_seconds()
+        if limit and run.started:
+            left = float(np.nanmin([left, max(run.started + limit - now, 0.0)]))
+        return left
+
+    def _limit_seconds(self) -> float:
+        try:
+            tree = config.read_yaml(self.run.config) if self.run else {}
+            return 60.0 * float(tree["trainer"]["max_minutes"])
+        except (yaml.YAMLError, KeyError, TypeError, ValueError):
+            return 0.0
+
+
+def _joined(old: Points, new: Points) -> Points:
+    return Points(
+        *(np.concatenate([getattr(old, name), getattr(new, name)]) for name in ("steps", "epochs", "values", "times"))
+    )
+
+
+def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
+    """Running average with memory `weight` in 0..1 (0: none), without a bias to its first value.
+
+    Points that are not finite are passed over.
+
+    >>> smoothed(np.array([1.0, 1.0, 1.0]), 0.9).round(3).tolist()
+    [1.0, 1.0, 1.0]
+    """
+    if weight <= 0 or not len(values):
+        return values
+    from scipy.signal import lfilter
+
+    known = np.isfinite(values)
+    total = lfilter([1 - weight], [1, -weight], np.where(known, values, 0.0))
+    mass = lfilter([1 - weight], [1, -weight], known.astype(float))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(mass > 0, total / mass, np.nan)
+
+
+def duration_text(seconds: float) -> str:
+    """
+    >>> duration_text(42), duration_text(780), duration_text(7500), duration_text(float("nan"))
+    ('42 s', '13 min', '2 h 5 min', '–')
+    """
+    if not math.isfinite(seconds):
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def figure_text(value: float, digits: int = 3) -> str:
+    return f"{value:.{digits}f}" if math.isfinite(value) else "–"

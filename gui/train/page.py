@@ -1,0 +1,309 @@
+"""The Train page: settings and data on the left, the run in the middle, its preview and log on the right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from core import config
+from core.errors import IsocenterError
+from gui.context import AppContext
+from gui.train.dashboard import Dashboard, side_panel
+from gui.train.data_check import DataCheck, FolderEditor
+from gui.train.engine import Failure, training
+from gui.train.header import RunHeader
+from gui.train.history import History
+from gui.train.messages import EventLog, FailureCard, remark
+from gui.train.preview import PreviewPanel
+from gui.train.publishing import Publisher
+from gui.train.settings import Settings
+from gui.train.undo_bar import UndoBar
+from gui.train.watch import RunWatcher, Update
+from gui.widgets.cards import EmptyState, notice
+from gui.widgets.controls import button
+from gui.widgets.labels import label, section
+
+ASKED = {"stop": "stopping…", "pause": "pausing…", "resume": "going on…", "discard": "discarding…"}
+
+
+class TrainPage(QWidget):
+    """Sets up runs and shows one live, from this window or from elsewhere."""
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__()
+        self.setObjectName("train-page")
+        self.setProperty("role", "page")
+        self.context = context
+        self.engine = training(context)
+        self.watcher = RunWatcher(self)
+        self.publisher = Publisher(context, self)
+        self.history = History()
+        self._asked = ""
+        self._failures: dict[str, Failure] = {}
+        self.folder = FolderEditor(context)
+        self.settings = Settings(context.settings, custom={"data.path": lambda: self.folder})
+        self.check = DataCheck(context)
+        self.settings.form.add_below("data", "path", self.check)
+        self.header = RunHeader()
+        self.undo = UndoBar("discard-undo")
+        self.dashboard = Dashboard()
+        self.preview = PreviewPanel()
+        self.log = EventLog()
+        self.failure = FailureCard()
+        self._build()
+        self._connect()
+        self._settings_changed()
+        if self.engine.run_id:
+            self.show_run(self.engine.run_id)
+
+    # ---- layout -------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        left, inside = side_panel(300)
+        inside.addWidget(self.settings, 1)
+        self.reason = label("", "dim", wrap=True)
+        self.reason.setObjectName("start-reason")
+        self.start = button("Start training", "start", self._start, role="primary")
+        inside.addWidget(self.reason)
+        inside.addWidget(self.start)
+        self.empty = EmptyState(
+            "train",
+            "Train a model on your own data",
+            "Choose a folder of images and labels: it is checked for pairs, shapes, labels, geometry and duplicates. "
+            "Then look through the settings and start.",
+            button("Choose a folder…", "choose-data", self.folder.ask, icon="folder"),
+        )
+        self.empty.text.setMaximumWidth(440)
+        self.empty.layout().setAlignment(self.empty.text, Qt.AlignmentFlag.AlignHCenter)
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.undo)
+        column.addWidget(self.failure)
+        column.addWidget(self.publisher.bar)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.empty)
+        self.stack.addWidget(self.dashboard)
+        column.addWidget(self.stack, 1)
+        self.right, beside = side_panel(260)
+        beside.addWidget(self.preview)
+        self._remark_place = QVBoxLayout()
+        beside.addLayout(self._remark_place)
+        beside.addSpacing(8)
+        beside.addWidget(section("Log"))
+        beside.addWidget(self.log, 1)
+        self.right.hide()
+        self._remark = ""
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.setHandleWidth(1)
+        for widget in (left, middle, self.right):
+            split.addWidget(widget)
+        split.setStretchFactor(1, 1)
+        split.setSizes([332, 760, 300])
+        split.setCollapsible(1, False)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.setSpacing(0)
+        page.addWidget(self.header)
+        across = QHBoxLayout()
+        across.addWidget(split)
+        page.addLayout(across, 1)
+
+    def _connect(self) -> None:
+        self.settings.changed.connect(self._settings_changed)
+        self.settings.failed.connect(self.context.tell)
+        self.check.changed.connect(self._checked)
+        self.engine.started.connect(self.show_run)
+        self.engine.ended.connect(self._ended)
+        self.engine.busy_changed.connect(self._show_start)
+        self.watcher.updated.connect(self._update)
+        self.watcher.preview_loaded.connect(self.preview.show_preview)
+        self.watcher.failed.connect(lambda error: self.header.note.setText(f"the catalog cannot be read: {error}"))
+        self.preview.epoch_wanted.connect(self.watcher.load_preview)
+        self.publisher.changed.connect(self._show_header)
+        self.context.run_requested.connect(self.show_run)
+        header = self.header
+        header.pause_requested.connect(lambda: self._ask("pause"))
+        header.go_on_requested.connect(lambda: self._ask("resume"))
+        header.stop_requested.connect(lambda: self._ask("stop"))
+        header.discard_requested.connect(self._offer_discard)
+        header.resume_requested.connect(lambda: self.engine.resume(self.watcher.run_id))
+        header.publish_requested.connect(lambda: self.history.run and self.publisher.publish(self.history.run))
+        header.settings_requested.connect(self._use_settings)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        super().showEvent(event)
+        self.watcher.go_on()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt's name
+        self.watcher.pause()
+        super().hideEvent(event)
+
+    # ---- setting up ---------------------------------------------------------------------------------------------
+
+    def choose_data(self, folder: Path) -> None:
+        """Set the folder that is trained on, as if it was chosen or dropped."""
+        self.folder.choose(folder)
+
+    def _settings_changed(self) -> None:
+        data = self.settings.tree().get("data")
+        path = data.get("path") if isinstance(data, dict) else None
+        self.check.set_path(path if isinstance(path, str) else "")
+        self._show_start()
+
+    def _checked(self) -> None:
+        if self.check.dataset is not None:
+            self.folder.remember(str(self.check.path))
+        self._show_start()
+
+    def blocker(self) -> str:
+        """Why no run can be started, in words; empty when one can."""
+        if self.engine.busy:
+            return "a run is training in this window; it has to end first"
+        return self.settings.blocker() or self.check.blocker()
+
+    def _show_start(self) -> None:
+        why = self.blocker()
+        self.start.setEnabled(not why)
+        self.reason.setText(
+            f"To start: {why}." if why and not self.engine.busy else f"{why[:1].upper()}{why[1:]}." if why else ""
+        )
+        self.reason.setVisible(bool(why))
+        self.start.setAccessibleDescription(why)
+        self._show_header()
+
+    def _start(self) -> None:
+        if self.blocker():
+            return
+        try:
+            experiment = config.parse(self.settings.tree())
+        except IsocenterError as error:
+            self.context.tell(error)
+            return
+        self.watcher.watch("")
+        self._clear("Preparing the run…")
+        self.failure.show_failure(None)
+        self.engine.start(experiment)
+
+    def _use_settings(self) -> None:
+        if self.history.run is not None:
+            self.settings.set_tree(config.read_yaml(self.history.run.config))
+
+    # ---- the run that is shown ----------------------------------------------------------------------------------
+
+    def show_run(self, run_id: str) -> None:
+        """Show a run live."""
+        self.undo.finish()
+        self._clear("")
+        self.failure.show_failure(None)
+        self._failures.pop(run_id, None)
+        self.watcher.watch(run_id)
+        if not self.isVisible():
+            self.watcher.pause()
+
+    def _clear(self, title: str) -> None:
+        self.history = History()
+        self._asked = ""
+        self.publisher.hide()
+        self.preview.clear()
+        self.log.clear()
+        self.right.hide()
+        self.stack.setCurrentWidget(self.empty)
+        self.header.show_none(title or "Train")
+
+    def _update(self, update: Update) -> None:
+        if update.run is None:
+            self.watcher.watch("")
+            self._clear("")
+            self.context.runs_changed.emit()
+            return
+        before = self.history.run.state if self.history.run else ""
+        self.history.add(update)
+        run = update.run
+        if run.state != before:
+            self._asked = ""
+            if before:
+                self.context.runs_changed.emit()
+        self.stack.setCurrentWidget(self.dashboard)
+        self.right.show()
+        self.preview.set_structures(self.history.structures)
+        self.preview.set_epochs(self.history.previews)
+        self.log.append_events(update.events)
+        self._show_failure()
+        self._show_remark()
+        self._show_header()
+        if update.first:
+            self.dashboard.draw_now(self.history)
+        else:
+            self.dashboard.refresh(self.history)
+
+    def _show_header(self) -> None:
+        run = self.history.run
+        if run is not None:
+            self.header.show_run(
+                run, self.history.checkpoints, busy=self.engine.busy, asked=ASKED.get(self._asked, ""),
+                publishing=self.publisher.busy,
+            )  # fmt: skip
+
+    def _show_failure(self) -> None:
+        run = self.history.run
+        if run is None or run.state != "failed":
+            self.failure.show_failure(None)
+        elif self.failure.isHidden():
+            known = self._failures.get(run.id)
+            self.failure.show_failure(known or Failure(run.error or "the run failed"), run.folder)
+
+    def _show_remark(self) -> None:
+        text = remark(self.history, _early_stopping(self.history))
+        if text == self._remark:
+            return
+        self._remark = text
+        while self._remark_place.count():
+            self._remark_place.takeAt(0).widget().deleteLater()
+        if text:
+            self._remark_place.addWidget(notice(text, "warn"))
+
+    def _ask(self, what: str) -> None:
+        self._asked = what
+        self.engine.request(self.watcher.run_id, what)
+        self._show_header()
+
+    def _offer_discard(self) -> None:
+        run_id = self.watcher.run_id
+        name = self.history.run.name if self.history.run else run_id
+        self.undo.offer(f"{name} is discarded: its curves and checkpoints go.", lambda: self._discard(run_id))
+
+    def _discard(self, run_id: str) -> None:
+        if run_id == self.watcher.run_id:
+            self._asked = "discard"
+        self.engine.request(run_id, "discard")
+
+    def _ended(self, run_id: str, failure: Failure | None) -> None:
+        if failure is not None and run_id:
+            self._failures[run_id] = failure
+            self.failure.hide()  # told in its parts at the next update
+        elif failure is not None:
+            self._clear("The run could not start")
+            self.failure.show_failure(failure)
+        elif not run_id:
+            self._clear("")
+
+    def shutdown(self) -> None:
+        """Do what waits to be undone and stop watching."""
+        self.undo.finish()
+        self.watcher.watch("")
+        self.watcher.pause()
+
+
+def _early_stopping(history: History) -> int:
+    try:
+        tree: Any = config.read_yaml(history.run.config) if history.run else {}
+        return int(tree["trainer"]["early_stopping"])
+    except (yaml.YAMLError, KeyError, TypeError, ValueError):
+        return 0
