@@ -176,8 +176,7 @@ class JobRunner(QObject):
             thread.wait()
             self._settle(job, thread)
             thread.deleteLater()
-            if not job.running:
-                job.deleteLater()
+            job.setParent(None)  # from here on it lives as long as someone holds it
 
     def _settle(self, job: _ThreadJob, thread: _Work) -> None:
         if not job.running:  # it was cancelled while its work went on

@@ -27,6 +27,7 @@ QFrame[role="notice"][level="ok"] { border-left-color: $ok; }
 QFrame[role="notice"][level="warn"] { border-left-color: $warn; }
 QFrame[role="notice"][level="bad"] { border-left-color: $bad; }
 QFrame[role="line"] { background: $line; border: none; max-height: 1px; min-height: 1px; }
+QFrame[role="line_ground"] { background: $view_line; }
 QFrame[role="viewground"], QWidget[role="viewground"] { background: $view_ground; }
 
 QLabel { background: transparent; }

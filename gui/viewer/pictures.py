@@ -1,0 +1,116 @@
+"""Slices as Qt images: the grey picture, and the coloured structures over it. Each is made once and kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QLineF
+from PySide6.QtGui import QImage
+
+from gui.viewer.planes import Plane
+from gui.viewer.scene import Overlay, Scene
+from gui.viewer.window_level import to_grey
+
+Array = np.ndarray[Any, Any]
+MOST_EDGES = 6000  # beyond this an outline is clutter, and slow
+
+
+class SlicePictures:
+    """The images of one plane; asks the scene, and works only when something it shows has changed."""
+
+    def __init__(self, scene: Scene, plane: Plane) -> None:
+        self._scene = scene
+        self._plane = plane
+        self._grey_key: tuple[Any, ...] | None = None
+        self._grey: QImage | None = None
+        self._label_key: tuple[Any, ...] | None = None
+        self._labels: tuple[QImage, int, int] | None = None
+        self._edges: list[tuple[tuple[int, int, int], list[QLineF]]] = []
+
+    def grey(self) -> QImage | None:
+        """The slice at the cursor as an 8-bit grey image, top row first."""
+        scene = self._scene
+        volume = scene.volume
+        if volume is None:
+            return None
+        index = scene.index[self._plane.normal]
+        key = (scene.revision, index, scene.time, scene.window, scene.radiological)
+        if key != self._grey_key:
+            picture = self._plane.picture(scene.frame(), index, scene.radiological)
+            grey = to_grey(picture, scene.window, volume.slope, volume.intercept)
+            rows, columns = grey.shape
+            # copy(): the image must not point into an array that goes away
+            self._grey = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8).copy()
+            self._grey_key = key
+        return self._grey
+
+    def labels(self) -> tuple[QImage, int, int] | None:
+        """The structures of the slice as an image with alpha, and its first column and row. None: nothing there."""
+        self._make_labels()
+        return self._labels
+
+    def edges(self) -> list[tuple[tuple[int, int, int], list[QLineF]]]:
+        """Colour and outline of each structure, in picture coordinates (voxel corners at whole numbers)."""
+        self._make_labels()
+        return self._edges
+
+    def _make_labels(self) -> None:
+        scene, overlay = self._scene, self._scene.overlay
+        if overlay is None or scene.overlay_canonical is None or not overlay.shown:
+            self._label_key, self._labels, self._edges = None, None, []
+            return
+        index = scene.index[self._plane.normal]
+        key = (scene.revision, index, scene.radiological, overlay.opacity, frozenset(overlay.hidden))
+        if key == self._label_key:
+            return
+        self._label_key, self._labels, self._edges = key, None, []
+        picture = self._plane.picture(scene.overlay_canonical, index, scene.radiological)
+        box = _box(picture)
+        if box is not None:
+            top, bottom, left, right = box
+            cut = np.ascontiguousarray(picture[top:bottom, left:right])
+            self._labels = (_coloured(cut, overlay), left, top)
+            self._edges = _outlines(cut, overlay, left, top)
+
+
+def _box(picture: Array) -> tuple[int, int, int, int] | None:
+    """First and past-last row and column that hold a label."""
+    rows = np.flatnonzero(picture.any(axis=1))
+    if rows.size == 0:
+        return None
+    columns = np.flatnonzero(picture[rows[0] : rows[-1] + 1].any(axis=0))
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def _coloured(cut: Array, overlay: Overlay) -> QImage:
+    """Labels -> premultiplied ARGB; hidden and unknown labels are clear."""
+    values, inverse = np.unique(cut, return_inverse=True)
+    table = np.zeros(values.size, np.uint32)
+    for place, value in enumerate(values):
+        if value and int(value) not in overlay.hidden:
+            red, green, blue = overlay.colours.get(int(value), (255, 255, 255))
+            alpha = overlay.opacity
+            channels = (round(255 * alpha), round(red * alpha), round(green * alpha), round(blue * alpha))
+            table[place] = (channels[0] << 24) | (channels[1] << 16) | (channels[2] << 8) | channels[3]
+    pixels = np.ascontiguousarray(table[inverse].reshape(cut.shape))
+    rows, columns = pixels.shape
+    return QImage(pixels.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied).copy()
+
+
+def _outlines(cut: Array, overlay: Overlay, left: int, top: int) -> list[tuple[tuple[int, int, int], list[QLineF]]]:
+    """The voxel edges where one structure ends."""
+    padded = np.pad(cut, 1)
+    outlines = []
+    for value in np.unique(cut):
+        if not value or int(value) in overlay.hidden:
+            continue
+        inside = padded == value
+        across = np.argwhere(inside[1:, 1:-1] != inside[:-1, 1:-1])  # edges between a row and the one above
+        along = np.argwhere(inside[1:-1, 1:] != inside[1:-1, :-1])
+        if len(across) + len(along) > MOST_EDGES:
+            continue
+        lines = [QLineF(left + c, top + r, left + c + 1, top + r) for r, c in across.tolist()]
+        lines += [QLineF(left + c, top + r, left + c, top + r + 1) for r, c in along.tolist()]
+        outlines.append((overlay.colours.get(int(value), (255, 255, 255)), lines))
+    return outlines

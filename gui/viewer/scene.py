@@ -1,0 +1,246 @@
+"""What the views show: scan, cursor, window, time and overlay. Plain Python; the widgets listen and draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from core.imaging.geometry import index_to_ras_mm, to_canonical
+from core.imaging.volume import Volume
+from gui.viewer.window_level import WindowLevel, auto_window, first_window, full_window, sample
+
+Array = np.ndarray[Any, Any]
+Change = Literal["volume", "cursor", "window", "time", "side", "overlay", "look"]
+OBLIQUE_DEGREES = 1.0
+
+
+@dataclass
+class Overlay:
+    """A segmentation over the scan. `labels` is on the scan's own grid; `structures` have "label" and "name"."""
+
+    labels: Array
+    structures: Sequence[dict[str, Any]]
+    colours: dict[int, tuple[int, int, int]]
+    name: str = "Segmentation"
+    opacity: float = 0.55
+    shown: bool = True
+    hidden: set[int] = field(default_factory=set)
+
+    def name_of(self, label: int) -> str:
+        return next((str(s["name"]) for s in self.structures if int(s["label"]) == label), f"label {label}")
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedScan:
+    """A volume with what a first picture needs, worked out beside the window."""
+
+    volume: Volume
+    values: Array  # a strided sample of scaled values, native axes
+    window: WindowLevel
+    content: tuple[tuple[int, int], ...]  # canonical index range per axis that holds the patient
+
+    @classmethod
+    def prepare(cls, volume: Volume) -> OpenedScan:
+        values = sample(volume)
+        return cls(volume, values, first_window(volume, values), _content(volume, values))
+
+
+class Scene:
+    """The state of one viewer. Change it only through its methods: they tell the listeners what changed."""
+
+    def __init__(self) -> None:
+        self.opened: OpenedScan | None = None
+        self.canonical: Array = np.zeros((1, 1, 1), np.uint8)
+        self.affine_ras = np.eye(4)  # of the canonical grid
+        self.index: tuple[int, int, int] = (0, 0, 0)  # the cursor, canonical
+        self.time = 0
+        self.window = WindowLevel(1, 0.5)
+        self.radiological = True
+        self.scan_opacity = 1.0
+        self.overlay: Overlay | None = None
+        self.overlay_canonical: Array | None = None
+        self.revision = 0  # counts scans and overlays, for caches
+        self._turn = to_canonical(np.eye(4))
+        self._listeners: list[Callable[[Change], None]] = []
+
+    # ---- listening ----------------------------------------------------------------------------------------------
+
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        self._listeners.append(listener)
+
+    def _tell(self, change: Change) -> None:
+        for listener in list(self._listeners):
+            listener(change)
+
+    # ---- the scan -----------------------------------------------------------------------------------------------
+
+    @property
+    def volume(self) -> Volume | None:
+        return self.opened.volume if self.opened else None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        i, j, k = self.canonical.shape[:3]
+        return i, j, k
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        i, j, k = np.sqrt((self.affine_ras[:3, :3] ** 2).sum(axis=0))
+        return float(i), float(j), float(k)
+
+    @property
+    def times(self) -> int:
+        return self.canonical.shape[3] if self.canonical.ndim == 4 else 1
+
+    @property
+    def tilt_degrees(self) -> float:
+        """How far the scan's axes stand off the patient's."""
+        directions = self.affine_ras[:3, :3] / np.asarray(self.spacing_mm)
+        return float(np.degrees(np.arccos(np.clip(np.diag(directions), -1, 1)).max()))
+
+    @property
+    def oblique(self) -> bool:
+        return self.opened is not None and self.tilt_degrees > OBLIQUE_DEGREES
+
+    def show(self, opened: OpenedScan | None) -> None:
+        """Put up a scan (None: nothing), with the cursor in its middle and no overlay."""
+        self.opened = opened
+        self.overlay = self.overlay_canonical = None
+        self.time = 0
+        self.revision += 1
+        if opened is None:
+            self.canonical = np.zeros((1, 1, 1), np.uint8)
+            self.affine_ras = np.eye(4)
+        else:
+            volume = opened.volume
+            self._turn = to_canonical(volume.affine_ras)
+            self.canonical = self._turn.apply(volume.voxels)
+            self.affine_ras = self._turn.affine(volume.affine_ras, volume.grid_shape)
+            self.window = opened.window
+        self.index = _middle(opened.content) if opened else (0, 0, 0)
+        self._tell("volume")
+
+    def frame(self) -> Array:
+        """The canonical voxels of the time shown."""
+        return self.canonical[..., self.time] if self.canonical.ndim == 4 else self.canonical
+
+    def set_time(self, time: int) -> None:
+        time = min(max(time, 0), self.times - 1)
+        if time != self.time:
+            self.time = time
+            self._tell("time")
+
+    # ---- the cursor ---------------------------------------------------------------------------------------------
+
+    def set_index(self, index: Sequence[float]) -> None:
+        """Move the cursor to the voxel nearest to a canonical index."""
+        moved = [min(max(round(float(n)), 0), size - 1) for n, size in zip(index, self.shape, strict=True)]
+        if tuple(moved) != self.index:
+            self.index = (moved[0], moved[1], moved[2])
+            self._tell("cursor")
+
+    def step(self, axis: int, by: int) -> None:
+        moved = list(self.index)
+        moved[axis] += by
+        self.set_index(moved)
+
+    def point_ras_mm(self) -> Array:
+        return index_to_ras_mm(self.affine_ras, np.asarray(self.index))
+
+    def index_ijk(self) -> tuple[int, int, int]:
+        """The cursor in the file's own voxel order."""
+        native = [0, 0, 0]
+        for axis, (order, flip) in enumerate(zip(self._turn.order, self._turn.flips, strict=True)):
+            native[order] = self.shape[axis] - 1 - self.index[axis] if flip else self.index[axis]
+        return native[0], native[1], native[2]
+
+    def value(self) -> float:
+        """The scaled value at the cursor."""
+        volume = self.volume
+        if volume is None:
+            return float("nan")
+        return float(self.frame()[self.index]) * volume.slope + volume.intercept
+
+    def structure(self) -> str:
+        """The name of the structure at the cursor, or nothing."""
+        if self.overlay is None or self.overlay_canonical is None:
+            return ""
+        label = int(self.overlay_canonical[self.index])
+        return self.overlay.name_of(label) if label else ""
+
+    # ---- how it looks -------------------------------------------------------------------------------------------
+
+    def set_window(self, window: WindowLevel) -> None:
+        if window != self.window:
+            self.window = window
+            self._tell("window")
+
+    def auto_window(self) -> None:
+        if self.opened:
+            self.set_window(auto_window(self.opened.values))
+
+    def full_window(self) -> None:
+        if self.opened:
+            self.set_window(full_window(self.opened.values))
+
+    def set_radiological(self, radiological: bool) -> None:
+        if radiological != self.radiological:
+            self.radiological = radiological
+            self._tell("side")
+
+    def set_scan_opacity(self, opacity: float) -> None:
+        self.scan_opacity = opacity
+        self._tell("look")
+
+    # ---- the overlay --------------------------------------------------------------------------------------------
+
+    def set_overlay(self, overlay: Overlay | None) -> None:
+        """Lay a segmentation over the scan. Raises ValueError if it is on another grid."""
+        if overlay is not None and (self.volume is None or overlay.labels.shape != self.volume.grid_shape):
+            raise ValueError("the segmentation is not on the scan's grid")
+        self.overlay = overlay
+        self.overlay_canonical = None if overlay is None else self._turn.apply(overlay.labels)
+        self.revision += 1
+        self._tell("overlay")
+
+    def set_overlay_look(self, *, opacity: float | None = None, shown: bool | None = None) -> None:
+        if self.overlay is not None:
+            self.overlay.opacity = self.overlay.opacity if opacity is None else opacity
+            self.overlay.shown = self.overlay.shown if shown is None else shown
+            self._tell("look")
+
+    def set_structure_shown(self, label: int, shown: bool) -> None:
+        if self.overlay is not None:
+            (self.overlay.hidden.discard if shown else self.overlay.hidden.add)(label)
+            self._tell("look")
+
+
+def _content(volume: Volume, values: Array) -> tuple[tuple[int, int], ...]:
+    """Per canonical axis, the index range that holds something: what a view fits itself to."""
+    turn = to_canonical(volume.affine_ras)
+    turned = turn.apply(values)
+    shape = turn.apply(np.broadcast_to(np.uint8(0), volume.grid_shape)).shape
+    finite = np.where(np.isfinite(turned), turned, -np.inf)
+    low, high = np.percentile(values[np.isfinite(values)], (1, 99.5)) if np.isfinite(values).any() else (0, 1)
+    inside = finite > low + 0.12 * (high - low)
+    ranges = []
+    for axis, size in enumerate(shape):
+        others = tuple(other for other in range(3) if other != axis)
+        share = inside.mean(axis=others)
+        held = np.flatnonzero(share > 0.004)
+        if held.size == 0:
+            ranges.append((0, size - 1))
+            continue
+        step = size / turned.shape[axis]
+        first, last = (held[0] - 1) * step, (held[-1] + 2) * step
+        short = max(0.0, 0.4 * size - (last - first)) / 2  # never closer than this, or the place in the body is lost
+        ranges.append((max(0, int(first - short)), min(size - 1, int(last + short))))
+    return tuple(ranges)
+
+
+def _middle(content: tuple[tuple[int, int], ...]) -> tuple[int, int, int]:
+    i, j, k = ((first + last) // 2 for first, last in content)
+    return i, j, k

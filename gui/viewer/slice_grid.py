@@ -1,0 +1,166 @@
+"""Three slice views and the 3D view, linked, with the side marker above them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+
+from gui.context import AppContext
+from gui.viewer.planes import PLANES, side_words
+from gui.viewer.scene import Change, Scene
+from gui.viewer.slice_view import SliceView
+from gui.viewer.volume_view import VolumeView
+from gui.widgets import label, tool_button
+
+LAYOUTS = {
+    "four": "Four-up",
+    "wide": "One large",
+    "axial": "Axial",
+    "coronal": "Coronal",
+    "sagittal": "Sagittal",
+    "3d": "3D",
+}
+_PLACES = {  # row, column, rows, columns of axial, coronal, sagittal, 3D
+    "four": ((0, 0, 1, 1), (0, 1, 1, 1), (1, 0, 1, 1), (1, 1, 1, 1)),
+    "wide": ((0, 0, 3, 1), (0, 1, 1, 1), (1, 1, 1, 1), (2, 1, 1, 1)),
+}
+
+
+class SliceGrid(QWidget):
+    """The viewer's centre. `scene` is its state."""
+
+    layout_changed = Signal(str)
+
+    def __init__(self, context: AppContext, scene: Scene, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("slice_grid")
+        self.scene = scene
+        self.layout_name = "four"
+        self._before_maximise = "four"
+        self.slices = [SliceView(scene, plane, self) for plane in PLANES]
+        self.volume_view = VolumeView(context, scene, self)
+        self.views: list[QWidget] = [*self.slices, self.volume_view]
+        for name, view in zip(("axial", "coronal", "sagittal", "3d"), self.views, strict=True):
+            view.maximise_requested.connect(lambda name=name: self.toggle_maximised(name))
+
+        self.marker = label("", "sidemarker")
+        self.marker.setObjectName("side_marker")
+        self.marker.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._note = label("", "sidemarker")
+        self._note.setObjectName("oblique_note")
+        flip = tool_button("flip", "flip_sides", "Swap left and right of the pictures", self.flip_sides, self)
+        bar = QFrame(self)
+        bar.setProperty("role", "viewground")
+        row = QHBoxLayout(bar)
+        row.setContentsMargins(8, 0, 8, 0)
+        row.addWidget(self._note)
+        row.addStretch(1)
+        row.addWidget(self.marker)
+        row.addWidget(flip)
+        row.addStretch(1)
+
+        self._time_row, self._time, self._time_text = self._make_time_row()
+        self._panes = QFrame(self)
+        self._panes.setProperty("role", "line_ground")
+        self._grid = QGridLayout(self._panes)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(bar)
+        column.addWidget(self._panes, 1)
+        column.addWidget(self._time_row)
+        self.set_layout("four")
+        scene.listen(self._scene_changed)
+        self._scene_changed("volume")
+
+    def _make_time_row(self) -> tuple[QFrame, QSlider, QLabel]:
+        row = QFrame(self)
+        row.setProperty("role", "viewground")
+        inside = QHBoxLayout(row)
+        inside.setContentsMargins(12, 4, 12, 4)
+        slider = QSlider(Qt.Orientation.Horizontal, row)
+        slider.setObjectName("time_slider")
+        slider.setAccessibleName("Time point")
+        slider.valueChanged.connect(self.scene.set_time)
+        text = label("", "sidemarker")
+        inside.addWidget(text)
+        inside.addWidget(slider, 1)
+        return row, slider, text
+
+    # ---- layouts ------------------------------------------------------------------------------------------------
+
+    def set_layout(self, name: str) -> None:
+        """One of LAYOUTS: "four", "wide", or a single view by its name."""
+        if name not in LAYOUTS:
+            name = "four"
+        self.layout_name = name
+        places = _PLACES.get(name)
+        for view in self.views:
+            self._grid.removeWidget(view)
+        for place, (view, view_name) in enumerate(zip(self.views, ("axial", "coronal", "sagittal", "3d"), strict=True)):
+            if places is not None:
+                self._grid.addWidget(view, *places[place])
+            elif view_name == name:
+                self._grid.addWidget(view, 0, 0, 3, 2)
+            view.setVisible(places is not None or view_name == name)
+        for line in range(3):
+            self._grid.setRowStretch(line, 1 if name == "wide" or line < 2 else 0)
+        self._grid.setColumnStretch(0, 2 if name == "wide" else 1)
+        self._grid.setColumnStretch(1, 1 if places is not None else 0)
+        self.layout_changed.emit(name)
+
+    def toggle_maximised(self, name: str) -> None:
+        if self.layout_name == name:
+            self.set_layout(self._before_maximise)
+        else:
+            self._before_maximise = self.layout_name if self.layout_name in _PLACES else "four"
+            self.set_layout(name)
+
+    # ---- what a person asks for ---------------------------------------------------------------------------------
+
+    def flip_sides(self) -> None:
+        self.scene.set_radiological(not self.scene.radiological)
+
+    def reset_views(self) -> None:
+        for view in self.slices:
+            view.reset_view()
+        self.volume_view.reset_view()
+
+    def step_slice(self, by: int) -> None:
+        """Move through the slices of the view that has the focus, else of the axial one."""
+        view = next((view for view in self.slices if view.hasFocus()), None)
+        visible = next((view for view in self.slices if view.isVisible()), self.slices[0])
+        self.scene.step((view or visible).plane.normal, by)
+
+    def picture(self) -> QImage:
+        """The views as they are seen, with the side marker."""
+        pixels = self.grab()
+        return pixels.toImage()
+
+    def close_views(self) -> None:
+        """Free what the 3D view holds; call it before the widget goes away."""
+        self.volume_view.close_stage()
+
+    # ---- following ----------------------------------------------------------------------------------------------
+
+    def _scene_changed(self, change: Change) -> None:
+        scene = self.scene
+        if change in ("volume", "side"):
+            self.marker.setText(side_words(scene.radiological))
+            self.marker.setAccessibleName(self.marker.text())
+        if change == "volume":
+            words = f"Oblique scan, shown along its own axes ({scene.tilt_degrees:.0f}° off the patient's)"
+            self._note.setText(words if scene.oblique else "")
+            self._time_row.setVisible(scene.times > 1)
+            self._time.setRange(0, max(scene.times - 1, 0))
+            self._time.setValue(0)
+        if change in ("volume", "time"):
+            self._time_text.setText(f"Time {scene.time + 1} / {scene.times}")
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.update()
