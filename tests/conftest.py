@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 # Before Qt is first imported; a person who wants to watch the windows sets it themselves.
@@ -29,3 +31,19 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real scans in {folder}; set ISOCENTER_TEST_DATA to the folder that holds them")
     return folder
+
+
+@pytest.fixture
+def oblique_scan(tmp_path: Path) -> Path:
+    """A small NIfTI scan whose axes are permuted, flipped, rotated and of three different spacings."""
+    turn = np.array([[0.0, -0.97, -0.24], [0.0, 0.24, -0.97], [1.0, 0.0, 0.0]])
+    affine = np.eye(4)
+    affine[:3, :3] = turn * (0.9, 1.1, 2.0)
+    affine[:3, 3] = (12.0, -8.0, 30.0)
+    voxels = np.random.default_rng(7).integers(0, 1000, (11, 9, 7)).astype(np.int16)
+    image = nib.Nifti1Image(voxels, affine)
+    image.set_qform(affine, 1)
+    image.set_sform(affine, 1)
+    path = tmp_path / "oblique.nii.gz"
+    nib.save(image, path)
+    return path
