@@ -36,7 +36,8 @@ def data_folder() -> Path:
 @pytest.fixture
 def oblique_scan(tmp_path: Path) -> Path:
     """A small NIfTI scan whose axes are permuted, flipped, rotated and of three different spacings."""
-    turn = np.array([[0.0, -0.97, -0.24], [0.0, 0.24, -0.97], [1.0, 0.0, 0.0]])
+    cos, sin = np.cos(0.25), np.sin(0.25)
+    turn = np.array([[0.0, -cos, -sin], [0.0, sin, -cos], [1.0, 0.0, 0.0]])
     affine = np.eye(4)
     affine[:3, :3] = turn * (0.9, 1.1, 2.0)
     affine[:3, 3] = (12.0, -8.0, 30.0)

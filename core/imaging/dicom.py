@@ -94,7 +94,7 @@ def read_dicom(path: Path, control: JobControl, series: str | None = None) -> Vo
         own = _header(path)
         if own is None:
             raise UnreadableScan("the DICOM header is damaged", where=path, mend="Copy or export this file again.")
-        if str(own.file_meta.get("MediaStorageSOPClassUID", "")) == _DICOMDIR:
+        if _is_directory_file(own):
             found = _find(path.parent, control)
         else:
             if not _is_image(own):
@@ -214,6 +214,13 @@ def _header(path: Path) -> Any | None:
         return header if len(header) else None
     except Exception:  # pydicom raises nearly anything on damaged files
         return None
+
+
+def _is_directory_file(header: Any) -> bool:
+    try:
+        return str(header.file_meta.get("MediaStorageSOPClassUID", "")) == _DICOMDIR
+    except Exception:  # an element that cannot be parsed
+        return False
 
 
 def _is_image(header: Any) -> bool:

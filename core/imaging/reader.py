@@ -26,11 +26,12 @@ def read(path: Path, control: JobControl | None = None, *, series: str | None = 
     control = control or JobControl()
     control.check()
     try:
-        if path.is_dir() or kind_of(path) == "dicom":
+        kind = _kind(path)
+        if kind == "dicom":
             from core.imaging.dicom import read_dicom  # pydicom is slow to import, and most scans are NIfTI
 
             return read_dicom(path, control, series)
-        if kind_of(path) == "nifti":
+        if kind == "nifti":
             return read_nifti(path, control)
     except OSError as error:
         raise unreadable(error, path) from None
@@ -38,7 +39,7 @@ def read(path: Path, control: JobControl | None = None, *, series: str | None = 
         raise UnreadableScan(
             "there is not enough memory for this scan", where=path, mend="Close other programs, or crop the scan."
         ) from None
-    raise _not_read(path, kind_of(path))
+    raise _not_read(path, kind)
 
 
 def is_scan(path: Path) -> bool:
@@ -57,6 +58,14 @@ def is_scan(path: Path) -> bool:
     except (UnreadableScan, OSError, ValueError):
         pass
     return False
+
+
+def _kind(path: Path) -> Kind:
+    if not path.is_dir():
+        return kind_of(path)
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise UnreadableScan("the folder may not be read", where=path, mend="Ask its owner for permission to read it.")
+    return "dicom"
 
 
 def _not_read(path: Path, kind: Kind) -> UnreadableScan:

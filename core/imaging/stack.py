@@ -21,6 +21,8 @@ Array = np.ndarray[Any, Any]
 _EXPORT_AGAIN = "Export this series alone and whole from the archive."
 # Positions that differ by less are the same place: headers are rounded.
 _SAME_PLACE_MM = 0.01
+# Positions rounded to a tenth of a millimetre are off by half of that.
+_ROUNDING_MM = 0.06
 # A gap of more steps than this holds too much that was never measured.
 _LARGEST_GAP = 5.0
 
@@ -187,7 +189,7 @@ def _even_grid(positions: Array, findings: list[Finding], where: Path) -> Array:
     even = np.linspace(positions[0], positions[-1], count)
     step = float(even[1] - even[0])
     error = float(np.abs(positions - even).max())
-    if error <= max(0.01 * step, min(0.05, 0.1 * step)):
+    if error <= max(0.01 * step, min(_ROUNDING_MM, 0.1 * step)):
         return positions
     if error <= 0.1 * step:
         message = f"Slices lie up to {error:.2f} mm off an even spacing of {step:.2f} mm."
@@ -200,10 +202,8 @@ def _even_grid(positions: Array, findings: list[Finding], where: Path) -> Array:
         raise _refused(f"there is a gap of {gaps.max():.1f} mm between slices {step:.1f} mm apart", where)
     extent = positions[-1] - positions[0]
     grid: Array = np.linspace(positions[0], positions[-1], round(extent / step) + 1)
-    if np.abs(steps - np.rint(steps)).max() < 0.05:
-        missing = len(grid) - count
-        if missing > count // 4:
-            raise _refused(f"{missing} of {len(grid)} slices are missing", where)
+    missing = len(grid) - count
+    if np.abs(steps - np.rint(steps)).max() < 0.05 and missing <= count // 4:
         noun = "slice is" if missing == 1 else "slices are"
         message = f"{missing} {noun} missing; the gap was filled from the neighbours, so measure there with care."
         findings.append(Finding("missing_slices", "warning", message))

@@ -43,6 +43,7 @@ def place(header: Any, grid_shape: tuple[int, int, int], where: Path) -> Placeme
     """Apply the rule to a nibabel NIfTI header. Raises UnreadableScan where the transform is damaged."""
     findings: list[Finding] = []
     sizes = np.asarray(header["pixdim"][1:4], float)
+    sizes[(sizes == 0) & (np.array(grid_shape) == 1)] = 1.0  # a single slice often has no thickness
     if not (np.isfinite(sizes).all() and (sizes != 0).all()):
         raise _damaged(f"the voxel size in the header is {_numbers(sizes)} mm", where)
     sform_code, qform_code = int(header["sform_code"]), int(header["qform_code"])
@@ -50,7 +51,7 @@ def place(header: Any, grid_shape: tuple[int, int, int], where: Path) -> Placeme
     qform = None
     if qform_code > 0:
         try:
-            qform = _qform(header, where)
+            qform = _qform(header, np.abs(sizes), where)
         except UnreadableScan:
             if sform is None:
                 raise
@@ -124,7 +125,7 @@ def _sform(header: Any, where: Path) -> Array:
     return affine
 
 
-def _qform(header: Any, where: Path) -> Array:
+def _qform(header: Any, sizes: Array, where: Path) -> Array:
     b, c, d = (float(header[f"quatern_{name}"]) for name in "bcd")
     offset = np.array([float(header[f"qoffset_{name}"]) for name in "xyz"])
     rest = 1.0 - (b * b + c * c + d * d)
@@ -138,11 +139,9 @@ def _qform(header: Any, where: Path) -> Array:
             [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
         ]
     )
-    sizes = np.abs(np.asarray(header["pixdim"][1:4], float))
-    if float(header["pixdim"][0]) < 0:  # qfac: the third axis runs the other way
-        sizes[2] = -sizes[2]
+    qfac = -1.0 if float(header["pixdim"][0]) < 0 else 1.0  # the third axis may run the other way
     affine = np.eye(4)
-    affine[:3, :3] = rotation * sizes
+    affine[:3, :3] = rotation * sizes * (1.0, 1.0, qfac)
     affine[:3, 3] = offset
     return affine
 

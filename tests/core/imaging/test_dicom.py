@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import JPEGLSLossless, RLELossless
+
+from core.control import JobControl
+from core.errors import Cancelled, UnreadableScan
+from core.imaging.dicom import series_in
+from core.imaging.geometry import index_to_ras_mm, to_canonical
+from core.imaging.info import describe
+from core.imaging.reader import is_scan, read
+from tests.core.imaging.conftest import PATIENT
+
+HEIGHTS = [2.0 * k for k in range(8)]
+
+
+def codes(volume) -> set[str]:
+    return {finding.code for finding in volume.findings}
+
+
+def canonical(voxels, affine):
+    turn = to_canonical(affine)
+    return turn.apply(voxels), turn.affine(affine, voxels.shape[:3])
+
+
+# -- geometry ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_clean_series_has_its_geometry_and_no_findings(make_series):
+    volume = read(make_series(HEIGHTS))
+    assert volume.findings == ()
+    assert volume.shape == (5, 6, 8)  # columns, rows, slices
+    assert volume.spacing_mm == pytest.approx((0.8, 0.7, 2.0))
+    assert volume.orientation == "LPS"
+    assert (volume.slope, volume.intercept) == (1.0, -1024.0)
+    assert volume.voxels.dtype == np.int16
+    assert volume.source.modality == "CT"
+    # Row 0, column 1 is marked: it lies one column spacing to the patient's left of the first pixel.
+    marked = volume.voxels[1, 0, :]
+    np.testing.assert_array_equal(marked, [10 * z + 1 for z in HEIGHTS])
+    np.testing.assert_allclose(index_to_ras_mm(volume.affine_ras, np.array([1, 0, 0])), [3 - 0.8, 0, 0], atol=1e-9)
+
+
+def test_slices_are_sorted_by_place_not_by_name_or_number(make_series):
+    names = [f"IM{n}" for n in (5, 1, 7, 0, 3, 2, 6, 4)]  # and without suffixes
+    numbers = {i: {"InstanceNumber": 8 - i} for i in range(8)}
+    volume = read(make_series(HEIGHTS, names=names, vary=numbers))
+    np.testing.assert_array_equal(volume.voxels[0, 0], [10 * z for z in HEIGHTS])
+    assert volume.findings == ()
+
+
+def test_last_slice_lies_where_its_header_says_under_gantry_tilt(make_series):
+    volume = read(make_series(HEIGHTS, tilt_deg=20))
+    assert "gantry_tilt" in codes(volume)
+    last = index_to_ras_mm(volume.affine_ras, np.array([0, 0, 7]))
+    np.testing.assert_allclose(last, [3, -14 * np.tan(np.deg2rad(20)), 14], atol=1e-6)
+
+
+def test_a_missing_slice_is_filled_told_and_changes_no_place(make_series):
+    volume = read(make_series(HEIGHTS[:3] + HEIGHTS[4:]))
+    assert "missing_slices" in codes(volume)
+    assert volume.spacing_mm[2] == pytest.approx(2.0)
+    np.testing.assert_array_equal(volume.voxels[0, 0], [10 * z for z in HEIGHTS])
+
+
+def test_uneven_slices_are_brought_to_an_even_grid_and_told(make_series):
+    heights = [0, 2, 4, 6, 8, 11, 14, 17, 20]
+    volume = read(make_series(heights))
+    assert "uneven_slices" in codes(volume)
+    assert volume.spacing_mm[2] == pytest.approx(2.0)
+    np.testing.assert_array_equal(volume.voxels[0, 0], np.arange(0, 201, 20))
+
+
+def test_rounded_positions_are_even(make_series):
+    heights = [round(1.25 * k, 1) for k in range(9)]
+    volume = read(make_series(heights))
+    assert volume.findings == ()
+    assert volume.spacing_mm[2] == pytest.approx(1.25)
+
+
+@pytest.mark.parametrize(
+    ("heights", "changes", "says"),
+    [
+        (HEIGHTS, {3: {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}}, "orientations"),
+        (HEIGHTS, {3: {"PixelSpacing": [0.7, 0.9]}}, "pixel spacings"),
+        (HEIGHTS, {3: {"Rows": 5, "Columns": 6}}, "sizes"),
+        (HEIGHTS, {3: {"FrameOfReferenceUID": "1.2.4"}}, "frames of reference"),
+        (HEIGHTS, {3: {"ImagePositionPatient": [9, 9, 6]}}, "one line"),
+        ([0, 2, 4, 60, 62], {}, "gap"),
+        (HEIGHTS, {3: {"RescaleSlope": "NaN"}}, "scales its values"),
+        (HEIGHTS, {3: {"PixelSpacing": [0, 0]}}, "pixel spacing"),
+    ],
+)
+def test_slices_that_make_no_grid_are_refused(make_series, heights, changes, says):
+    with pytest.raises(UnreadableScan, match=says):
+        read(make_series(heights, vary=changes))
+
+
+def test_the_same_slice_twice_is_taken_once_but_two_different_ones_are_refused(make_series):
+    volume = read(make_series([*HEIGHTS, 6.0]))
+    assert "duplicate_slices" in codes(volume)
+    assert volume.shape == (5, 6, 8)
+    other = np.full((6, 5), 77, np.int16).tobytes()
+    with pytest.raises(UnreadableScan, match="same place"):
+        read(make_series([*HEIGHTS, 6.0], folder="other", vary={8: {"PixelData": other}}))
+
+
+def test_copies_of_a_file_are_taken_once(make_series):
+    folder = make_series(HEIGHTS)
+    (folder / "copy.dcm").write_bytes((folder / "002.dcm").read_bytes())
+    volume = read(folder)
+    assert volume.shape == (5, 6, 8)
+    assert "copies" in codes(volume)
+
+
+def test_repeated_places_become_time_points_in_order(make_series):
+    times = {i: {"TemporalPositionIdentifier": 2 - i // 8, "RescaleIntercept": 0} for i in range(16)}
+    folder = make_series([*HEIGHTS, *HEIGHTS], vary=times)
+    for path in sorted(folder.iterdir())[:8]:  # the first eight files are of the second time point
+        dataset = pydicom.dcmread(path)
+        dataset.PixelData = (dataset.pixel_array + 1000).astype(np.int16).tobytes()
+        dataset.save_as(path)
+    volume = read(folder)
+    assert volume.shape == (5, 6, 8, 2)
+    np.testing.assert_array_equal(volume.voxels[0, 0, :, 0], [10 * z for z in HEIGHTS])
+    np.testing.assert_array_equal(volume.voxels[0, 0, :, 1], [10 * z + 1000 for z in HEIGHTS])
+
+
+def test_slices_of_different_scaling_are_scaled_each(make_series):
+    volume = read(make_series(HEIGHTS, RescaleIntercept=0, vary={2: {"RescaleSlope": 3}}))
+    assert "mixed_scaling" in codes(volume)
+    assert volume.values()[0, 0, 2] == 3 * 40
+    assert volume.values()[0, 0, 3] == 60
+
+
+def test_one_slice_takes_its_thickness(make_series):
+    volume = read(make_series([5.0]))
+    assert volume.spacing_mm[2] == 2.0
+    assert "single_slice" in codes(volume)
+
+
+# -- series ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_largest_series_is_read_the_others_are_named_and_can_be_asked_for(make_series):
+    folder = make_series(HEIGHTS)
+    make_series([40, 42, 44], names=["a", "b", "c"], SeriesInstanceUID="1.2.9", Modality="MR", SeriesNumber=4)
+    volume = read(folder)
+    assert volume.shape[2] == 8
+    (finding,) = [f for f in volume.findings if f.code == "several_series"]
+    assert "MR 4 (3 images)" in finding.message
+    assert [(s.uid, s.images) for s in series_in(folder)] == [("1.2.3", 8), ("1.2.9", 3)]
+    assert read(folder, series="1.2.9").shape[2] == 3
+    assert read(folder / "b").shape[2] == 3  # a file brings the series it belongs to
+    with pytest.raises(UnreadableScan, match="not in this folder"):
+        read(folder, series="9.9")
+
+
+def test_other_files_beside_the_series_do_no_harm(make_series):
+    folder = make_series(HEIGHTS)
+    (folder / "notes.txt").write_text("hello")
+    (folder / ".hidden").write_bytes(bytes(10))
+    assert read(folder).findings == ()
+    assert is_scan(folder)
+
+
+def test_folders_with_nothing_to_read_say_so(tmp_path):
+    with pytest.raises(UnreadableScan, match="empty"):
+        read(tmp_path)
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(UnreadableScan, match="no DICOM images"):
+        read(tmp_path)
+    assert not is_scan(tmp_path)
+
+
+def test_nothing_about_the_patient_is_kept(make_series):
+    volume = read(make_series(HEIGHTS, PatientBirthDate="19700101", InstitutionName=PATIENT, PatientComments=PATIENT))
+    assert PATIENT not in repr(volume.source) + repr(volume.findings) + json.dumps(describe(volume))
+
+
+# -- pixels ------------------------------------------------------------------------------------------------------------
+
+
+def test_rle_series_is_read_exactly(make_series):
+    plain = read(make_series(HEIGHTS))
+    folder = make_series(HEIGHTS, folder="rle")
+    for path in folder.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.compress(RLELossless)
+        dataset.save_as(path)
+    np.testing.assert_array_equal(read(folder).voxels, plain.voxels)
+
+
+def test_a_compression_without_decoder_is_named(make_series):
+    folder = make_series(HEIGHTS)
+    for path in folder.iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.file_meta.TransferSyntaxUID = JPEGLSLossless
+        dataset.PixelData = pydicom.encaps.encapsulate([bytes(20)])
+        dataset.save_as(path)
+    if pydicom.pixels.get_decoder(JPEGLSLossless).is_available:
+        pytest.skip("a decoder for JPEG-LS is installed")
+    with pytest.raises(UnreadableScan, match="JPEG-LS"):
+        read(folder)
+
+
+def test_cut_off_slices_are_refused(make_series):
+    folder = make_series(HEIGHTS)
+    path = folder / "003.dcm"
+    for keep in (-1, -30, -59):
+        path.write_bytes(path.read_bytes()[:keep])
+        with pytest.raises(UnreadableScan):
+            read(folder)
+
+
+def test_reading_a_series_stops_when_cancelled(make_series):
+    control = JobControl(listener=lambda fraction, _: control.cancel() if fraction else None)
+    with pytest.raises(Cancelled):
+        read(make_series(HEIGHTS), control)
+
+
+# -- real series -------------------------------------------------------------------------------------------------------
+
+
+def test_hippocampus_series_match_their_files(data_folder):
+    for folder in sorted((data_folder / "dicom_hippocrop").glob("Study*")):
+        volume = read(folder)
+        assert volume.findings == ()
+        assert volume.spacing_mm == (1, 1, 1)
+        files = sorted((pydicom.dcmread(p) for p in folder.glob("*.dcm")), key=lambda d: d.ImagePositionPatient[2])
+        np.testing.assert_array_equal(volume.voxels, np.stack([d.pixel_array.T for d in files], axis=-1))
+
+
+def test_tilted_and_uneven_head_is_told_and_keeps_its_measured_slices(data_folder):
+    folder = data_folder / "dicom_ct_gantry_tilt" / "GE_human_head"
+    volume = read(folder)
+    assert codes(volume) >= {"gantry_tilt", "uneven_slices"}
+    files = sorted((pydicom.dcmread(p) for p in folder.glob("*.dcm")), key=lambda d: d.ImagePositionPatient[2])
+    ends = index_to_ras_mm(volume.affine_ras, np.array([[0, 0, 0], [0, 0, volume.shape[2] - 1]]))
+    expected = [np.array(d.ImagePositionPatient, float) * (-1, -1, 1) for d in (files[0], files[-1])]
+    np.testing.assert_allclose(ends, expected, atol=0.1)
+    np.testing.assert_array_equal(volume.voxels[:, :, 0], files[0].pixel_array.T)
+
+
+@pytest.mark.parametrize(
+    ("source", "reference", "time_point", "factor"),
+    [
+        ("In/Philips", "Philips_WIP_B0_NS_801_e1.nii", 0, 1.27985 * 8.44864e-06),  # Philips' private scale
+        ("In/Philips", "Philips_WIP_B0_NS_801_e2_fieldmaphz.nii", 1, 1.0),
+        ("In/Siemens/XA10", "Siemens_REST1_w_SMS_PF7-8_6.nii", None, 1.0),
+    ],
+)
+def test_enhanced_frames_match_the_reference_conversion(data_folder, source, reference, time_point, factor):
+    folder = data_folder / "dicom_enhanced_multiframe"
+    (path,) = (folder / "Ref").rglob(f"{reference}*")
+    image = nib.load(path)
+    volume = read(folder / source)
+    ours = np.asarray(volume.voxels, float) * volume.slope + volume.intercept
+    if time_point is not None:
+        ours = ours[..., time_point]
+    (ours, our_affine), (theirs, their_affine) = (
+        canonical(ours, volume.affine_ras),
+        canonical(image.get_fdata() * factor, image.affine),
+    )
+    np.testing.assert_allclose(our_affine, their_affine, atol=0.01)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=0.1)
+
+
+def test_malformed_dicom_is_read_or_refused_but_nothing_else(data_folder):
+    paths = [p for p in sorted((data_folder / "dicom_fuzz").rglob("*")) if p.is_file()]
+    for path in paths[::3]:
+        start = time.perf_counter()
+        with contextlib.suppress(UnreadableScan):
+            read(path)
+        assert time.perf_counter() - start < 10, path
