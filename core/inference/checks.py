@@ -6,6 +6,9 @@ import numpy as np
 
 from core.data.plan import Plan
 from core.errors import UnsuitableScan
+from core.imaging.checks import voxel_findings
+from core.imaging.geometry import to_canonical
+from core.imaging.info import intensity_range
 from core.imaging.volume import Finding, Volume
 
 MIN_SIDE_VOXELS = 8
@@ -15,8 +18,6 @@ CROP_MM = 90.0  # a field of view below this in every direction is a crop, for m
 
 def extent_mm(volume: Volume) -> tuple[float, float, float]:
     """The field of view nearest to right-left, front-back and head-foot, in mm."""
-    from core.imaging.geometry import to_canonical
-
     order = to_canonical(volume.affine_ras).order
     sides = [n * s for n, s in zip(volume.grid_shape, volume.spacing_mm, strict=True)]
     return sides[order[0]], sides[order[1]], sides[order[2]]
@@ -49,10 +50,9 @@ def refuse_unusable(volume: Volume, plan: Plan) -> None:
             f"too small: it covers {_mm(extent_mm(volume))}, the model was trained on at least {_mm(low)}", where=where,
             mend="Give a scan that covers the whole region.",
         )  # fmt: skip
-    sample = volume.voxels if volume.voxels.size < 2**22 else volume.voxels[::2, ::2, ::2]
-    finite = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample
-    if finite.size == 0 or (finite.max() == finite.min() and volume.voxels.max() == volume.voxels.min()):
-        raise UnsuitableScan("every voxel has the same value, so there is nothing to see in it", where=where)
+    intensities = intensity_range(volume)
+    if intensities is None or intensities[0] == intensities[1]:
+        raise UnsuitableScan("every voxel has the same value or none, so there is nothing to see in it", where=where)
 
 
 def findings(volume: Volume, plan: Plan) -> list[Finding]:
@@ -67,11 +67,11 @@ def findings(volume: Volume, plan: Plan) -> list[Finding]:
     ratios = [max(a / b, b / a) for a, b in zip(sorted(spacing), sorted(plan.spacing_mm), strict=True)]
     if max(ratios) > 1.5:
         here, there = _mm(spacing, 2), _mm(plan.spacing_mm, 2)
-        warn("spacing-unlike-training", f"The voxels are {here}; the model was trained at {there}.")
+        warn("spacing_unlike_training", f"The voxels are {here}; the model was trained at {there}.")
     low, _ = _training_extent_mm(plan)
     if low is not None and any(side < 0.9 * least for side, least in zip(extent_mm(volume), low, strict=True)):
         warn(
-            "smaller-than-training",
+            "smaller_than_training",
             f"The scan covers {_mm(extent_mm(volume))}, less than any of the training; structures may be cut off.",
         )
     tilt = oblique_deg(volume)
@@ -79,9 +79,9 @@ def findings(volume: Volume, plan: Plan) -> list[Finding]:
         warn("oblique", f"The scan is tilted {tilt:.0f} degrees from the patient's axes; the training scans were not.")
     modality = volume.source.modality
     if plan.modality and modality and modality != plan.modality:
-        warn("modality-unlike-training", f"This is a {modality} scan; the model was trained on {plan.modality}.")
-    if volume.voxels.dtype.kind == "f" and not np.isfinite(volume.voxels).all():
-        warn("not-finite", "Some voxels hold no number (NaN or infinite); they were taken as the darkest value.")
+        warn("modality_unlike_training", f"This is a {modality} scan; the model was trained on {plan.modality}.")
+    for finding in voxel_findings(volume.voxels):
+        warn(finding.code, finding.message)
     return found
 
 

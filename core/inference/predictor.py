@@ -99,9 +99,8 @@ def segment(
         named = package.plan.labels
     control.progress(0.95, "Measuring")
     structures = measure(labels, certainty, named, volume)
-    found += [
-        Finding("not-found", "warning", f"{s.name}: not found in this scan.") for s in structures if s.voxels == 0
-    ]
+    missing = [structure.name for structure in structures if structure.voxels == 0]
+    found += [Finding("structure_not_found", "warning", f"{name}: not found in this scan.") for name in missing]
     return Segmentation(labels, certainty, structures, found, time.perf_counter() - began, device)
 
 
