@@ -148,6 +148,25 @@ class ListEditor(LineEditor):
         return [number(word, self.kind) for word in words if word]
 
 
+class PairsEditor(LineEditor):
+    """A table of keys and values in one line: `1: Anterior, 2: Posterior`."""
+
+    def __init__(self, keys: type, values: type, *, optional: bool = False, placeholder: str = "") -> None:
+        super().__init__(optional=optional, placeholder=placeholder)
+        self.keys, self.values = keys, values
+
+    def write(self, value: Any) -> str:
+        if not isinstance(value, dict):
+            return str(value)
+        return ", ".join(f"{number_text(key)}: {number_text(item)}" for key, item in value.items())
+
+    def read(self, text: str) -> Any:
+        pairs = [re.split(r"\s*[:=]\s*", part.strip(), maxsplit=1) for part in text.split(",") if part.strip()]
+        if any(len(pair) < 2 for pair in pairs):
+            return text
+        return {number(key, self.keys): number(value, self.values) for key, value in pairs}
+
+
 class PathEditor(LineEditor):
     """A file or folder, with a button that asks for it."""
 
@@ -352,4 +371,6 @@ def make_editor(annotation: Any, description: str = "") -> Editor:
             separator=" × " if fixed and len(arguments) == 3 else ", ",
             placeholder=hint,
         )
+    if origin is dict and all(argument in (int, float, str) for argument in arguments):
+        return PairsEditor(*arguments, optional=optional, placeholder=hint)
     return AnyEditor(optional=optional, placeholder=hint)

@@ -18,7 +18,7 @@ SETTLE_MS = 150
 
 
 class YamlEditor(QWidget):
-    """Editable text. `tree_changed` carries each tree that the text spells; broken text is kept and said to be broken."""
+    """Editable text. `tree_changed` carries each tree that the text spells; broken text is kept and told of."""
 
     tree_changed = Signal(object)
     broken_changed = Signal()
