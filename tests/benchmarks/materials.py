@@ -1,0 +1,54 @@
+"""What is measured on: a large scan and a small data set, both made on the spot and the same every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import yaml
+
+LARGE_SHAPE = (512, 512, 400)  # 209.7 MB of int16
+
+
+def large_scan(path: Path) -> Path:
+    """An uncompressed int16 NIfTI file: a bright ball in noise, so that every slice holds something."""
+    rng = np.random.default_rng(0)
+    x, y, z = (np.linspace(-1, 1, n, dtype=np.float32) for n in LARGE_SHAPE)
+    voxels = np.empty(LARGE_SHAPE, np.int16, order="F")
+    for k, height in enumerate(z):
+        inside = x[:, None] ** 2 + y[None, :] ** 2 + height**2 < 0.8
+        voxels[..., k] = inside * 600 + rng.integers(0, 200, LARGE_SHAPE[:2])
+    nib.save(nib.Nifti1Image(voxels, np.diag([0.7, 0.7, 0.8, 1.0])), path)
+    return path
+
+
+def small_dataset(folder: Path, cases: int = 24) -> Path:
+    """Images and labels of the hippocampus crops' size: two touching balls in noise."""
+    rng = np.random.default_rng(0)
+    shape = (36, 52, 36)
+    grid = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), axis=-1)
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    for case in range(cases):
+        centre = np.array([18, 20, 18]) + rng.integers(-3, 4, 3)
+        labels = np.zeros(shape, np.uint8)
+        labels[np.linalg.norm(grid - centre, axis=-1) < 7] = 1
+        labels[np.linalg.norm(grid - centre - [0, 12, 0], axis=-1) < 6] = 2
+        image = (labels * 100 + rng.normal(200, 40, shape)).astype(np.float32)
+        for part, voxels in (("images", image), ("labels", labels)):
+            nib.save(nib.Nifti1Image(voxels, np.eye(4)), folder / part / f"case_{case:03d}.nii.gz")
+    return folder
+
+
+def experiment(path: Path, data: Path, **trainer: Any) -> Path:
+    """A U-Net of the quick preset's size on that data set; `trainer` are keys of the section of that name."""
+    tree = {
+        "name": "benchmark",
+        "data": {"path": str(data), "patch_size": [32, 48, 32], "spacing_mm": [1.0, 1.0, 1.0]},
+        "model": {"name": "unet", "channels": [16, 32, 64, 128]},
+        "trainer": {"batch_size": 2, "validate_every": 5, **trainer},
+    }
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    return path
