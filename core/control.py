@@ -43,6 +43,10 @@ class JobControl:
         self.check()
         self.listener(fraction, message)
 
+    def silent(self) -> JobControl:
+        """A control for work whose own progress is not shown; a cancel reaches both."""
+        return JobControl(_cancelled=self._cancelled)
+
     def part(self, start: float, end: float) -> JobControl:
         """A control for one step of the work, whose 0..1 fills `start`..`end` here; a cancel reaches both."""
 
