@@ -28,6 +28,7 @@ class AppContext(QObject):
     models_changed = Signal()
     runs_changed = Signal()
     predictions_changed = Signal()
+    closing = Signal()  # end what jobs do not: idle child processes
     notice = Signal(str, str)  # level ("info", "ok", "warn", "bad") and a plain sentence
 
     def __init__(self, parent: QObject | None = None, settings: QSettings | None = None) -> None:
@@ -53,9 +54,10 @@ class AppContext(QObject):
         text = str(error) or type(error).__name__
         self.notice.emit("bad", f"Something went wrong: {text}. The details are in {home() / 'isocenter.log'}.")
 
-    def close(self) -> bool:
-        """End all jobs and close the catalog. False if some work would not end."""
-        ended = self.jobs.shutdown()
+    def close(self, seconds: float = 5.0) -> bool:
+        """End all jobs and close the catalog. False if some work would not end in time."""
+        ended = self.jobs.shutdown(seconds)
+        self.closing.emit()
         if self._catalog is not None:
             self._catalog.close()
             self._catalog = None

@@ -19,6 +19,8 @@ State = Literal["running", "done", "failed", "cancelled"]
 class Job(QObject):
     """One piece of work as a person sees it. Lives on the GUI thread.
 
+    `kind`: "training" makes the window ask before it closes, and a cancel stops gently; "background" is not shown.
+
     Work of a child process makes a `Job`, hands it to `JobRunner.adopt`, calls `report`, `finish` and `fail` as news
     comes, and listens to `cancel_requested`.
     """
@@ -30,7 +32,7 @@ class Job(QObject):
     def __init__(self, title: str, *, kind: str = "", parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.title = title
-        self.kind = kind  # "training" makes the window ask before it closes
+        self.kind = kind
         self.state: State = "running"
         self.fraction: float | None = None
         self.message = ""
@@ -113,9 +115,13 @@ class _ThreadJob(Job):
             self.report(*news)
 
     def cancel(self) -> None:
-        if self.running:
-            self.thread_of_work.control.cancel()
-            self.cancel_requested.emit()
+        if not self.running or self.thread_of_work.control.cancelled:
+            return
+        self.thread_of_work.control.cancel()
+        self.cancel_requested.emit()
+        if self.kind == "training":  # it ends by itself once its checkpoints are safe
+            self.report(None, "Stopping, and keeping the checkpoints")
+        else:
             self.finish("cancelled")
 
 
@@ -180,6 +186,9 @@ class JobRunner(QObject):
 
     def _settle(self, job: _ThreadJob, thread: _Work) -> None:
         if not job.running:  # it was cancelled while its work went on
+            return
+        if thread.control.cancelled:
+            job.finish("cancelled")
             return
         error, result, thread.result = thread.error, thread.result, None
         done, failed = job.done, job.failed

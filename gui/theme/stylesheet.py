@@ -43,6 +43,7 @@ QLabel[role="ok"] { color: $ok; }
 QLabel[role="warn"] { color: $warn; }
 QLabel[role="bad"] { color: $bad; }
 QLabel[role="accent"] { color: $accent; }
+QLabel[role="viewtitle"] { color: $view_text; font-weight: 600; }
 QLabel[role="sidemarker"] { background: $view_ground; color: $letters; font-weight: 600; padding: 5px; }
 QLabel[role="sign"][level="ok"] { color: $ok; font-weight: 600; }
 QLabel[role="sign"][level="warn"] { color: $warn; font-weight: 600; }

@@ -89,7 +89,7 @@ def _coloured(cut: Array, overlay: Overlay) -> QImage:
     table = np.zeros(values.size, np.uint32)
     for place, value in enumerate(values):
         if value and int(value) not in overlay.hidden:
-            red, green, blue = overlay.colours.get(int(value), (255, 255, 255))
+            red, green, blue = overlay.colour_of(int(value))
             alpha = overlay.opacity
             channels = (round(255 * alpha), round(red * alpha), round(green * alpha), round(blue * alpha))
             table[place] = (channels[0] << 24) | (channels[1] << 16) | (channels[2] << 8) | channels[3]
@@ -112,5 +112,5 @@ def _outlines(cut: Array, overlay: Overlay, left: int, top: int) -> list[tuple[t
             continue
         lines = [QLineF(left + c, top + r, left + c + 1, top + r) for r, c in across.tolist()]
         lines += [QLineF(left + c, top + r, left + c, top + r + 1) for r, c in along.tolist()]
-        outlines.append((overlay.colours.get(int(value), (255, 255, 255)), lines))
+        outlines.append((overlay.colour_of(int(value)), lines))
     return outlines

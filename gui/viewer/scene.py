@@ -15,6 +15,7 @@ from gui.viewer.window_level import WindowLevel, auto_window, first_window, full
 Array = np.ndarray[Any, Any]
 Change = Literal["volume", "cursor", "window", "time", "side", "overlay", "look"]
 OBLIQUE_DEGREES = 1.0
+UNNAMED = (255, 255, 255)
 
 
 @dataclass
@@ -31,6 +32,9 @@ class Overlay:
 
     def name_of(self, label: int) -> str:
         return next((str(s["name"]) for s in self.structures if int(s["label"]) == label), f"label {label}")
+
+    def colour_of(self, label: int) -> tuple[int, int, int]:
+        return self.colours.get(label, UNNAMED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,12 +168,9 @@ class Scene:
             return float("nan")
         return float(self.frame()[self.index]) * volume.slope + volume.intercept
 
-    def structure(self) -> str:
-        """The name of the structure at the cursor, or nothing."""
-        if self.overlay is None or self.overlay_canonical is None:
-            return ""
-        label = int(self.overlay_canonical[self.index])
-        return self.overlay.name_of(label) if label else ""
+    def structure(self) -> int:
+        """The label at the cursor, 0 where there is none."""
+        return 0 if self.overlay_canonical is None else int(self.overlay_canonical[self.index])
 
     # ---- how it looks -------------------------------------------------------------------------------------------
 

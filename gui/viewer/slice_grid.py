@@ -32,14 +32,15 @@ class SliceGrid(QWidget):
 
     layout_changed = Signal(str)
 
-    def __init__(self, context: AppContext, scene: Scene, parent: QWidget | None = None) -> None:
+    def __init__(self, context: AppContext, scene: Scene, parent: QWidget | None = None, *, tools: bool = True) -> None:
+        """`tools`: whether buttons are shown in the views; a picture for print does without."""
         super().__init__(parent)
         self.setObjectName("slice_grid")
         self.scene = scene
         self.layout_name = "four"
         self._before_maximise = "four"
         self.slices = [SliceView(scene, plane, self) for plane in PLANES]
-        self.volume_view = VolumeView(context, scene, self)
+        self.volume_view = VolumeView(context, scene, self, tools=tools)
         self.views: list[QWidget] = [*self.slices, self.volume_view]
         for name, view in zip(("axial", "coronal", "sagittal", "3d"), self.views, strict=True):
             view.maximise_requested.connect(lambda name=name: self.toggle_maximised(name))
@@ -58,6 +59,7 @@ class SliceGrid(QWidget):
         row.addStretch(1)
         row.addWidget(self.marker)
         row.addWidget(flip)
+        flip.setVisible(tools)
         row.addStretch(1)
 
         self._time_row, self._time, self._time_text = self._make_time_row()
@@ -151,6 +153,7 @@ class SliceGrid(QWidget):
         if change in ("volume", "side"):
             self.marker.setText(side_words(scene.radiological))
             self.marker.setAccessibleName(self.marker.text())
+            self.marker.setMinimumWidth(self.marker.sizeHint().width())  # never shortened
         if change == "volume":
             words = f"Oblique scan, shown along its own axes ({scene.tilt_degrees:.0f}° off the patient's)"
             self._note.setText(words if scene.oblique else "")

@@ -9,6 +9,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QFocusEvent,
     QFont,
     QKeyEvent,
     QMouseEvent,
@@ -27,6 +28,7 @@ from gui.viewer.scene import Change, Scene
 from gui.viewer.window_level import WindowLevel
 
 MARGIN = 26  # room for the letters and the line of text at each edge
+KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 ZOOMS = (0.2, 40.0)
 WHEEL_STEP = 120
 
@@ -51,6 +53,7 @@ class SliceView(QWidget):
         self._pictures = SlicePictures(scene, plane)
         self._zoom = 1.0
         self._moved = QPointF(0, 0)  # of the picture's centre, in screen pixels
+        self._ring = False
         self._press: tuple[Qt.MouseButton, QPointF, QPointF, WindowLevel] | None = None
         self._wheel = 0
         scene.listen(self._scene_changed)
@@ -126,7 +129,7 @@ class SliceView(QWidget):
             self._draw_picture(painter)
             self._draw_cursor(painter)
             self._draw_words(painter)
-        if self.hasFocus():
+        if self._ring and self.hasFocus():
             painter.setPen(QPen(theme().color("crosshair"), 1))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 
@@ -228,6 +231,12 @@ class SliceView(QWidget):
         if event.button() == Qt.MouseButton.LeftButton:
             self.maximise_requested.emit()
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        # The ring is for those who walk by keyboard: a click shows where it went.
+        self._ring = event.reason() in KEYBOARD
+        self.update()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key
         steps = {
@@ -253,7 +262,7 @@ class SliceView(QWidget):
 
 def _text(painter: QPainter, area: QRectF, where: Qt.AlignmentFlag, text: str, colour: str) -> None:
     """Text with a dark shadow, so that it reads on bright pictures too."""
-    painter.setPen(QColor(0, 0, 0, 200))
+    painter.setPen(theme().color("view_ground"))
     for x, y in ((1, 1), (-1, 0), (0, -1), (1, 0)):
         painter.drawText(area.translated(x, y), int(where), text)
     painter.setPen(QColor(colour))

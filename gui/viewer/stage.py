@@ -129,6 +129,8 @@ class Stage:
         if self._window is None:
             return QImage()
         self._window.SetSize(width, height)
+        # The view angle is that of the shorter side, so that nothing is cut off in a narrow pane.
+        self._renderer.GetActiveCamera().SetUseHorizontalViewAngle(width < height)
         self._window.Render()
         pixels = vtkUnsignedCharArray()
         self._window.GetRGBACharPixelData(0, 0, width - 1, height - 1, 0, pixels)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import QFocusEvent, QFont, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from core.control import JobControl
@@ -17,6 +17,7 @@ from gui.viewer import gl_probe
 from gui.viewer.gl_probe import GlReport
 from gui.viewer.planes import ENDS
 from gui.viewer.scene import Change, Scene
+from gui.viewer.slice_view import KEYBOARD
 
 if TYPE_CHECKING:
     from gui.viewer.stage import Stage
@@ -29,9 +30,9 @@ class VolumeView(QWidget):
     """Left drag: turn. Wheel: nearer, farther. The letters say where the patient's sides are."""
 
     maximise_requested = Signal()
-    drawn = Signal()  # surfaces of the scene as it is now are on the screen
+    settled = Signal()  # the surfaces of the scene as it is now are on the screen, or it is known that none can be
 
-    def __init__(self, context: AppContext, scene: Scene, parent: QWidget | None = None) -> None:
+    def __init__(self, context: AppContext, scene: Scene, parent: QWidget | None = None, *, tools: bool = True) -> None:
         super().__init__(parent)
         self.setObjectName("view_3d")
         self.setAccessibleName("3D view")
@@ -49,12 +50,14 @@ class VolumeView(QWidget):
         self._surfaces: Surfaces | None = None
         self._picture: QImage | None = None
         self._closed = False
+        self._ring = False
         self._press: QPointF | None = None
         self._start = QTimer(self)
         self._start.setSingleShot(True)
         self._start.setInterval(0)
         self._start.timeout.connect(self._begin)
-        self._place_buttons()
+        if tools:
+            self._place_buttons()
         scene.listen(self._scene_changed)
         theme().changed.connect(self.update)
 
@@ -138,10 +141,13 @@ class VolumeView(QWidget):
         self._gl = report
         gl_probe.remember(self._context.settings, report)
         self.update()
+        if not report.works:
+            self.settled.emit()
 
     def _failed(self, error: Exception) -> None:
         self._gl = GlReport(False, problem=f"surfaces could not be made ({error})")
         self.update()
+        self.settled.emit()
 
     def _take(self, made: Surfaces, revision: int) -> None:
         if self._closed:
@@ -165,7 +171,7 @@ class VolumeView(QWidget):
         self._surfaces = made
         self._built = revision
         self._redraw()
-        self.drawn.emit()
+        self.settled.emit()
 
     def _apply_look(self) -> None:
         overlay = self._scene.overlay
@@ -226,6 +232,12 @@ class VolumeView(QWidget):
             self._redraw()
         event.accept()
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        # The ring is for those who walk by keyboard: a click shows where it went.
+        self._ring = event.reason() in KEYBOARD
+        self.update()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         turns = {
             Qt.Key.Key_Left: (-10, 0), Qt.Key.Key_Right: (10, 0), Qt.Key.Key_Up: (0, 10), Qt.Key.Key_Down: (0, -10)
@@ -252,7 +264,7 @@ class VolumeView(QWidget):
             else:
                 self._draw_waiting(painter)
         self._draw_words(painter)
-        if self.hasFocus():
+        if self._ring and self.hasFocus():
             painter.setPen(QPen(theme().color("crosshair"), 1))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 

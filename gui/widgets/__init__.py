@@ -3,11 +3,13 @@
 from gui.widgets.cards import EmptyState, NoticeBar, card, line, notice, scrolled
 from gui.widgets.controls import button, menu_button, tool_button
 from gui.widgets.labels import ElidedLabel, label, section
+from gui.widgets.swatch import Swatch
 
 __all__ = [
     "ElidedLabel",
     "EmptyState",
     "NoticeBar",
+    "Swatch",
     "button",
     "card",
     "label",

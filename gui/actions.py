@@ -1,0 +1,129 @@
+"""Every command of the window, once: its words, its key, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QDialog, QGridLayout, QMenu, QVBoxLayout, QWidget
+
+from gui.theme import MODES, theme
+from gui.widgets import button, label, section
+from gui.widgets.rail import PAGES
+
+if TYPE_CHECKING:
+    from gui.main_window import MainWindow
+
+THEME_KEY = "appearance/theme"
+MOUSE = (
+    ("Wheel, arrow keys", "Next or previous slice (Page keys: ten)"),
+    ("Left drag", "Move the cursor in all views"),
+    ("Right drag", "Window (across) and level (up and down)"),
+    ("Ctrl+wheel, + and −", "Zoom"),
+    ("Middle drag, Shift+left drag", "Move the picture"),
+    ("Double click", "One view alone, and back"),
+    ("3D: left drag, wheel", "Turn, nearer and farther"),
+)
+
+
+class Actions:
+    """The window's QActions, and the menu made of them."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+        self.all: list[QAction] = []
+        menu = self.menu = QMenu(window)
+        menu.setObjectName("main_menu")
+        self.open_files = self._add(menu, "open_files", "Open files…", window.choose_files, "Ctrl+O")
+        self.open_folder = self._add(menu, "open_folder", "Open a DICOM folder…", window.choose_folder, "Ctrl+Shift+O")
+        self.open_sample = self._add(menu, "open_sample_scan", "Open the sample scan", window.open_sample)
+        self.close_scan = self._add(menu, "close_front_scan", "Close this scan", window.scans.close_scan, "Ctrl+W")
+        self.save_picture = self._add(
+            menu, "save_picture", "Save a picture of the views…", window.save_picture, "Ctrl+Shift+S"
+        )
+        menu.addSeparator()
+        view = menu.addMenu("View")
+        self.reset = self._add(view, "reset_views", "Fit all views", window.reset_views, "Ctrl+0")
+        self.next = self._add(view, "next_slice", "Next slice", lambda: window.step_slice(1), "]")
+        self.previous = self._add(view, "previous_slice", "Previous slice", lambda: window.step_slice(-1), "[")
+        self.overlay = self._add(
+            view, "toggle_overlay", "Show or hide the segmentation", window.scans.toggle_overlay, "O"
+        )
+        self.flip = self._add(view, "flip_sides_action", "Swap left and right of the pictures", window.flip_sides)
+        go = menu.addMenu("Go to")
+        for number, (key, words) in enumerate(PAGES.items(), start=1):
+            self._add(go, f"go_{key}", words, lambda key=key: window.show_page(key), f"Ctrl+{number}")
+        menu.addMenu(self._theme_menu())
+        menu.addSeparator()
+        self.shortcuts = self._add(menu, "show_shortcuts", "Keys and mouse", self.show_shortcuts, "F1")
+        self.about = self._add(menu, "about", "About Isocenter", window.show_about)
+        self.quit = self._add(menu, "quit", "Quit", window.close, QKeySequence.StandardKey.Quit)
+
+    def _add(
+        self,
+        menu: QMenu,
+        name: str,
+        words: str,
+        act: Callable[[], object],
+        key: str | QKeySequence.StandardKey | None = None,
+    ) -> QAction:
+        action = QAction(words, self._window)
+        action.setObjectName(name)
+        if key is not None:
+            action.setShortcut(QKeySequence(key))
+        action.triggered.connect(lambda: act())
+        menu.addAction(action)
+        self._window.addAction(action)  # its key works whether or not the menu is open
+        self.all.append(action)
+        return action
+
+    def _theme_menu(self) -> QMenu:
+        menu = QMenu("Appearance", self._window)
+        group = QActionGroup(menu)
+        for mode, words in zip(MODES, ("As the system", "Dark", "Light"), strict=True):
+            action = QAction(words, menu, checkable=True)
+            action.setObjectName(f"theme_{mode}")
+            action.setChecked(theme().mode == mode)
+            action.triggered.connect(lambda _=False, mode=mode: self._set_theme(mode))
+            group.addAction(action)
+            menu.addAction(action)
+        return menu
+
+    def _set_theme(self, mode: str) -> None:
+        theme().set_mode(mode)
+        self._window.context.settings.setValue(THEME_KEY, mode)
+
+    def show_shortcuts(self) -> None:
+        """The sheet of keys and mouse gestures."""
+        dialog = ShortcutSheet(self.all, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+
+class ShortcutSheet(QDialog):
+    """What the mouse does in a view, and every command that has a key."""
+
+    def __init__(self, actions: list[QAction], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("shortcut_sheet")
+        self.setWindowTitle("Keys and mouse")
+        keyed = [
+            (a.shortcut().toString(QKeySequence.SequenceFormat.NativeText), a.text()) for a in actions if a.shortcut()
+        ]
+        keyed.append(("Ctrl+Return", "Predict"))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 20)
+        column.setSpacing(16)
+        for title, rows in (("In a view", MOUSE), ("Commands", keyed)):
+            column.addWidget(section(title))
+            grid = QGridLayout()
+            grid.setHorizontalSpacing(32)
+            grid.setVerticalSpacing(6)
+            for row, (keys, words) in enumerate(rows):
+                grid.addWidget(label(keys, "strong"), row, 0)
+                grid.addWidget(label(words.rstrip("…")), row, 1)
+            grid.setColumnStretch(1, 1)
+            column.addLayout(grid)
+        column.addWidget(button("Close", "close_sheet", self.accept), 0, Qt.AlignmentFlag.AlignRight)

@@ -1,0 +1,299 @@
+"""The window: the rail, the bar on top, the pages and the line at the foot. It holds no logic of theirs."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QHideEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+
+from core import __version__
+from core.control import JobControl
+from core.paths import home
+from gui.actions import Actions
+from gui.context import AppContext
+from gui.jobs.job_line import JobLine
+from gui.scans.page import ScansPage, dropped_paths
+from gui.widgets import NoticeBar
+from gui.widgets.rail import PAGES, Rail
+from gui.widgets.status_line import StatusLine
+from gui.widgets.top_bar import TopBar
+
+logger = logging.getLogger(__name__)
+GEOMETRY_KEY = "window/geometry"
+SCAN_FILES = "Scans (*.nii *.nii.gz *.hdr *.img *.dcm *.ima);;All files (*)"
+LAZY = {  # made at first visit: module, class, words for the bar on top
+    "predict": ("gui.predict.page", "PredictionsPage", "Predictions"),
+    "train": ("gui.train.page", "TrainPage", "Training"),
+    "runs": ("gui.runs.page", "RunsPage", "Runs"),
+    "models": ("gui.models.page", "ModelsPage", "Models"),
+}
+STOP, KEEP, CANCEL = "Stop and keep", "Keep training", "Cancel"
+
+
+class MainWindow(QMainWindow):
+    painted = Signal()  # once, when the first picture of the window is on the screen
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__()
+        self.setObjectName("main_window")
+        self.setWindowTitle("Isocenter")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(900, 600)
+        self.context = context
+        self._was_painted = False
+        self._quit_after_jobs = False
+        self.scans = ScansPage(context)
+        self.pages: dict[str, QWidget] = {"scans": self.scans}
+        self.page = "scans"
+        self.actions_ = Actions(self)
+        self.rail = Rail(self.actions_.menu)
+        self.top_bar = TopBar()
+        self.notice = NoticeBar()
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.scans)
+        self.job_line = JobLine(context.jobs)
+        self.status = StatusLine(self.job_line)
+        self._arrange()
+        self._connect()
+        self.resize(1440, 900)
+        geometry = context.settings.value(GEOMETRY_KEY)
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+        self.rail.mark("scans")
+
+    def _arrange(self) -> None:
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for widget, stretch in ((self.top_bar, 0), (self.notice, 0), (self.stack, 1)):
+            column.addWidget(widget, stretch)
+        beside = QHBoxLayout()
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(0)
+        beside.addWidget(self.rail)
+        beside.addWidget(middle, 1)
+        whole = QWidget()
+        whole.setProperty("role", "page")
+        outer = QVBoxLayout(whole)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addLayout(beside, 1)
+        outer.addWidget(self.status)
+        self.setCentralWidget(whole)
+
+    def _connect(self) -> None:
+        context = self.context
+        context.open_requested.connect(self.open_paths)
+        context.page_requested.connect(self.show_page)
+        context.prediction_open_requested.connect(self._prepare_for_prediction)
+        context.run_requested.connect(self._show_run)
+        context.notice.connect(self.notice.show_notice)
+        context.jobs.job_ended.connect(self._job_ended)
+        self.rail.page_chosen.connect(self.show_page)
+        self.scans.scan_changed.connect(lambda _volume: self._update_title())
+        self.scans.scan_changed.connect(lambda _volume: self._show_cursor())
+        self.scans.cursor_changed.connect(self._show_cursor)
+        self.scans.viewer_made.connect(lambda: self.top_bar.offer("scans", self.scans.toolbar_widgets()))
+        self.scans.welcome.sample_requested.connect(self.open_sample)
+        self.scans.welcome.files_requested.connect(self.choose_files)
+        self.scans.welcome.folder_requested.connect(self.choose_folder)
+
+    # ---- pages --------------------------------------------------------------------------------------------------
+
+    def show_page(self, key: str) -> None:
+        """Bring a page to the front; it is made at its first visit."""
+        if key not in PAGES:
+            return
+        if key not in self.pages:
+            module, name, _ = LAZY[key]
+            try:
+                page = getattr(importlib.import_module(module), name)(self.context)
+            except Exception as error:
+                self.rail.mark(self.page)
+                self.context.tell(error)
+                return
+            self.pages[key] = page
+            self.stack.addWidget(page)
+            offered = getattr(page, "toolbar_widgets", None)
+            if offered is not None:
+                self.top_bar.offer(key, offered())
+        self.page = key
+        self.stack.setCurrentWidget(self.pages[key])
+        self.rail.mark(key)
+        self._update_title()
+        self._show_cursor()
+
+    def _show_run(self, run_id: str) -> None:
+        self.show_page("train")
+        show_run = getattr(self.pages.get("train"), "show_run", None)
+        if show_run is not None:
+            show_run(run_id)
+
+    def _prepare_for_prediction(self, id: int) -> None:
+        """The panel that answers this request may not be there yet: then make it, and hand the request on."""
+        if self.scans.predict_panel is None:
+            self.scans.prepare()
+            QTimer.singleShot(0, self, lambda: self.context.prediction_open_requested.emit(id))
+
+    def _update_title(self) -> None:
+        volume = self.scans.volume
+        words = (volume.name if volume else "") if self.page == "scans" else LAZY[self.page][2]
+        self.top_bar.set_what(words)
+        self.top_bar.show_tools(
+            "scans" if self.page == "scans" and volume else self.page if self.page != "scans" else ""
+        )
+        self.setWindowTitle(f"{volume.name} – Isocenter" if volume else "Isocenter")
+
+    def _show_cursor(self) -> None:
+        on_scans = self.page == "scans" and self.scans.volume is not None
+        self.status.show_cursor(self.scans.scene if on_scans else None)
+
+    # ---- opening ------------------------------------------------------------------------------------------------
+
+    def open_paths(self, paths: list[Path]) -> None:
+        """Open files and folders on the Scans page."""
+        if paths:
+            self.show_page("scans")
+            self.notice.dismiss()
+            self.scans.open_paths(paths)
+
+    def choose_files(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, "Open scans", self._last_folder(), SCAN_FILES)
+        self._open_chosen([Path(name) for name in names])
+
+    def choose_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Open a DICOM folder", self._last_folder())
+        self._open_chosen([Path(name)] if name else [])
+
+    def _last_folder(self) -> str:
+        return str(self.context.settings.value("scans/folder", str(Path.home())))
+
+    def _open_chosen(self, paths: list[Path]) -> None:
+        if paths:
+            self.context.settings.setValue("scans/folder", str(paths[0].parent))
+            self.context.open_requested.emit(paths)
+
+    def open_sample(self) -> None:
+        """Open the sample scan; it is written to the home folder the first time."""
+
+        def find(_control: JobControl) -> Path:
+            from core.imaging.sample import sample_scan
+
+            return sample_scan()
+
+        self.context.jobs.run("Preparing the sample scan", find, done=lambda path: self.open_paths([path]))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+            self.scans.welcome.set_drag_over(True)
+
+    def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
+        self.scans.welcome.set_drag_over(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.scans.welcome.set_drag_over(False)
+        paths = dropped_paths(event.mimeData().urls())
+        event.acceptProposedAction()
+        if paths:
+            self.context.open_requested.emit(paths)
+        else:
+            self.context.notice.emit("warn", "Only files and folders of this computer can be dropped here.")
+
+    # ---- commands on the views ----------------------------------------------------------------------------------
+
+    def reset_views(self) -> None:
+        if self.scans.grid is not None:
+            self.scans.grid.reset_views()
+
+    def step_slice(self, by: int) -> None:
+        if self.scans.grid is not None and self.page == "scans":
+            self.scans.grid.step_slice(by)
+
+    def flip_sides(self) -> None:
+        if self.scans.grid is not None:
+            self.scans.grid.flip_sides()
+
+    def save_picture(self) -> None:
+        """Save the views, with the side marker, as a PNG."""
+        grid, volume = self.scans.grid, self.scans.volume
+        if grid is None or volume is None:
+            self.context.notice.emit("info", "Open a scan first: then its views can be saved as a picture.")
+            return
+        start = str(Path(self._last_folder()) / f"{volume.name}.png")
+        name, _ = QFileDialog.getSaveFileName(self, "Save a picture of the views", start, "PNG (*.png)")
+        if name and not grid.picture().save(name, "PNG"):
+            self.context.notice.emit("bad", f"{name}: the picture cannot be written there. Choose another folder.")
+        elif name:
+            self.context.notice.emit("ok", f"Saved {name}")
+
+    def show_about(self) -> None:
+        box = QMessageBox(self)
+        box.setWindowTitle("About Isocenter")
+        box.setText(f"Isocenter {__version__}")
+        box.setInformativeText(
+            "Looks at medical scans, predicts on them and trains the models that do it.\n\n"
+            f"Research use only. Not a medical device.\nYour data stays in {home()}."
+        )
+        box.open()
+
+    # ---- showing and closing ------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.UpdateRequest and not self._was_painted:
+            self._was_painted = True
+            QTimer.singleShot(0, self.painted.emit)
+        return done
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        training = [job for job in self.context.jobs.jobs if job.kind == "training"]
+        answer = self.ask_about_training() if training and not self._quit_after_jobs else STOP
+        if answer == CANCEL:
+            event.ignore()
+        elif answer == KEEP:
+            event.ignore()
+            self._quit_after_jobs = True
+            self.hide()
+        else:
+            self.context.settings.setValue(GEOMETRY_KEY, self.saveGeometry())
+            self.scans.shut_down()
+            for job in training:
+                job.cancel()
+            self._close_pages()
+            event.accept()
+
+    def _close_pages(self) -> None:
+        for page in self.pages.values():
+            close: Callable[[], object] | None = getattr(page, "shut_down", None)
+            if close is not None and page is not self.scans:
+                close()
+
+    def ask_about_training(self) -> str:
+        """What to do with a run that is going on while the window closes."""
+        box = QMessageBox(self)
+        box.setWindowTitle("A model is being trained")
+        box.setText("A model is being trained in this window.")
+        box.setInformativeText(
+            "Stop and keep: it ends after this step, and its best and last checkpoints are kept.\n"
+            "Keep training: the window goes away, and the program ends when the training does."
+        )
+        stop = box.addButton(STOP, QMessageBox.ButtonRole.DestructiveRole)
+        keep = box.addButton(KEEP, QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(CANCEL, QMessageBox.ButtonRole.RejectRole)
+        box.exec()
+        return {stop: STOP, keep: KEEP}.get(box.clickedButton(), CANCEL)
+
+    def _job_ended(self, _job: object) -> None:
+        if self._quit_after_jobs and not any(job.kind == "training" for job in self.context.jobs.jobs):
+            self.close()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.scans.welcome.set_drag_over(False)

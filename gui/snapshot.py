@@ -1,0 +1,155 @@
+"""`isocenter snapshot`: the four views of a scan as a picture, drawn by the same widgets, with no display needed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gui.viewer.scene import Scene
+
+SIZE = "1280x960"
+WAIT_MS = 30_000
+LARGEST = 8000
+
+
+def main(argv: list[str]) -> int:
+    """Exit 0: written, 2: the scan, the segmentation or the place is no good."""
+    parser = argparse.ArgumentParser(prog="isocenter snapshot")
+    parser.add_argument("scan", type=Path)
+    parser.add_argument("out", type=Path, help="a .png file")
+    parser.add_argument("--overlay", type=Path, metavar="SEG", help="a segmentation on the scan's grid")
+    parser.add_argument("--size", default=SIZE, metavar="WxH", help=f"in pixels, {SIZE} by default")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args(argv)
+    from core.errors import IsocenterError
+
+    try:
+        width, height = _size(args.size)
+        take(args.scan, args.out, args.overlay, width, height)
+    except IsocenterError as error:
+        sys.stderr.write(f"isocenter: {error}\n")
+        return 2
+    if args.json:
+        sys.stdout.write(json.dumps({"scan": str(args.scan), "picture": str(args.out), "size": [width, height]}) + "\n")
+    return 0
+
+
+def take(scan: Path, out: Path, overlay: Path | None, width: int, height: int) -> None:
+    """Draw a scan's four views into a PNG file.
+
+    Raises UnreadableScan for a scan or segmentation that cannot be read or does not fit, IsocenterError where the
+    picture cannot be written.
+    """
+    from core.errors import IsocenterError
+    from core.imaging.reader import read
+    from gui.viewer.scene import OpenedScan, Scene
+
+    if out.suffix.lower() != ".png":
+        raise IsocenterError("the picture is written as PNG", where=out, mend="Give it a name that ends in .png.")
+    opened = OpenedScan.prepare(read(scan))
+    scene = Scene()
+    scene.show(opened)
+    if overlay is not None:
+        _lay_over(scene, overlay)
+    app = _application()
+    _draw(scene, out, width, height)
+    app.processEvents()
+
+
+def _size(text: str) -> tuple[int, int]:
+    from core.errors import IsocenterError
+
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdigit() and 300 <= int(part) <= LARGEST for part in parts):
+        raise IsocenterError(
+            f"--size {text}: not a size", mend=f"Give it as WIDTHxHEIGHT, 300 to {LARGEST}, such as {SIZE}."
+        )
+    return int(parts[0]), int(parts[1])
+
+
+def _lay_over(scene: Scene, path: Path) -> None:
+    """Put the segmentation over the scan, the cursor in its middle."""
+    import numpy as np
+
+    from core.errors import UnreadableScan
+    from core.imaging.reader import read
+    from gui.theme.structures import structure_colours
+    from gui.viewer.scene import Overlay
+
+    volume, segmentation = scene.volume, read(path)
+    same_shape = volume is not None and segmentation.shape == volume.grid_shape
+    if volume is None or not same_shape or not np.allclose(segmentation.affine_ras, volume.affine_ras, atol=0.01):
+        raise UnreadableScan(
+            "the segmentation is on another grid than the scan", where=path, mend="Give the one made for this scan."
+        )
+    labels = np.asarray(segmentation.voxels)
+    if labels.dtype.kind == "f":
+        labels = np.rint(labels).astype(np.int32)
+    structures = [{"label": int(n), "name": f"label {int(n)}"} for n in np.unique(labels) if n]
+    colours = {label: colour.getRgb()[:3] for label, colour in structure_colours(structures).items()}
+    scene.set_overlay(Overlay(labels, structures, colours))
+    if structures and scene.overlay_canonical is not None:
+        values, counts = np.unique(labels[labels > 0], return_counts=True)
+        inside = np.argwhere(scene.overlay_canonical == values[counts.argmax()])
+        scene.set_index(inside[len(inside) // 2] if len(inside) else scene.index)
+
+
+def _application() -> Any:
+    """The application, which lives as long as someone holds it."""
+    from PySide6.QtWidgets import QApplication
+
+    from gui.theme import apply_theme
+
+    app = QApplication.instance()
+    if app is None:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"  # a picture needs no display, even where there is one
+        app = QApplication(["isocenter"])
+        apply_theme(app, "dark")
+    return app
+
+
+def _draw(scene: Scene, out: Path, width: int, height: int) -> None:
+    from PySide6.QtCore import QEventLoop, QSettings, QTimer
+    from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+
+    from core.errors import IsocenterError
+    from gui.context import AppContext
+    from gui.viewer.slice_grid import SliceGrid
+    from gui.widgets import label
+
+    with tempfile.TemporaryDirectory() as folder:
+        context = AppContext(settings=QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat))
+        grid = SliceGrid(context, scene, tools=False)
+        whole = QWidget()
+        whole.setProperty("role", "viewground")
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 6, 0, 0)
+        column.setSpacing(0)
+        title = label(scene.volume.name if scene.volume else "", "viewtitle")
+        title.setContentsMargins(10, 0, 10, 0)
+        column.addWidget(title)
+        column.addWidget(grid, 1)
+        whole.resize(width, height)
+        whole.show()
+        QApplication.processEvents()
+        if not grid.volume_view.up_to_date:
+            wait = QEventLoop()
+            grid.volume_view.settled.connect(wait.quit)
+            QTimer.singleShot(WAIT_MS, wait.quit)
+            wait.exec()
+        picture = whole.grab().toImage()
+        grid.close_views()
+        whole.close()
+        context.close()
+    part = out.with_name(f".{out.name}.part")
+    if not picture.save(str(part), "PNG"):
+        raise IsocenterError(
+            "the picture cannot be written", where=out, mend="Check that the folder exists and is writable."
+        )
+    os.replace(part, out)
