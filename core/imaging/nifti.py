@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 
 from core.control import JobControl
@@ -21,6 +20,7 @@ from core.errors import UnreadableScan
 from core.imaging import gz
 from core.imaging.bounds import check_size, readable_size, regular_size, unreadable
 from core.imaging.checks import voxel_findings
+from core.imaging.header import DATA_TYPES, NIFTI1, NIFTI2, parse
 from core.imaging.transform import place
 from core.imaging.volume import Finding, Source, Volume
 
@@ -35,10 +35,6 @@ _CHECKED_AT_ONCE = 32 * 2**20
 # Padding after the last voxel that is still taken as harmless.
 _MOST_PADDING = 2**20
 
-_DTYPES = {
-    2: "u1", 4: "i2", 8: "i4", 16: "f4", 32: "c8", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8",
-    1280: "u8", 1792: "c16",
-}  # fmt: skip
 _COLOURS = {128: 3, 2304: 4}  # RGB24, RGBA32: bytes of a voxel
 _MAGIC = {b"n+1\0": False, b"ni1\0": True, b"n+2\0\r\n\x1a\n": False, b"ni2\0\r\n\x1a\n": True}
 
@@ -136,7 +132,7 @@ def _head(path: Path) -> bytes:
 
 def _declared(head: bytes, where: Path, *, pair: bool) -> _Declared:
     """Check the header field by field; nothing is allocated from it before that."""
-    header, version = _header(head, where)
+    header, version, order = _header(head, where)
     magic = bytes(head[344:348]) if version == 1 else bytes(head[4:12])
     in_two = _MAGIC[magic]
     if in_two and not pair:
@@ -149,8 +145,8 @@ def _declared(head: bytes, where: Path, *, pair: bool) -> _Declared:
         raise _broken(f"the header declares a size of {' x '.join(map(str, shape))} voxels", where)
     code = int(header["datatype"])
     bits = int(header["bitpix"])
-    if code in _DTYPES:
-        dtype, channels = np.dtype(header.endianness + _DTYPES[code]), 1
+    if code in DATA_TYPES:
+        dtype, channels = np.dtype(order + DATA_TYPES[code]), 1
     elif code in _COLOURS:
         dtype, channels = np.dtype("u1"), _COLOURS[code]
     else:
@@ -169,15 +165,15 @@ def _declared(head: bytes, where: Path, *, pair: bool) -> _Declared:
     return _Declared(f"NIfTI-{version}", header, in_two, shape, dtype, channels, int(offset), slope, intercept)
 
 
-def _header(head: bytes, where: Path) -> tuple[Any, int]:
-    """The header fields and the version of the format; endianness is told by the size field."""
+def _header(head: bytes, where: Path) -> tuple[Any, int, str]:
+    """The header's fields, the version of the format and the byte order, which its size field tells."""
     if len(head) >= 348:
         for order, name in (("<", "little"), (">", "big")):
             size = int.from_bytes(head[:4], name)  # type: ignore[arg-type]
             if size == 348 and head[344:348] in _MAGIC:
-                return nib.Nifti1Header(head[:348], order, check=False), 1
+                return parse(head, NIFTI1, order), 1, order
             if size == 540 and head[4:12] in _MAGIC and len(head) >= 540:
-                return nib.Nifti2Header(head[:540], order, check=False), 2
+                return parse(head, NIFTI2, order), 2, order
             if size == 348 and not head[344:348].strip(b"\0"):
                 raise UnreadableScan(
                     "this is an ANALYZE 7.5 file, which does not say how the scan lies in the patient",

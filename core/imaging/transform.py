@@ -40,9 +40,9 @@ class Placement:
 
 
 def place(header: Any, grid_shape: tuple[int, int, int], where: Path) -> Placement:
-    """Apply the rule to a nibabel NIfTI header. Raises UnreadableScan where the transform is damaged."""
+    """Apply the rule to a parsed NIfTI header. Raises UnreadableScan where the transform is damaged."""
     findings: list[Finding] = []
-    sizes = np.asarray(header["pixdim"][1:4], float)
+    sizes = np.array(header["pixdim"][1:4], float)
     sizes[(sizes == 0) & (np.array(grid_shape) == 1)] = 1.0  # a single slice often has no thickness
     if not (np.isfinite(sizes).all() and (sizes != 0).all()):
         raise _damaged(f"the voxel size in the header is {_numbers(sizes)} mm", where)
@@ -117,8 +117,7 @@ def shear_findings(affine_ras: Array) -> list[Finding]:
 
 def _sform(header: Any, where: Path) -> Array:
     affine = np.eye(4)
-    for row, name in enumerate(("srow_x", "srow_y", "srow_z")):
-        affine[row] = header[name]
+    affine[:3] = header["srow"]
     # Checked here as well: a damaged sform must not be compared with the qform.
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) == 0:
         raise _damaged("the header's sform is singular or holds values that are no numbers", where)
@@ -126,8 +125,8 @@ def _sform(header: Any, where: Path) -> Array:
 
 
 def _qform(header: Any, sizes: Array, where: Path) -> Array:
-    b, c, d = (float(header[f"quatern_{name}"]) for name in "bcd")
-    offset = np.array([float(header[f"qoffset_{name}"]) for name in "xyz"])
+    b, c, d = (float(value) for value in header["quatern"])
+    offset = np.array(header["qoffset"], float)
     rest = 1.0 - (b * b + c * c + d * d)
     if not (np.isfinite([b, c, d]).all() and np.isfinite(offset).all()) or rest < -1e-5:
         raise _damaged("the header's qform is damaged", where)

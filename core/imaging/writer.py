@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-import nibabel as nib
 import numpy as np
 
 from core.control import JobControl
@@ -102,6 +101,8 @@ def _write(
 
 
 def _header(voxels: Array, like: Volume, description: str, scaling: tuple[float, float]) -> Any:
+    import nibabel as nib  # slow to import, and a window that only looks at scans never writes
+
     large = max(voxels.shape) > np.iinfo(np.int16).max
     header = (nib.Nifti2Header if large else nib.Nifti1Header)(endianness="<")
     header.set_data_dtype({"b": np.uint8, "f2": np.float32}.get(voxels.dtype.str[1:], voxels.dtype.newbyteorder("=")))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import permutations, product
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -42,3 +43,12 @@ def test_time_axis_stays_last_when_turned(order, signs):
     turn = to_canonical(affine_of(order, signs))
     assert turn.apply(native).shape[3] == 2
     np.testing.assert_array_equal(turn.invert(turn.apply(native)), native)
+
+
+def test_axis_codes_are_nibabels_for_any_rotation_and_shear():
+    rng = np.random.default_rng(11)
+    for _ in range(300):
+        affine = np.eye(4)
+        affine[:3, :3] = np.linalg.qr(rng.normal(size=(3, 3)))[0] * rng.uniform(0.3, 5, 3)
+        affine[:3, :3] += rng.normal(scale=0.1, size=(3, 3))
+        assert orientation_codes(affine) == "".join(nib.aff2axcodes(affine))

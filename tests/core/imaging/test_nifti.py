@@ -12,7 +12,7 @@ import pytest
 
 from core.control import JobControl
 from core.errors import Cancelled, UnreadableScan
-from core.imaging import bounds
+from core.imaging import bounds, header
 from core.imaging.reader import is_scan, read
 
 NOT_READ_YET = (".mha", ".mhd", ".nrrd")
@@ -142,6 +142,19 @@ def test_complex_and_colour_become_magnitude_and_brightness(tmp_path):
 def test_five_true_dimensions_are_refused(tmp_path):
     with pytest.raises(UnreadableScan, match="more than four dimensions"):
         read(save(tmp_path / "five.nii", np.zeros((2, 2, 2, 3, 3), np.int16)))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(header.NIFTI1, nib.nifti1.header_dtype), (header.NIFTI2, nib.nifti2.header_dtype)]
+)
+def test_header_fields_lie_where_nibabel_has_them(ours, theirs):
+    grouped = {"quatern": "quatern_b", "qoffset": "qoffset_x", "srow": "srow_x"}
+    assert ours.itemsize == theirs.itemsize
+    for name in ours.names:
+        kind, offset = theirs.fields[grouped.get(name, name)][:2]
+        assert ours.fields[name][1] == offset, name
+        assert ours.fields[name][0].base.kind == kind.base.kind, name
+        assert name == "magic" or ours.fields[name][0].base.itemsize == kind.base.itemsize, name
 
 
 # -- the transform -----------------------------------------------------------------------------------------------------
