@@ -113,13 +113,14 @@ class Environment:
             status, output = self._follow(command, console)
             if status == 0:
                 return
-            errors = [line for line in output if line.startswith("ERROR")] or output[-3:]
-            reason = " ".join(errors[-1:]).removeprefix("ERROR: ") or f"pip ended with code {status}"
             if any("No space left" in line for line in output):
                 raise SetupFailed(
-                    f"The disk is full. Free about {NEEDED_BYTES / 1e9:.0f} GB, then run the same command."
+                    f"The disk is full. Free about {NEEDED_BYTES / 1e9:.0f} GB, then run the same command again."
                 )
-            if not any(_NETWORK.match(line) for line in output):
+            broken = [line for line in output if _NETWORK.match(line)]
+            errors = broken or [line for line in output if line.startswith("ERROR")] or output
+            reason = re.sub(r"^(ERROR|WARNING): ", "", errors[-1])[:300] if errors else f"pip ended with code {status}"
+            if not broken:
                 raise SetupFailed(f"A package could not be installed: {reason}\nAll that pip said: {self._log}")
             if wait is None:
                 raise SetupFailed(
