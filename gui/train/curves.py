@@ -9,13 +9,14 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
 
 from gui.theme import theme
+from gui.train.axis import Axis
 from gui.train.history import figure_text, smoothed
 from gui.widgets.labels import label
 
-RAW_ALPHA = 80
+RAW_ALPHA = 28
 NO_EPOCHS = math.nan
 
 
@@ -32,12 +33,14 @@ class Curve:
 class CurveCard(QFrame):
     """Curves over training. Drawn only in `show_curves`, so that whoever owns the card says how often."""
 
-    def __init__(self, title: str, name: str, *, form: str = "{:.3f}", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, title: str, name: str, *, form: str = "{:.3f}", whole: bool = False) -> None:
+        """`whole`: x already counts whole epochs."""
+        super().__init__()
         self.setProperty("role", "card")
         self.setObjectName(name)
         self.setAccessibleName(f"{title} over training")
         self._form = form
+        self._epoch_form = "epoch {:.0f}" if whole else "epoch {:.1f}"
         self._curves: list[Curve] = []
         self._steps_per_epoch = NO_EPOCHS
         self._smoothing = 0.0
@@ -45,11 +48,15 @@ class CurveCard(QFrame):
         self._items: list[tuple[pg.PlotDataItem, pg.PlotDataItem]] = []
         self.readout = QLabel()
         self.readout.setTextFormat(Qt.TextFormat.RichText)  # holds our own words and numbers, escaped
-        self.readout.setAlignment(Qt.AlignmentFlag.AlignRight)
-        head = QHBoxLayout()
+        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        head = QVBoxLayout() if whole else QHBoxLayout()  # names of runs are long: they get a line of their own
         head.addWidget(label(title, "strong"))
         head.addWidget(self.readout, 1)
-        self.plot = pg.PlotWidget(background=None)
+        if whole:
+            self.readout.setWordWrap(True)
+        else:
+            self.readout.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.plot = pg.PlotWidget(axisItems={"left": Axis("left"), "bottom": Axis("bottom")})
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
         self.plot.setMouseEnabled(False, False)
@@ -73,23 +80,30 @@ class CurveCard(QFrame):
 
     def show_curves(self, curves: list[Curve], steps_per_epoch: float = NO_EPOCHS) -> None:
         """Draw these series; the x axis counts epochs once their length is known."""
+        before = (self._curves, self._steps_per_epoch)
+        if self._items and _same(before, (curves, steps_per_epoch)):
+            return
         self._curves, self._steps_per_epoch = curves, steps_per_epoch
+        self._draw()
+
+    def _draw(self) -> None:
+        curves, steps_per_epoch = self._curves, self._steps_per_epoch
         known = math.isfinite(steps_per_epoch)
         self.plot.getAxis("bottom").setScale(1 / steps_per_epoch if known else 1.0)
         while len(self._items) < len(curves):
-            pair = (self.plot.plot(connect="finite"), self.plot.plot(connect="finite"))
+            pair = (self.plot.plot(connect="finite"), self.plot.plot(connect="finite", antialias=True))
             for item in pair:
                 item.setDownsampling(auto=True, method="peak")
                 item.setClipToView(True)
             self._items.append(pair)
         for (raw, line), curve in zip(self._items, curves, strict=False):
-            smooth = self._smoothing > 0 and len(curve.y) > 2
+            smooth = self._smoothing > 1 and len(curve.y) > 2
             colour = self._colour(curve.colour)
             faint = QColor(colour)
             faint.setAlpha(RAW_ALPHA)
             raw.setData(curve.x if smooth else [], curve.y if smooth else [])
             raw.setPen(pg.mkPen(faint, width=1))
-            line.setData(curve.x, smoothed(curve.y, self._smoothing) if smooth else curve.y)
+            line.setData(curve.x, smoothed(curve.x, curve.y, self._smoothing) if smooth else curve.y)
             line.setPen(pg.mkPen(colour, width=1.5))
             # A single value has no line yet: a dot says that it is there.
             line.setSymbol("o" if len(curve.y) == 1 else None)
@@ -101,9 +115,9 @@ class CurveCard(QFrame):
                 item.setData([], [])
         self._tell()
 
-    def set_smoothing(self, weight: float) -> None:
-        self._smoothing = weight
-        self.show_curves(self._curves, self._steps_per_epoch)
+    def set_smoothing(self, steps: float) -> None:
+        self._smoothing = steps
+        self._draw()
 
     def set_log(self, on: bool) -> None:
         self.plot.setLogMode(y=on)
@@ -119,9 +133,10 @@ class CurveCard(QFrame):
             axis.setTextPen(pg.mkPen(dim))
             axis.setTickFont(self.font())
             axis.setStyle(tickLength=0, maxTickLevel=0)
+        self.plot.setBackground(theme().color("raised"))
         self.plot.showGrid(y=True, alpha=0.12)
         self._line.setPen(pg.mkPen(dim, style=Qt.PenStyle.DashLine))
-        self.show_curves(self._curves, self._steps_per_epoch)
+        self._draw()
 
     # ---- the readout --------------------------------------------------------------------------------------------
 
@@ -157,8 +172,19 @@ class CurveCard(QFrame):
             for name, value in self.values_at(self._hovered).items()
         ]
         if self._hovered is not None and math.isfinite(self._steps_per_epoch):
-            words.insert(0, f'<span style="color:{dim}">epoch {self._hovered / self._steps_per_epoch:.1f}</span>')
-        self.readout.setText("&nbsp;&nbsp;&nbsp;".join(words))
+            words.insert(
+                0, f'<span style="color:{dim}">{self._epoch_form.format(self._hovered / self._steps_per_epoch)}</span>'
+            )
+        self.readout.setText("&nbsp;&nbsp; ".join(words))
+
+
+def _same(one: tuple[list[Curve], float], other: tuple[list[Curve], float]) -> bool:
+    """Whether two drawings hold the very same arrays: a longer series is a new array."""
+    (curves, length), (others, other_length) = one, other
+    if len(curves) != len(others) or not (length == other_length or (math.isnan(length) and math.isnan(other_length))):
+        return False
+    pairs = zip(curves, others, strict=True)
+    return all(a.x is b.x and a.y is b.y and (a.name, a.colour) == (b.name, b.colour) for a, b in pairs)
 
 
 def _escaped(text: str) -> str:

@@ -22,7 +22,7 @@ class FigureCard(QWidget):
     def __init__(self, title: str, name: str) -> None:
         super().__init__()
         frame, inside = card()
-        self.title = title
+        self.title = label(title, "dim")
         self.figure = label("–", "figure")
         self.figure.setObjectName(name)
         self.note = label("", "small")
@@ -30,15 +30,17 @@ class FigureCard(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.figure)
         row.addWidget(self.note, 1)
-        inside.addWidget(label(title, "dim"))
+        inside.addWidget(self.title)
         inside.addLayout(row)
         around = QHBoxLayout(self)
         around.setContentsMargins(0, 0, 0, 0)
         around.addWidget(frame)
 
-    def show_figure(self, text: str, note: str = "") -> None:
+    def show_figure(self, text: str, note: str = "", title: str = "") -> None:
+        if title:
+            self.title.setText(title)
         self.figure.setText(text)
-        self.figure.setAccessibleName(f"{self.title}: {text} {note}".strip())
+        self.figure.setAccessibleName(f"{self.title.text()}: {text} {note}".strip())
         self.note.setText(note)
 
 
@@ -84,11 +86,11 @@ class Dashboard(QWidget):
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setObjectName("smoothing")
         self.smoothing.setAccessibleName("Smoothing of the curves")
-        self.smoothing.setRange(0, 99)
+        self.smoothing.setRange(0, 30)  # tenths of a decade: 1 to 1000 steps
         self.smoothing.setFixedWidth(140)
         self.smoothing.valueChanged.connect(self._smooth)
         self.smoothing_text = label("", "small")
-        self.smoothing_text.setMinimumWidth(28)
+        self.smoothing_text.setMinimumWidth(64)
         self.log = QCheckBox("Loss on a log scale")
         self.log.setObjectName("log-loss")
         self.log.setAccessibleName("Loss on a logarithmic scale")
@@ -101,7 +103,7 @@ class Dashboard(QWidget):
         tools.addStretch(1)
         tools.addWidget(self.log)
         column.addLayout(tools)
-        self.smoothing.setValue(60)
+        self.smoothing.setValue(17)
 
     def refresh(self, history: History) -> None:
         """Draw this history within a tenth of a second, together with whatever else comes until then."""
@@ -148,16 +150,18 @@ class Dashboard(QWidget):
             return
         self.epoch.show_figure(f"{run.epoch} / {run.epochs}")
         if run.live:
-            self.left.show_figure(duration_text(history.seconds_left()), "" if run.state != "paused" else "paused")
+            self.left.show_figure(duration_text(history.seconds_left()), title="Left")
         else:
-            took = (run.ended or 0) - (run.started or 0) if run.started and run.ended else math.nan
-            self.left.show_figure("–", f"took {duration_text(took)}" if math.isfinite(took) else "")
+            took = run.ended - run.started if run.started and run.ended else math.nan
+            self.left.show_figure(duration_text(took), title="Took")
         self.pace.show_figure(figure_text(history.last("train/patches_per_s"), 1))
 
     def _smooth(self, value: int) -> None:
-        self.smoothing_text.setText(f"{value / 100:.2f}")
-        for one in self.cards[:1]:  # the loss is the only noisy one: the others are measured once an epoch
-            one.set_smoothing(value / 100)
+        steps = round(10 ** (value / 10))
+        self.smoothing_text.setText(f"{steps} steps" if value else "off")
+        # The learning rate is exact: nothing to smooth.
+        for one in (self.loss_card, self.dice_card, self.pace_card):
+            one.set_smoothing(steps)
 
 
 def side_panel(width: int) -> tuple[QFrame, QVBoxLayout]:

@@ -30,6 +30,12 @@ class Failure:
         text = f"unexpected {type(error).__name__}: {error}".rstrip(": ")
         return cls(text, details="".join(traceback.format_exception(error)))
 
+    @classmethod
+    def told(cls, run_id: str, error: str) -> Failure:
+        """What the catalog keeps of a failure: one line, `where: what. mend`."""
+        what, _, mend = error.removeprefix(f"{run_id}: ").partition(". ")
+        return cls(what or "the run failed", mend=mend)
+
 
 class TrainingEngine(QObject):
     """Starts and resumes runs, one at a time in this window. What a run does is read from the catalog."""

@@ -257,7 +257,7 @@ class TrainPage(QWidget):
             self.failure.show_failure(None)
         elif self.failure.isHidden():
             known = self._failures.get(run.id)
-            self.failure.show_failure(known or Failure(run.error or "the run failed"), run.folder)
+            self.failure.show_failure(known or Failure.told(run.id, run.error or ""), run.folder)
 
     def _show_remark(self) -> None:
         text = remark(self.history, _early_stopping(self.history))

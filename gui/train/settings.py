@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from core import config
 from core.errors import IsocenterError
+from core.files import write_text
 from gui.train.changes import ChangesView, differences
 from gui.train.form import ExperimentForm, MakeEditor
 from gui.train.wording import plain
@@ -196,15 +196,9 @@ class Settings(QWidget):
 
     def save(self, path: Path) -> bool:
         """Write the settings as YAML, whole or not at all."""
-        part = path.with_name(path.name + ".part")
         try:
-            with part.open("w", encoding="utf-8") as file:
-                yaml.safe_dump(self._tree, file, sort_keys=False, allow_unicode=True)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
+            write_text(path, yaml.safe_dump(self._tree, sort_keys=False, allow_unicode=True))
+        except IsocenterError as error:
             self.failed.emit(error)
             return False
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,8 +56,12 @@ def tiny_tree(tiny_data: Path) -> dict[str, object]:
 def write_run() -> Callable[..., str]:
     """Writes a run with its metrics into the catalog, as the engine does."""
 
-    def write(id: str = "run-1", *, name: str = "first", state: str = "finished", epochs: int = 3, dice: float = 0.8) -> str:
-        experiment = config.parse({"name": name, "trainer": {"epochs": epochs}, "optimizer": {"name": "adamw", "lr": dice / 100}})
+    def write(
+        id: str = "run-1", *, name: str = "first", state: str = "finished", epochs: int = 3, dice: float = 0.8
+    ) -> str:
+        experiment = config.parse(
+            {"name": name, "trainer": {"epochs": epochs}, "optimizer": {"name": "adamw", "lr": round(dice / 100, 4)}}
+        )
         folder = runs_folder() / id
         (folder / "previews").mkdir(parents=True)
         with Catalog() as catalog:
@@ -79,10 +84,11 @@ def write_run() -> Callable[..., str]:
                 preview(folder, epoch + 1)
             catalog.add_metrics(id, points)
             catalog.add_event(id, "info", "Data ready.")
-            ended = None if state in ("running", "paused") else 1090.0
+            live = state in ("running", "paused")
+            ended = None if live else 1090.0
             catalog.update_run(
-                id, state=state, epoch=epochs, started=1000.0, ended=ended, error="out of memory" if state == "failed" else None,
-                summary={"val/dice": dice},
+                id, state=state, epoch=epochs, started=time.time() if live else 1000.0, ended=ended,
+                error="out of memory" if state == "failed" else None, summary={"val/dice": dice},
             )  # fmt: skip
         return id
 

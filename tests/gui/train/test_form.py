@@ -31,7 +31,7 @@ class Large(Part):
 
 
 class Inner(Part):
-    axes: list[Literal["x", "y", "z"]] = ["x"]
+    axes: list[Literal["x", "y", "z"]] = Field(["x"])
 
 
 class Block(Part):
@@ -42,12 +42,12 @@ class Block(Part):
     choice: Literal["one", "two"] = "two"
     pair: tuple[float, float] = (0.5, 0.25)
     size: tuple[int, int, int] | None = None
-    many: list[int] = [1, 2]
+    many: list[int] = Field([1, 2])
     weights: list[float] | None = None
     place: Path | None = None
     limit: int | None = None
     names: dict[int, str] | None = None
-    odd: list[list[int]] = [[1], [2, 3]]
+    odd: list[list[int]] = Field([[1], [2, 3]])
     inner: Inner = Inner()
 
 
@@ -60,8 +60,9 @@ class Tree(Part):
 FULL: dict[str, Any] = {
     "name": "other",
     "block": {
-        "count": 7, "rate": 3e-7, "word": "x, y", "flag": False, "choice": "one", "pair": [0.9, 0.999], "size": [40, 56, 40],
-        "many": [16, 32, 64], "weights": [1.0, 0.5], "place": "/data/a b", "limit": 5, "names": {1: "Anterior", 2: "Posterior"},
+        "count": 7, "rate": 3e-7, "word": "x, y", "flag": False, "choice": "one", "pair": [0.9, 0.999],
+        "size": [40, 56, 40], "many": [16, 32, 64], "weights": [1.0, 0.5], "place": "/data/a b", "limit": 5,
+        "names": {1: "Anterior", 2: "Posterior"},
         "odd": [[4], [5, 6]], "inner": {"axes": ["z", "x"]},
     },
     "model": {"name": "large", "width": 32, "depth": 1.5},
@@ -210,6 +211,8 @@ def test_every_field_has_an_object_name_and_an_accessible_name(qtbot: QtBot) -> 
             assert target.objectName().startswith(f"field:{row.key}")
 
 
-@pytest.mark.parametrize("module", ["fields", "wording", "yaml_editor", "changes", "settings", "history", "preview"])
+@pytest.mark.parametrize(
+    "module", ["fields", "wording", "yaml_editor", "changes", "settings", "history", "preview", "axis"]
+)
 def test_the_examples_in_the_docstrings_hold(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"gui.train.{module}")).failed == 0

@@ -1,4 +1,4 @@
-"""The Train page: what blocks a start, a real short training, its end by stop and discard, and what is shown of runs."""
+"""The Train page: what blocks a start, a real short training, its end, and what is shown of other runs."""
 
 from __future__ import annotations
 
@@ -106,12 +106,19 @@ def test_two_epochs_train_from_the_page_and_are_shown(qtbot: QtBot, page: TrainP
     qtbot.waitUntil(lambda: "Epoch 2" in page.preview.caption.text(), timeout=5_000)
     press(qtbot, page, "preview-back")
     qtbot.waitUntil(lambda: "Epoch 1" in page.preview.caption.text(), timeout=5_000)
-    assert page.dashboard.epoch.figure.text() == "2 / 2"
-    assert page.header.publish.isVisible()
+    qtbot.waitUntil(lambda: page.dashboard.epoch.figure.text() == "2 / 2", timeout=5_000)
     assert page.start.isEnabled()
+    with qtbot.waitSignal(page.context.models_changed, timeout=TRAINING_MS):
+        press(qtbot, page, "publish")
+    assert page.publisher.bar.isVisible()
+    with qtbot.waitSignal(page.context.page_requested) as asked:
+        press(qtbot, page, "show-models")
+    assert asked.args == ["models"]
 
 
-def test_stop_keeps_the_checkpoints_and_resume_goes_on(qtbot: QtBot, page: TrainPage, tiny_tree: dict[str, Any]) -> None:
+def test_stop_keeps_the_checkpoints_and_resume_goes_on(
+    qtbot: QtBot, page: TrainPage, tiny_tree: dict[str, Any]
+) -> None:
     tiny_tree["trainer"]["epochs"] = 2000
     ready(qtbot, page, tiny_tree)
     press(qtbot, page, "start")
@@ -162,7 +169,7 @@ def test_a_run_of_another_process_is_watched_live(
     id = write_run(state="running")
     context.run_requested.emit(id)
     qtbot.waitUntil(lambda: page.stack.currentWidget() is page.dashboard, timeout=5_000)
-    assert page.dashboard.epoch.figure.text() == "3 / 3"
+    qtbot.waitUntil(lambda: page.dashboard.epoch.figure.text() == "3 / 3", timeout=5_000)
     seen = len(page.history.series["train/loss"].values)
     with Catalog() as catalog:
         catalog.add_metrics(id, [("train/loss", 13, 3, 0.01, 1040.0)])

@@ -1,0 +1,342 @@
+"""The Runs page: the table of all runs, the selected ones compared, and what can be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices, QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.catalog import Catalog, records
+from core.control import JobControl
+from core.files import write_text
+from gui.context import AppContext
+from gui.runs.compare import ComparePanel, series_of
+from gui.runs.table import NAME, Listed, RunsFilter, RunsModel, listed
+from gui.train.engine import training
+from gui.train.publishing import Publisher
+from gui.train.reader import CatalogReader
+from gui.train.states import RESUMABLE
+from gui.widgets.cards import EmptyState, sign
+from gui.widgets.controls import button, menu_button, tool_button
+from gui.widgets.labels import label
+
+REFRESH_MS = 1000
+
+
+class RunsPage(QWidget):
+    """All runs of the catalog, live ones included."""
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__()
+        self.setObjectName("runs-page")
+        self.setProperty("role", "page")
+        self.context = context
+        self.engine = training(context)
+        self.publisher = Publisher(context, self)
+        self.model = RunsModel()
+        self.shown = RunsFilter(self.model)
+        self.compare = ComparePanel()
+        self._asked = False
+        self._selected: list[str] = []
+        self._reader = CatalogReader(self)
+        self._reader.answered.connect(self._answered)
+        self._reader.failed.connect(self._failed)
+        self._timer = QTimer(self)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self.refresh)
+        self._build()
+        context.runs_changed.connect(self._ask_if_visible)
+        self.engine.busy_changed.connect(self._show_buttons)
+        self.publisher.changed.connect(self._show_buttons)
+        self._show_buttons()
+
+    # ---- layout -------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._bar())
+        column.addWidget(self._trash_bar())
+        column.addWidget(self.publisher.bar)
+        self.table = QTableView()
+        self.table.setObjectName("runs-table")
+        self.table.setAccessibleName("Runs")
+        self.table.setModel(self.shown)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(32)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setHighlightSections(False)
+        header.setStretchLastSection(True)
+        for place, width in enumerate((280, 140, 100, 110, 170, 110)):
+            self.table.setColumnWidth(place, width)
+        self.table.setSortingEnabled(True)
+        self.table.sortByColumn(4, Qt.SortOrder.DescendingOrder)
+        self.table.selectionModel().selectionChanged.connect(self._selection_changed)
+        self.table.doubleClicked.connect(lambda _: self._open())
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        delete = QShortcut(QKeySequence.StandardKey.Delete, self.table, self._delete)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        self.empty = EmptyState(
+            "runs",
+            "No runs yet",
+            "A run that is started on the Train page or with `isocenter train` is listed here.",
+            button("Train a model", "go-train", lambda: self.context.page_requested.emit("train"), role="primary"),
+        )
+        self.none_found = EmptyState("search", "No run matches", "Change the words of the filter.")
+        self.stack = QStackedWidget()
+        for widget in (self.table, self.empty, self.none_found):
+            self.stack.addWidget(widget)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.setHandleWidth(1)
+        split.addWidget(self.stack)
+        split.addWidget(self.compare)
+        split.setSizes([420, 360])
+        split.setCollapsible(0, False)
+        self.split = split
+        column.addWidget(split, 1)
+
+    def _bar(self) -> QFrame:
+        bar = QFrame()
+        bar.setProperty("role", "bar")
+        bar.setFixedHeight(46)
+        self.filter = QLineEdit()
+        self.filter.setObjectName("runs-filter")
+        self.filter.setAccessibleName("Filter the runs")
+        self.filter.setPlaceholderText("Filter by name, state, data")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setFixedWidth(240)
+        self.filter.textChanged.connect(self._filter)
+        self.count = label("", "dim")
+        self.open = button("Open", "open-run", self._open)
+        self.open.setToolTip("Show the run's dashboard on the Train page")
+        self.resume = button("Resume", "resume-run", self._resume)
+        self.publish = button("Publish", "publish-run", self._publish)
+        menu = QMenu(self)
+        menu.addAction("As JSON: settings, curves, events…", lambda: self._ask_export("json"))
+        menu.addAction("As CSV: all metric points…", lambda: self._ask_export("csv"))
+        self.export = menu_button("Export", "export-runs", menu)
+        self.folder = button("Show folder", "show-folder", self._show_folder)
+        self.delete = button("Delete", "delete-runs", self._delete, role="danger")
+        row = QHBoxLayout(bar)
+        row.setContentsMargins(16, 0, 16, 0)
+        row.setSpacing(8)
+        row.addWidget(label("Runs", "title"))
+        row.addSpacing(8)
+        row.addWidget(self.filter)
+        row.addWidget(self.count)
+        row.addStretch(1)
+        for one in (self.open, self.resume, self.publish, self.export, self.folder, self.delete):
+            row.addWidget(one)
+        return bar
+
+    def _trash_bar(self) -> QFrame:
+        self.trash = QFrame()
+        self.trash.setProperty("role", "notice")
+        self.trash.setProperty("level", "info")
+        self.trash.setObjectName("trash")
+        self._trash_text = label("", wrap=True)
+        self._trashed: list[str] = []
+        row = QHBoxLayout(self.trash)
+        row.setContentsMargins(16, 6, 8, 6)
+        row.setSpacing(8)
+        row.addWidget(sign("info"))
+        row.addWidget(self._trash_text, 1)
+        row.addWidget(button("Undo", "undo-delete", self._undo_delete))
+        row.addWidget(tool_button("close", "trash-close", "Close this notice", self.trash.hide))
+        self.trash.hide()
+        return self.trash
+
+    # ---- what is shown ------------------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        super().showEvent(event)
+        self.refresh()
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt's name
+        self._timer.stop()
+        self._asked = False
+        self._reader.close()
+        super().hideEvent(event)
+
+    def _ask_if_visible(self) -> None:
+        if self.isVisible():
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Ask the catalog for all runs and the selected ones' curves."""
+        if not self._asked:
+            self._asked = True
+            chosen = list(self._selected)
+            self._reader.ask("runs", lambda catalog: (listed(catalog), chosen, series_of(catalog, chosen)))
+
+    def _answered(self, _topic: str, answer: Any) -> None:
+        self._asked = False
+        rows, chosen, series = answer
+        if self.model.show_rows(rows):
+            self.select(self._selected)
+        self._show_count()
+        self._show_buttons()
+        self.compare.show_runs(self.selected())
+        if chosen == self._selected:
+            self.compare.show_series(series)
+        else:
+            self.refresh()
+
+    def _failed(self, _topic: str, error: Exception) -> None:
+        self._asked = False
+        self._timer.stop()  # told once, not every second
+        self.context.tell(error)
+
+    def _filter(self, text: str) -> None:
+        self.shown.set_filter(text)
+        self._show_count()
+
+    def _show_count(self) -> None:
+        every, found = len(self.model.rows), self.shown.rowCount()
+        self.stack.setCurrentWidget(self.empty if not every else self.table if found else self.none_found)
+        self.compare.setVisible(every > 0)
+        self.count.setText(f"{found} of {every}" if found != every else f"{every} runs" if every != 1 else "1 run")
+
+    # ---- the selection ------------------------------------------------------------------------------------------
+
+    def selected(self) -> list[Listed]:
+        """The selected runs, in the order of the table."""
+        chosen = set(self._selected)
+        by_id = {row.run.id: row for row in self.model.rows}
+        order = [self.shown.mapToSource(self.shown.index(n, NAME)).row() for n in range(self.shown.rowCount())]
+        ids = [self.model.rows[n].run.id for n in order]
+        return [by_id[id] for id in ids if id in chosen]
+
+    def select(self, run_ids: list[str]) -> None:
+        """Select these runs."""
+        selection = QItemSelection()
+        for number in range(self.shown.rowCount()):
+            index = self.shown.index(number, NAME)
+            if self.model.rows[self.shown.mapToSource(index).row()].run.id in run_ids:
+                selection.select(index, index)
+        flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+        self.table.selectionModel().select(selection, flags)
+
+    def _selection_changed(self) -> None:
+        indexes = self.table.selectionModel().selectedRows(NAME)
+        self._selected = [self.model.rows[self.shown.mapToSource(index).row()].run.id for index in indexes]
+        self.compare.show_runs(self.selected())
+        self._show_buttons()
+        self._ask_if_visible()
+
+    def _show_buttons(self) -> None:
+        rows = [row.run for row in self.selected()]
+        one = rows[0] if len(rows) == 1 else None
+        self.open.setEnabled(one is not None)
+        self.folder.setEnabled(one is not None)
+        self.resume.setEnabled(one is not None and one.state in RESUMABLE and not self.engine.busy)
+        self.publish.setEnabled(one is not None and not one.live and not self.publisher.busy)
+        self.publish.setText("Publishing…" if self.publisher.busy else "Publish")
+        self.export.setEnabled(bool(rows))
+        live = [run for run in rows if run.live]
+        self.delete.setEnabled(bool(rows) and not live)
+        self.delete.setToolTip("A run that is going on has to be stopped first" if live else "Move to the trash")
+
+    # ---- actions ------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        rows = self.selected()
+        if len(rows) == 1:
+            self.context.page_requested.emit("train")
+            self.context.run_requested.emit(rows[0].run.id)
+
+    def _resume(self) -> None:
+        rows = self.selected()
+        if len(rows) == 1:
+            self.context.page_requested.emit("train")
+            self.engine.resume(rows[0].run.id)
+
+    def _publish(self) -> None:
+        rows = self.selected()
+        if len(rows) == 1:
+            self.publisher.publish(rows[0].run)
+
+    def _show_folder(self) -> None:
+        rows = self.selected()
+        if len(rows) == 1:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(rows[0].run.folder)))
+
+    def _delete(self) -> None:
+        rows = [row.run for row in self.selected()]
+        if not rows or any(run.live for run in rows):
+            return
+        ids = [run.id for run in rows]
+        what = rows[0].name if len(rows) == 1 else f"{len(rows)} runs"
+        self._on_catalog(f"Deleting {what}", records.to_trash, ids, lambda: self._deleted(ids, what))
+
+    def _deleted(self, ids: list[str], what: str) -> None:
+        self._trashed = ids
+        self._trash_text.setText(f"{what} moved to the trash, where it stays for {records.TRASH_DAYS} days.")
+        self.trash.setAccessibleName(self._trash_text.text())
+        self.trash.show()
+
+    def _undo_delete(self) -> None:
+        ids, self._trashed = self._trashed, []
+        self.trash.hide()
+        self._on_catalog("Putting runs back", records.from_trash, ids, lambda: self.select(ids))
+
+    def _on_catalog(
+        self, title: str, act: Callable[[Catalog, str], None], ids: list[str], done: Callable[[], None]
+    ) -> None:
+        """Do something with each run as a job, then look again."""
+
+        def work(_control: JobControl) -> None:
+            with Catalog() as catalog:
+                for run_id in ids:
+                    act(catalog, run_id)
+
+        def ended(_result: object) -> None:
+            done()
+            self.context.runs_changed.emit()
+
+        self.context.jobs.run(title, work, done=ended)
+
+    def _ask_export(self, kind: str) -> None:
+        rows = self.selected()
+        if not rows:
+            return
+        name = rows[0].run.name if len(rows) == 1 else "runs"
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export", f"{name}.{kind}", f"{kind.upper()} (*.{kind})")
+        if chosen:
+            self.export_to(Path(chosen), [row.run.id for row in rows])
+
+    def export_to(self, path: Path, run_ids: list[str]) -> None:
+        """Write runs to a file, as JSON or CSV by its name."""
+
+        def work(_control: JobControl) -> None:
+            with Catalog() as catalog:
+                write = records.as_csv if path.suffix.lower() == ".csv" else records.as_json
+                write_text(path, write(catalog, run_ids))
+
+        self.context.jobs.run(
+            f"Exporting to {path.name}", work, done=lambda _: self.context.notice.emit("ok", f"Exported to {path}.")
+        )
