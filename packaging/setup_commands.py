@@ -52,19 +52,17 @@ def run(console: Console, arguments: Sequence[str]) -> int:
     """The window with the given scans, or with the sample; without a display, the same job as files."""
     display = has_display()
     environment = prepare(console, display=display)
-    if arguments and arguments[0].startswith("-"):
-        return subprocess.call([environment.script("isocenter"), *arguments])
     if display:
         console.say("Opening the window.")
         began = time.monotonic()
-        status = subprocess.call([environment.script("isocenter"), *(arguments or [sample_scan(environment)])])
+        status = subprocess.call([environment.script("isocenter"), *(arguments or ["--sample"])])
         aborted = status in {-signal.SIGABRT, 128 + signal.SIGABRT} and sys.platform.startswith("linux")
         if not (aborted and time.monotonic() - began < ABORT_SECONDS):
             return status
         console.problem("The display could not be reached, so the job is done without a window.")
     else:
         console.say("There is no display here, so the job is done without a window.")
-    return predict(console, environment, arguments)
+    return predict(console, environment, [argument for argument in arguments if not argument.startswith("-")])
 
 
 def has_display() -> bool:

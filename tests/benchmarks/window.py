@@ -48,7 +48,7 @@ def seconds_since_start() -> float:
     return time.monotonic() - float(os.environ[BEGAN])
 
 
-def run_program(inspect: Callable[[Any], None]) -> None:
+def run_program(arguments: list[str], inspect: Callable[[Any], None]) -> None:
     """The program's own main, with `inspect(window)` called once its window has been painted."""
     from PySide6.QtCore import QEvent, QObject, QTimer
     from PySide6.QtWidgets import QApplication, QMainWindow
@@ -69,19 +69,20 @@ def run_program(inspect: Callable[[Any], None]) -> None:
 
     original = QApplication.exec
     QApplication.exec = staticmethod(watched_exec)
-    sys.argv = ["isocenter"]
     from gui.__main__ import main
 
-    main()
+    main(arguments)
 
 
 if __name__ == "__main__":
     name, *rest = sys.argv[1:]
+    program_arguments = ["--no-sample"]
     # The start is measured with nothing more imported than the program itself does.
     if name == "start":
+        program_arguments = []
         from tests.benchmarks.inspect_start import inspect
     elif name == "drop":
         from tests.benchmarks.inspect_drop import inspect
     else:
         from tests.benchmarks.inspect_training import inspect
-    run_program(lambda window: inspect(window, *rest))
+    run_program(program_arguments, lambda window: inspect(window, *rest))

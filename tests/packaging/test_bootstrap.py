@@ -80,7 +80,7 @@ def test_without_a_display_the_sample_is_predicted_and_pictured(started, no_disp
 def test_with_a_display_the_window_opens_on_the_sample(started, monkeypatch):
     monkeypatch.setattr(setup_commands, "has_display", lambda: True)
     assert setup_commands.run(Console(), []) == 0
-    assert started[-1] == ["isocenter", "/home/sample.nii.gz"]
+    assert started == [["isocenter", "--sample"]]
 
 
 def test_a_display_that_cannot_be_reached_ends_in_the_headless_job(started, monkeypatch, tmp_path):
