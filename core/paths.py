@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import platformdirs
@@ -26,7 +27,7 @@ def ensure_home() -> Path:
     folder = home()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        probe = folder / f".write-probe-{os.getpid()}"
+        probe = folder / f".write-probe-{os.getpid()}-{threading.get_ident()}"  # two threads may ask at once
         probe.write_bytes(b"isocenter")
         probe.unlink()
     except OSError as error:
