@@ -1,0 +1,124 @@
+"""The model that will be used: a card with a chooser, and the choice itself, remembered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QComboBox, QFrame, QVBoxLayout, QWidget
+
+from gui.context import AppContext
+from gui.widgets import label
+
+if TYPE_CHECKING:
+    from core.inference.package import ModelPackage
+
+CHOSEN_KEY = "predict/model"
+
+
+class ModelChoice(QObject):
+    """The packages that can be predicted with, and the one chosen; one for the whole window.
+
+    They are looked for just after the window is up; until then `loaded` is False and there are none.
+    """
+
+    changed = Signal()
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
+        self._context = context
+        self.packages: list[ModelPackage] = []
+        self.loaded = False
+        context.models_changed.connect(self.reload)
+        QTimer.singleShot(0, self.reload)
+
+    @property
+    def current(self) -> ModelPackage | None:
+        """The chosen package, else the first there is."""
+        chosen = self._context.settings.value(CHOSEN_KEY, "")
+        return next((p for p in self.packages if key(p) == chosen), self.packages[0] if self.packages else None)
+
+    def choose(self, package_key: str) -> None:
+        self._context.settings.setValue(CHOSEN_KEY, package_key)
+        self.changed.emit()
+
+    def find(self, name: str, version: str) -> ModelPackage | None:
+        return next((p for p in self.packages if (p.name, p.version) == (name, version)), None)
+
+    def reload(self) -> None:
+        from core.inference.package import list_packages  # brings pydantic: not before the window shows
+
+        self.packages, self.loaded = list_packages(), True
+        self.changed.emit()
+
+
+def choice_of(context: AppContext) -> ModelChoice:
+    """The window's one choice, made when first asked for."""
+    found = context.findChild(ModelChoice)
+    return found if isinstance(found, ModelChoice) else ModelChoice(context)
+
+
+def key(package: ModelPackage) -> str:
+    """What `find_package` finds just this version by."""
+    return f"{package.name}-{package.version}"
+
+
+class ModelChooser(QComboBox):
+    """A list of the models by title, bound to the choice."""
+
+    def __init__(self, choice: ModelChoice, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setAccessibleName("Model to predict with")
+        self.setToolTip("Model to predict with")
+        self._choice = choice
+        choice.changed.connect(self._fill)
+        self.activated.connect(lambda: choice.choose(self.currentData()))
+        self._fill()
+
+    def _fill(self) -> None:
+        self.blockSignals(True)
+        self.clear()
+        for package in self._choice.packages:
+            self.addItem(title(package), key(package))
+        current = self._choice.current
+        self.setCurrentIndex(self.findData(key(current)) if current else -1)
+        self.blockSignals(False)
+
+
+class ModelCard(QFrame):
+    """Title, one line of figures, and a warning where the model was trained on simulated data."""
+
+    def __init__(self, choice: ModelChoice, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "card")
+        self.setObjectName("model_card")
+        self.setAccessibleName("Chosen model")
+        self._choice = choice
+        self._title = label("", "strong", wrap=True)
+        self.summary = label("", "dim", wrap=True)
+        self.simulated = label("! Trained on simulated data", "warn", wrap=True)
+        self._chooser = ModelChooser(choice, "model_chooser")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 10, 12, 10)
+        column.setSpacing(4)
+        for widget in (self._title, self._chooser, self.summary, self.simulated):
+            column.addWidget(widget)
+        choice.changed.connect(self._fill)
+        self._fill()
+
+    def _fill(self) -> None:
+        package = self._choice.current
+        self.setVisible(package is not None)
+        if package is None:
+            return
+        several = len(self._choice.packages) > 1
+        self._title.setText(title(package))
+        self._title.setVisible(not several)
+        self._chooser.setVisible(several)
+        self.summary.setText(package.summary)
+        self.simulated.setVisible(package.manifest.training.simulated)
+
+
+def title(package: ModelPackage) -> str:
+    return f"{package.title} {package.version}"

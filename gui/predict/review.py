@@ -1,0 +1,104 @@
+"""What can be done with a result: save it, copy its table, find its file, take it off the scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+
+from core.imaging.volume import Volume
+from gui.context import AppContext
+from gui.predict.stored import Overlay, save_copy, volumes_table
+from gui.widgets import button, tool_button
+
+if TYPE_CHECKING:
+    from core.catalog import PredictionRow
+
+SAVE_FOLDER_KEY = "predict/save_folder"
+FILTER = "NIfTI (*.nii.gz *.nii)"
+
+
+class ReviewActions(QWidget):
+    """The buttons under a result."""
+
+    clear_requested = Signal()
+    undo_requested = Signal()
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._row: PredictionRow | None = None
+        self._volume: Volume | None = None
+        self._overlay: Overlay | None = None
+        self._saved: Path | None = None
+        self.save_button = button(
+            "Save", "prediction_save", self.save, role="primary", tip="Save the segmentation as NIfTI"
+        )
+        self.copy_button = button("Copy table", "prediction_copy", self.copy, tip="Copy the table for a spreadsheet")
+        self.folder_button = tool_button("folder", "prediction_folder", "Show in folder", self.show_in_folder)
+        self.clear_button = tool_button(
+            "eye-off", "prediction_clear", "Take the segmentation off the scan", self.clear_requested.emit
+        )
+        self.undo_button = button(
+            "Bring the segmentation back", "prediction_undo", self.undo_requested.emit, icon="reset"
+        )
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        for one in (self.save_button, self.copy_button, self.folder_button, self.clear_button, self.undo_button):
+            row.addWidget(one)
+        row.addStretch(1)
+
+    def show_state(
+        self, row: PredictionRow | None, volume: Volume | None, overlay: Overlay | None, can_undo: bool
+    ) -> None:
+        """Offer what the state allows. `overlay` is None until the segmentation was read."""
+        if row != self._row:
+            self._saved = None
+        self._row, self._volume, self._overlay = row, volume, overlay
+        for one in (self.save_button, self.copy_button, self.folder_button, self.clear_button):
+            one.setVisible(row is not None)
+        self.save_button.setEnabled(overlay is not None)
+        self.undo_button.setVisible(row is None and can_undo)
+
+    def save(self) -> None:
+        """Write the segmentation where the user says."""
+        volume, overlay, row = self._volume, self._overlay, self._row
+        if volume is None or overlay is None or row is None:
+            return
+        target = self.ask_where(self._save_folder(volume) / f"{volume.name}_seg.nii.gz")
+        if target is None:
+            return
+        self._context.settings.setValue(SAVE_FOLDER_KEY, str(target.parent))
+
+        def saved(_sha256: str) -> None:
+            self._saved = target
+            self._context.notice.emit("ok", f"Saved {target}.")
+
+        labels, made_by = overlay.labels, f"{row.model} {row.model_version}"
+        self._context.jobs.run(
+            "Save segmentation", lambda control: save_copy(target, labels, volume, made_by, control), done=saved
+        )
+
+    def ask_where(self, proposed: Path) -> Path | None:
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save segmentation", str(proposed), FILTER)
+        if not chosen:
+            return None
+        return Path(chosen if chosen.lower().endswith((".nii", ".nii.gz")) else f"{chosen}.nii.gz")
+
+    def _save_folder(self, volume: Volume) -> Path:
+        last = self._context.settings.value(SAVE_FOLDER_KEY, "")
+        return Path(last) if last and Path(last).is_dir() else volume.source.path.parent
+
+    def copy(self) -> None:
+        if self._row is not None:
+            text = "\n".join("\t".join(line) for line in volumes_table([self._row]))
+            QGuiApplication.clipboard().setText(text)
+            self._context.notice.emit("ok", "The table is on the clipboard.")
+
+    def show_in_folder(self) -> None:
+        if self._row is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str((self._saved or self._row.output).parent)))

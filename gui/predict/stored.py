@@ -1,0 +1,137 @@
+"""Stored predictions: bringing one back onto its scan, with checks, and writing copies of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from core.control import JobControl
+from core.errors import IsocenterError
+from core.files import sha256
+from core.imaging.volume import Volume
+from core.paths import predictions_folder
+
+if TYPE_CHECKING:
+    from core.catalog import PredictionRow
+
+SAME_PLACE_MM = 0.01
+
+
+class StoredPredictionError(IsocenterError):
+    """A past prediction that cannot be shown again: a file is gone, changed, or does not fit its scan."""
+
+
+class Overlay(NamedTuple):
+    """A segmentation to lay over a scan: (i, j, k) labels on the scan's own grid, and its structures."""
+
+    labels: np.ndarray[Any, Any]
+    structures: list[dict[str, Any]]
+
+
+def check_scan(row: PredictionRow) -> None:
+    """Raise StoredPredictionError if the scan of a prediction is no longer there."""
+    if not row.scan.exists():
+        raise StoredPredictionError(
+            "the scan of this prediction is gone",
+            where=row.scan,
+            mend="Put it back where it was, then open the prediction again.",
+        )
+
+
+def load_overlay(row: PredictionRow, scan: Volume, control: JobControl) -> Overlay:
+    """Read a prediction's segmentation for laying it over `scan`.
+
+    Raises StoredPredictionError where the file is gone, is not the one that was written, or is on another grid.
+    """
+    from core.imaging.reader import read
+
+    control.progress(None, "Checking the segmentation")
+    if not row.output.is_file():
+        raise StoredPredictionError(
+            "the stored segmentation is gone", where=row.output, mend="Predict the scan again, or put the file back."
+        )
+    if sha256(row.output) != row.sha256:
+        raise StoredPredictionError(
+            "the stored segmentation was changed after it was made",
+            where=row.output,
+            mend="Predict the scan again. The changed file itself can still be opened as a scan.",
+        )
+    control.progress(None, "Reading the segmentation")
+    segmentation = read(row.output, control)
+    if segmentation.shape != scan.grid_shape or not _same_place(segmentation, scan):
+        raise StoredPredictionError(
+            "the segmentation does not fit the scan, which is not the one it was made on",
+            where=scan.source.path,
+            mend="Predict the scan again.",
+        )
+    return Overlay(np.asarray(segmentation.voxels), row.structures)
+
+
+def _same_place(one: Volume, other: Volume) -> bool:
+    """Whether both grids' corners lie at the same points of the patient."""
+    i, j, k = one.grid_shape
+    corners = np.array([(a, b, c, 1) for a in (0, i) for b in (0, j) for c in (0, k)], float).T
+    return bool(np.abs((one.affine_ras - other.affine_ras) @ corners).max() < SAME_PLACE_MM)
+
+
+def save_copy(target: Path, labels: np.ndarray[Any, Any], scan: Volume, description: str, control: JobControl) -> str:
+    """Write a segmentation where its user says, on the scan's own grid; returns its sha256."""
+    from core.imaging.writer import write_segmentation
+
+    if target.exists() and scan.source.path.exists() and target.samefile(scan.source.path):
+        raise StoredPredictionError(
+            "this is the scan itself, which is never written over", where=target, mend="Choose another name."
+        )
+    return write_segmentation(target, labels, scan, description=description, control=control)
+
+
+def own_folder() -> Path:
+    """A new folder's name under the home's predictions, so that no result is written over an earlier one."""
+    now = time.time_ns()
+    day, moment = time.strftime("%Y-%m-%d %H%M%S", time.localtime(now / 1e9)).split()
+    return predictions_folder() / day / f"{moment}-{now // 1000 % 1_000_000:06d}"
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Clear away what a prediction that did not end well left in a folder of its own."""
+    with suppress(OSError):
+        for left in folder.glob(".*.part"):
+            left.unlink()
+        folder.rmdir()
+
+
+def side(name: str) -> str:
+    """ "left", "right" or "", from a structure's name.
+
+    >>> side("Anterior hippocampus, left")
+    'left'
+    """
+    words = name.lower().replace(",", " ").replace("_", " ").split()
+    return next((word for word in ("left", "right") if word in words), "")
+
+
+def totals(structures: Iterable[dict[str, Any]]) -> list[tuple[str, float]]:
+    """Volumes in mL in total, and of each side where the structures have sides."""
+    structures = list(structures)
+    sums = [
+        (f"Total, {which}", sum(s["volume_ml"] for s in structures if side(s["name"]) == which))
+        for which in ("left", "right")
+        if any(side(s["name"]) == which for s in structures)
+    ]
+    return [*sums, ("Total", sum(s["volume_ml"] for s in structures))] if len(structures) > 1 else []
+
+
+def volumes_table(rows: Iterable[PredictionRow]) -> list[list[str]]:
+    """One line per structure of each prediction, with a head line: for CSV, and for the clipboard."""
+    lines = [["scan", "model", "version", "label", "structure", "voxels", "volume_ml", "confidence"]]
+    for row in rows:
+        for s in row.structures:
+            confidence = "" if s.get("confidence") is None else f"{s['confidence']:.4f}"
+            measured = [str(s["label"]), s["name"], str(s["voxels"]), f"{s['volume_ml']:.4f}", confidence]
+            lines.append([str(row.scan), row.model, row.model_version, *measured])
+    return lines
