@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from core.control import JobControl
 from core.imaging.volume import Finding
 
 Array = np.ndarray[Any, Any]
@@ -24,22 +25,30 @@ def slabs(voxels: Array) -> Iterator[Array]:
         yield turned[start : start + step]
 
 
-def voxel_findings(voxels: Array) -> list[Finding]:
+def voxel_findings(voxels: Array, control: JobControl | None = None) -> list[Finding]:
     """What is wrong with the values. Reads floating-point volumes whole; others only until two values differ."""
+    control = control or JobControl()
     findings = []
     if voxels.dtype.kind == "f":
-        bad = sum(int(slab.size - np.isfinite(slab).sum()) for slab in slabs(voxels))
+        bad = 0
+        for slab in slabs(voxels):
+            control.check()
+            bad += int(slab.size - np.isfinite(slab).sum())
         if bad:
             noun = "voxel has" if bad == 1 else "voxels have"
             findings.append(Finding("non_finite", "warning", f"{bad} {noun} no number as value (NaN or infinite)."))
-    if _is_constant(voxels):
+    if _is_constant(voxels, control):
         findings.append(Finding("constant", "warning", "Every voxel has the same value: there is nothing to see."))
     return findings
 
 
-def _is_constant(voxels: Array) -> bool:
+def _is_constant(voxels: Array, control: JobControl) -> bool:
     first = voxels.flat[0]
     middle = voxels[:, :, voxels.shape[2] // 2]
     if (middle != first).any():
         return False
-    return not any((slab != first).any() for slab in slabs(voxels))
+    for slab in slabs(voxels):
+        control.check()
+        if (slab != first).any():
+            return False
+    return True

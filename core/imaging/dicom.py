@@ -77,9 +77,8 @@ class _Found:
 
 
 def series_in(path: Path, control: JobControl | None = None) -> list[SeriesInfo]:
-    """The image series in a folder, the one with most images first."""
-    found = _find(path, control or JobControl())
-    return sorted((_info(uid, files) for uid, files in found.series.items()), key=lambda s: (-s.images, s.uid))
+    """The image series in a folder, the one that `read` would take first."""
+    return _infos(_find(path, control or JobControl()))
 
 
 def read_dicom(path: Path, control: JobControl, series: str | None = None) -> Volume:
@@ -103,7 +102,7 @@ def read_dicom(path: Path, control: JobControl, series: str | None = None) -> Vo
             found = _find(path.parent, control, deep=False)
     if not found.series:
         raise _nothing(path, found)
-    infos = sorted((_info(uid, files) for uid, files in found.series.items()), key=lambda s: (-s.images, s.uid))
+    infos = _infos(found)
     chosen = infos[0] if series is None else next((info for info in infos if info.uid == series), None)
     if chosen is None:
         raise UnreadableScan("the series asked for is not in this folder", where=path, mend="Choose the folder again.")
@@ -130,7 +129,7 @@ def _volume(
     check_size(times * max(len(stack.grid), len(stack.places)) * first.rows * first.columns * dtype.itemsize, path)
     voxels = _filled(stack, dtype, scaled, control, path)
     if stack.grid is not stack.positions:
-        voxels = np.stack([resample(volume, stack) for volume in voxels])
+        voxels = np.stack([resample(volume, stack, control) for volume in voxels])
     findings += stack.findings
     if scaled:
         message = "Slices are scaled differently; the scaling was applied to each."
@@ -141,7 +140,7 @@ def _volume(
     native = voxels.transpose(3, 2, 1, 0)  # (t, k, rows, columns) -> (i, j, k, t), i fastest in memory
     if times == 1:
         native = native[..., 0]
-    findings += voxel_findings(native)
+    findings += voxel_findings(native, control)
     source = Source(path, "DICOM", info.uid, info.modality, info.description)
     return Volume(native, stack.affine_ras, source, slope, intercept, tuple(findings))
 
@@ -228,6 +227,17 @@ def _is_image(header: Any) -> bool:
         return "Rows" in header and "Columns" in header and str(header.get("Modality", "")) not in _NO_SCANS
     except Exception:  # an element that cannot be parsed
         return False
+
+
+def _infos(found: _Found) -> list[SeriesInfo]:
+    """The series, volumes before pictures, then by the number of images."""
+    infos = [_info(uid, files) for uid, files in found.series.items()]
+    return sorted(infos, key=lambda info: (not _is_placed(found.series[info.uid][0][1]), -info.images, info.uid))
+
+
+def _is_placed(header: Any) -> bool:
+    """Whether an image says where it lies, as screenshots and reports do not."""
+    return "ImageOrientationPatient" in header or "PerFrameFunctionalGroupsSequence" in header
 
 
 def _info(uid: str, files: list[tuple[Path, Any]]) -> SeriesInfo:

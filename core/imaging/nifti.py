@@ -77,7 +77,7 @@ def read_nifti(path: Path, control: JobControl) -> Volume:
     placement = place(declared.header, (grid[0], grid[1], grid[2]), header_path)
     findings += [*more, *placement.findings]
     if not isinstance(voxels, np.memmap) or voxels.nbytes <= _CHECKED_AT_ONCE:
-        findings += voxel_findings(voxels)
+        findings += voxel_findings(voxels, control)
     source = Source(path, declared.format, form_codes=placement.codes)
     return Volume(voxels, placement.affine_ras, source, declared.slope, declared.intercept, tuple(findings))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from core.control import JobControl
 from core.errors import UnreadableScan
 from core.imaging.transform import check_affine
 from core.imaging.volume import Finding
@@ -94,10 +95,11 @@ def arrange(frames: list[Frame], where: Path) -> Stack:
     return Stack(places, spares, positions, grid, affine, findings)
 
 
-def resample(slices: Array, stack: Stack) -> Array:
+def resample(slices: Array, stack: Stack, control: JobControl) -> Array:
     """(k, rows, columns) at the measured places -> at the even grid's, linear between neighbours, in the same dtype."""
     even = np.empty((len(stack.grid), *slices.shape[1:]), slices.dtype)
     for target, place in enumerate(stack.grid):
+        control.check()
         above = int(np.clip(np.searchsorted(stack.positions, place), 1, len(stack.positions) - 1))
         low, high = stack.positions[above - 1], stack.positions[above]
         weight = float(np.clip((place - low) / (high - low), 0, 1))

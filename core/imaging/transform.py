@@ -24,6 +24,7 @@ Array = np.ndarray[Any, Any]
 
 # Voxel sizes outside of this are no scan of a person or an animal.
 _SMALLEST_MM, _LARGEST_MM = 1e-5, 1e3
+_FARTHEST_MM = 1e6
 # Axes further from a right angle than this (cosine) are sheared; rounding in headers stays far below.
 _SHEAR_COSINE = 1e-3
 _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
@@ -39,6 +40,7 @@ class Placement:
     findings: tuple[Finding, ...]
 
 
+@np.errstate(all="ignore")  # overflow in a damaged header is found by the checks of the result
 def place(header: Any, grid_shape: tuple[int, int, int], where: Path) -> Placement:
     """Apply the rule to a parsed NIfTI header. Raises UnreadableScan where the transform is damaged."""
     findings: list[Finding] = []
@@ -90,8 +92,8 @@ def place(header: Any, grid_shape: tuple[int, int, int], where: Path) -> Placeme
 
 def check_affine(affine_ras: Array, where: Path) -> None:
     """Raise UnreadableScan for a transform that is not finite, not invertible, or of absurd voxel sizes."""
-    if not np.isfinite(affine_ras).all():
-        raise _damaged("the transform to patient space holds values that are no numbers", where)
+    if not np.isfinite(affine_ras).all() or np.abs(affine_ras).max() > _FARTHEST_MM:
+        raise _damaged("the transform to patient space holds values that are no numbers or no places", where)
     sizes = np.linalg.norm(affine_ras[:3, :3], axis=0)
     if not (sizes > 0).all():
         raise _damaged("the transform to patient space is singular (an axis has no length)", where)

@@ -163,6 +163,17 @@ def test_the_largest_series_is_read_the_others_are_named_and_can_be_asked_for(ma
         read(folder, series="9.9")
 
 
+def test_screenshots_are_never_taken_for_the_scan_however_many(make_series):
+    folder = make_series(HEIGHTS)
+    names = [f"shot{n}" for n in range(12)]
+    make_series(range(12), names=names, SeriesInstanceUID="1.2.9", Modality="OT", ImageOrientationPatient=None)
+    for name in names:
+        dataset = pydicom.dcmread(folder / name)
+        del dataset.ImageOrientationPatient
+        dataset.save_as(folder / name)
+    assert read(folder).source.series == "1.2.3"
+
+
 def test_other_files_beside_the_series_do_no_harm(make_series):
     folder = make_series(HEIGHTS)
     (folder / "notes.txt").write_text("hello")

@@ -12,7 +12,8 @@ import pytest
 
 from core.control import JobControl
 from core.errors import Cancelled, UnreadableScan
-from core.imaging import bounds, header
+from core.imaging import bounds, gz, header
+from core.imaging.info import describe
 from core.imaging.reader import is_scan, read
 
 NOT_READ_YET = (".mha", ".mhd", ".nrrd")
@@ -226,6 +227,34 @@ def test_flipped_bits_in_a_compressed_scan_are_noticed(oblique_scan, tmp_path):
         path.write_bytes(data[:place] + bytes([data[place] ^ 16]) + data[place + 1 :])
         with pytest.raises(UnreadableScan):
             read(path)
+
+
+def test_damage_is_noticed_without_the_fast_gzip_library_too(oblique_scan, tmp_path, monkeypatch):
+    monkeypatch.setattr(gz, "_gzip", gzip)
+    data = oblique_scan.read_bytes()
+    assert read(oblique_scan).shape == (11, 9, 7)
+    for damaged in (data[:-9], data[:200] + bytes([data[200] ^ 8]) + data[201:], data[:-6] + b"\0" + data[-5:]):
+        (tmp_path / "damaged.nii.gz").write_bytes(damaged)
+        with pytest.raises(UnreadableScan):
+            read(tmp_path / "damaged.nii.gz")
+
+
+def test_random_header_damage_is_refused_or_gives_a_sound_scan(plain, tmp_path):
+    rng = np.random.default_rng(5)
+    data = plain.read_bytes()
+    path = tmp_path / "damaged.nii"
+    for _ in range(300):
+        damaged = bytearray(data)
+        place, width = int(rng.integers(0, 340)), int(rng.integers(1, 9))
+        damaged[place : place + width] = rng.choice([b"\xff", b"\0", b"\x7f", b"\x80"]) * width
+        path.write_bytes(bytes(damaged))
+        try:
+            volume = read(path)
+        except UnreadableScan:
+            continue
+        assert np.isfinite(volume.affine_ras).all()
+        assert volume.voxels.nbytes <= len(data)
+        describe(volume)
 
 
 @pytest.mark.parametrize("name", ["scan.nii", "scan.nii.gz"])
