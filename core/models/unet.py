@@ -15,7 +15,7 @@ class UNetConfig(Part):
 
     name: Literal["unet"] = "unet"
     channels: list[int] = Field(
-        [16, 32, 64, 128], min_length=2, max_length=7, title="Channels", description="Feature maps at each resolution, finest first."
+        [16, 32, 64, 128], min_length=3, max_length=7, title="Channels", description="Feature maps at each resolution, finest first."
     )
     residual: bool = Field(False, title="Residual blocks", description="Add each block's input to its output.")
     norm: Literal["instance", "batch"] = Field(

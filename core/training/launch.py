@@ -201,8 +201,9 @@ def _fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, jo
     writer.start()
     try:
         with warnings.catch_warnings():
-            # Said for every loader without worker processes; here a thread prepares the batches.
-            warnings.filterwarnings("ignore", ".*does not have many workers.*")
+            # Lightning's own: a thread prepares the batches here, a resumed run's folder is not empty, a torch rename.
+            for said in (".*does not have many workers.*", "Checkpoint directory .* exists", ".*LeafSpec.*is deprecated"):
+                warnings.filterwarnings("ignore", said)
             trainer.fit(
                 module, train_loader(cache, split["train"], experiment), validation_loader(cache, split["val"]),
                 ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True,

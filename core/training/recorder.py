@@ -88,6 +88,8 @@ class Recorder(pl.Callback):
         torch.manual_seed(self.seed * 100_003 + trainer.current_epoch)
         self._epoch_began, self._patches, self._validation_seconds = time.monotonic(), 0, 0.0
         self._update_progress(trainer, module)
+        if trainer.current_epoch + 1 == trainer.max_epochs:
+            trainer.check_val_every_n_epoch = 1  # the end is always validated
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, index: int) -> None:
         control.obey(self.run_id, self._paused)
@@ -111,6 +113,7 @@ class Recorder(pl.Callback):
             self._add("lr", trainer.optimizers[0].param_groups[0]["lr"], trainer)
         self._update_progress(trainer, module)
         if module.progress >= 1.0:
+            trainer.check_val_every_n_epoch = 1
             trainer.should_stop = True
 
     def _update_progress(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core import config
+from core.errors import ConfigError
+
+
+def test_experiment_survives_yaml() -> None:
+    experiment = config.parse({"name": "a", "optimizer": {"name": "sgd", "lr": 0.1}})
+    assert config.parse(config.read_yaml(config.to_yaml(experiment))) == experiment
+
+
+def test_unknown_key_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("trainer: {epoch: 5}\n")
+    with pytest.raises(ConfigError, match=r"a\.yaml: trainer\.epoch is not a known key"):
+        config.load(file)
+
+
+def test_override_reads_exponents_as_numbers_and_swaps_whole_parts(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("optimizer: {name: adamw, amsgrad: true}\n")
+    experiment = config.load(file, ["optimizer.name=sgd", "optimizer.lr=1e-3", "model.channels=[8, 16]"])
+    assert (experiment.optimizer.name, experiment.optimizer.lr, experiment.model.channels) == ("sgd", 1e-3, [8, 16])
+
+
+@pytest.mark.parametrize("override", ["trainer", "=5", "name.first=x", "trainer.epochs=[", "trainer.epochs=0", "a.b=1"])
+def test_bad_override_is_refused(tmp_path: Path, override: str) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("name: plain\n")
+    with pytest.raises(ConfigError):
+        config.load(file, [override])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[1, 2]", "a: [", "x: !!python/object/apply:os.system ['true']", "a: &a [1]\nb: *a", "\x00", "name: .nan", "- " * 5000],
+)
+def test_hostile_or_broken_yaml_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError):
+        config.load(file)
+
+
+def test_problems_are_listed_by_dotted_key() -> None:
+    found = config.problems({"optimizer": {"name": "adamw", "lr": -1}, "colour": 1})
+    assert set(found) == {"optimizer.lr", "colour"}
+
+
+@pytest.mark.parametrize("name", sorted(config.presets()))
+def test_every_preset_is_a_valid_experiment(name: str) -> None:
+    config.load(name)
