@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from core.training import devices
 from tests.benchmarks.materials import LARGE_SHAPE, experiment, large_scan, small_dataset
 from tests.benchmarks.report import Figure, median_of
 from tests.benchmarks.window import CHECKOUT, open_window
@@ -49,7 +50,7 @@ def lateness(folder: Path, *, quick: bool) -> list[Figure]:
     file = experiment(folder / "lateness.yaml", data, epochs=10_000)
     run = open_window("training", str(file), str(seconds), home=folder, timeout=seconds + 240)
     _raise_error(run)
-    detail = {"p50_ms": run["p50_ms"], "ticks": run["ticks"], "over_s": seconds, "threads": "cores - 1"}
+    detail = {"p50_ms": run["p50_ms"], "ticks": run["ticks"], "over_s": seconds, "before_training": run["idle"]}
     return [
         Figure("event loop late while training, p99", run["p99_ms"], "ms", 16, detail=detail),
         Figure("event loop late while training, worst", run["worst_ms"], "ms", 100, detail=detail),
@@ -59,8 +60,8 @@ def lateness(folder: Path, *, quick: bool) -> list[Figure]:
 def throughput(folder: Path, *, quick: bool) -> list[Figure]:
     """Training steps a second with the window open, against the same run from the command line, taking turns."""
     data = small_dataset(folder / "data")
-    threads = max((os.cpu_count() or 2) - 1, 1)
-    file = experiment(folder / "throughput.yaml", data, epochs=8 if quick else 30, threads=threads)
+    threads = devices.threads(beside_window=True)
+    file = experiment(folder / "throughput.yaml", data, epochs=8 if quick else 20, threads=threads)
     with_window: list[float] = []
     without: list[float] = []
     for _ in range(1 if quick else 3):
