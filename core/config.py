@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -22,9 +23,13 @@ class AugmentConfig(Part):
     """Random changes to each training patch, so that the network meets more than the scans at hand."""
 
     flip_axes: list[Literal["x", "y", "z"]] = Field(
-        ["x"], title="Mirror axes", description="Axes (patient right-left, front-back, head-foot) a patch may be mirrored in."
+        ["x"],
+        title="Mirror axes",
+        description="Axes (patient right-left, front-back, head-foot) a patch may be mirrored in.",
     )
-    rotate_deg: float = Field(15.0, ge=0, le=180, title="Rotation", description="Largest rotation about each axis, in degrees.")
+    rotate_deg: float = Field(
+        15.0, ge=0, le=180, title="Rotation", description="Largest rotation about each axis, in degrees."
+    )
     scale: float = Field(0.15, ge=0, le=0.9, title="Scaling", description="Largest relative change of size.")
     intensity: float = Field(
         0.2, ge=0, le=1, title="Intensity", description="Strength of noise, blur, contrast and brightness changes."
@@ -38,22 +43,36 @@ class DataConfig(Part):
         None, title="Folder", description="A data set: Decathlon, nnU-Net, or a folder with images and labels."
     )
     val_fraction: float = Field(
-        0.2, ge=0, lt=1, title="Validation share", description="Part of the cases kept for validation, drawn by the seed."
+        0.2,
+        ge=0,
+        lt=1,
+        title="Validation share",
+        description="Part of the cases kept for validation, drawn by the seed.",
     )
     test_fraction: float = Field(
-        0.0, ge=0, lt=1, title="Test share", description="Part of the cases never touched in training, for the final figure."
+        0.0,
+        ge=0,
+        lt=1,
+        title="Test share",
+        description="Part of the cases never touched in training, for the final figure.",
     )
     spacing_mm: tuple[float, float, float] | None = Field(
         None, title="Spacing (mm)", description="Grid the scans are brought to; empty: the median of the data set."
     )
     patch_size: tuple[int, int, int] | None = Field(
-        None, title="Patch (voxels)", description="Size of a training patch; empty: chosen from the data, at most 96 voxels a side."
+        None,
+        title="Patch (voxels)",
+        description="Size of a training patch; empty: chosen from the data, at most 96 voxels a side.",
     )
     label_names: dict[int, str] | None = Field(
         None, title="Label names", description="Names of the label values, where the data set does not give them."
     )
     foreground: float = Field(
-        0.5, ge=0, le=1, title="Foreground share", description="Part of the patches that are centred on a labelled voxel."
+        0.5,
+        ge=0,
+        le=1,
+        title="Foreground share",
+        description="Part of the patches that are centred on a labelled voxel.",
     )
     augment: AugmentConfig = Field(AugmentConfig(), title="Augmentation")
 
@@ -63,19 +82,35 @@ class TrainerConfig(Part):
 
     epochs: int = Field(100, ge=1, le=100_000, title="Epochs", description="Passes over the training cases.")
     batch_size: int = Field(2, ge=1, le=1024, title="Batch", description="Patches in one step.")
-    patches_per_case: int = Field(1, ge=1, le=64, title="Patches per case", description="Patches taken from each case in an epoch.")
-    accumulate: int = Field(1, ge=1, le=1024, title="Accumulation", description="Steps whose gradients are added up before an update.")
-    gradient_clip: float = Field(1.0, ge=0, title="Gradient clip", description="Largest norm of the gradient; 0: no limit.")
+    patches_per_case: int = Field(
+        1, ge=1, le=64, title="Patches per case", description="Patches taken from each case in an epoch."
+    )
+    accumulate: int = Field(
+        1, ge=1, le=1024, title="Accumulation", description="Steps whose gradients are added up before an update."
+    )
+    gradient_clip: float = Field(
+        1.0, ge=0, title="Gradient clip", description="Largest norm of the gradient; 0: no limit."
+    )
     precision: Literal["32", "16-mixed", "bf16-mixed"] = Field(
         "32", title="Precision", description="Mixed precision is refused where the device would be slower with it."
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", title="Device", description="Auto takes a GPU where there is one.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", title="Device", description="Auto takes a GPU where there is one."
+    )
     threads: int = Field(
-        0, ge=0, le=256, title="Threads", description="CPU threads of the network; 0: one less than the cores, so that the window stays quick."
+        0,
+        ge=0,
+        le=256,
+        title="Threads",
+        description="CPU threads of the network; 0: one less than the cores, so that the window stays quick.",
     )
     validate_every: int = Field(1, ge=1, title="Validate every", description="Epochs between two validations.")
     ema: float = Field(
-        0.999, ge=0, lt=1, title="Weight averaging", description="Decay of the running average of the weights that is validated and kept; 0: off."
+        0.999,
+        ge=0,
+        lt=1,
+        title="Weight averaging",
+        description="Decay of the running average of the weights that is validated and kept; 0: off.",
     )
     early_stopping: int = Field(
         0, ge=0, title="Early stopping", description="Validations without a gain after which the run ends; 0: off."
@@ -95,7 +130,12 @@ def experiment_class() -> type[Part]:
         __base__=Part,
         __doc__="All of one run: the data, the task, the network and how it is trained.",
         name=(str, Field("experiment", min_length=1, max_length=80, pattern=r"^[\w][\w .+-]*$", title="Name")),
-        seed=(int, Field(0, ge=0, le=2**31 - 1, title="Seed", description="The same seed gives the same split and the same run.")),
+        seed=(
+            int,
+            Field(
+                0, ge=0, le=2**31 - 1, title="Seed", description="The same seed gives the same split and the same run."
+            ),
+        ),
         task=(registry.union("task"), Field(default_factory=task["segmentation"], title="Task")),
         data=(DataConfig, Field(DataConfig(), title="Data")),
         model=(registry.union("model"), Field(default_factory=model["unet"], title="Network")),
@@ -172,7 +212,9 @@ def load_tree(name_or_path: str | Path, overrides: Iterable[str] = ()) -> dict[s
     path = presets().get(str(name_or_path), Path(name_or_path))
     if not path.is_file():
         raise ConfigError(
-            "there is no such preset or file", where=path, mend=f"Give a YAML file or one of: {', '.join(presets()) or 'none'}."
+            "there is no such preset or file",
+            where=path,
+            mend=f"Give a YAML file or one of: {', '.join(presets()) or 'none'}.",
         )
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ConfigError(f"larger than {MAX_CONFIG_BYTES:,} bytes, so it is no experiment", where=path)
@@ -216,10 +258,8 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         raise ConfigError(f"{override!r}: the value is not readable ({_first_line(error)})") from None
     # YAML 1.1 reads "1e-3" as text; people write numbers so.
     if isinstance(value, str):
-        try:
+        with contextlib.suppress(ValueError):
             value = float(value)
-        except ValueError:
-            pass
     if last == "name" and node.get("name") not in (None, value):
         node.clear()  # another part: the old one's keys would not fit it
     node[last] = value

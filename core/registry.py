@@ -40,7 +40,8 @@ def register(kind: str) -> Callable[[P], P]:
     """Class decorator that makes a `Part` available under its `name` literal."""
 
     def add(part: P) -> P:
-        name = part.model_fields["name"].default
+        cls: type[Part] = part
+        name = cls.model_fields["name"].default
         known = _parts.setdefault(kind, {})
         if name in known and known[name].__qualname__ != part.__qualname__:
             raise ValueError(f"two parts of kind {kind!r} are named {name!r}")

@@ -10,7 +10,7 @@ SCHEMA_VERSION = 1
 
 @migrations()
 def m001_first_tables(db: Database) -> None:
-    db["runs"].create(
+    db.table("runs").create(
         {
             "id": str, "name": str, "task": str, "state": str, "config": str, "data_path": str, "folder": str,
             "created": float, "started": float, "ended": float, "heartbeat": float, "pid": int, "host": str,
@@ -18,19 +18,21 @@ def m001_first_tables(db: Database) -> None:
         },
         pk="id",
     )  # fmt: skip
-    db["metric_keys"].create({"id": int, "key": str}, pk="id", not_null={"key"})
-    db["metric_keys"].create_index(["key"], unique=True)
-    db["metrics"].create(
+    db.table("metric_keys").create({"id": int, "key": str}, pk="id", not_null={"key"})
+    db.table("metric_keys").create_index(["key"], unique=True)
+    db.table("metrics").create(
         {"id": int, "run": str, "key": int, "step": int, "epoch": int, "value": float, "time": float},
         pk="id",
         foreign_keys=[("run", "runs", "id"), ("key", "metric_keys", "id")],
     )
-    db["metrics"].create_index(["run", "key", "step"])
-    db["events"].create(
-        {"id": int, "run": str, "time": float, "level": str, "message": str}, pk="id", foreign_keys=[("run", "runs", "id")]
+    db.table("metrics").create_index(["run", "key", "step"])
+    db.table("events").create(
+        {"id": int, "run": str, "time": float, "level": str, "message": str},
+        pk="id",
+        foreign_keys=[("run", "runs", "id")],
     )
-    db["events"].create_index(["run"])
-    db["checkpoints"].create(
+    db.table("events").create_index(["run"])
+    db.table("checkpoints").create(
         {
             "id": int, "run": str, "kind": str, "path": str, "sha256": str, "size": int, "epoch": int, "step": int,
             "metric": str, "value": float, "time": float,
@@ -38,19 +40,19 @@ def m001_first_tables(db: Database) -> None:
         pk="id",
         foreign_keys=[("run", "runs", "id")],
     )  # fmt: skip
-    db["checkpoints"].create_index(["run", "kind"])
-    db["datasets"].create(
+    db.table("checkpoints").create_index(["run", "kind"])
+    db.table("datasets").create(
         {"id": int, "path": str, "layout": str, "cases": int, "checked": float, "findings": str}, pk="id"
     )
-    db["datasets"].create_index(["path"], unique=True)
-    db["predictions"].create(
+    db.table("datasets").create_index(["path"], unique=True)
+    db.table("predictions").create(
         {
             "id": int, "scan": str, "model": str, "model_version": str, "output": str, "sha256": str, "structures": str,
             "findings": str, "seconds": float, "device": str, "time": float,
         },
         pk="id",
     )  # fmt: skip
-    db["models"].create(
+    db.table("models").create(
         {"name": str, "version": str, "folder": str, "run": str, "sha256": str, "time": float}, pk=("name", "version")
     )
     db.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -111,7 +111,9 @@ def inspect(path: Path, control: JobControl | None = None) -> Dataset:
 def discover(path: Path) -> tuple[str, list[Case], list[Finding]]:
     """The layout's name, the pairs of image and label, and a finding for each file without its other half."""
     if not path.is_dir():
-        raise DatasetError("this is not a folder", where=path, mend="Choose the folder that holds the images and labels.")
+        raise DatasetError(
+            "this is not a folder", where=path, mend="Choose the folder that holds the images and labels."
+        )
     for images_name, labels_name in _LAYOUTS:
         images, labels = path / images_name, path / labels_name
         if images.is_dir() and labels.is_dir():
@@ -132,7 +134,9 @@ def discover(path: Path) -> tuple[str, list[Case], list[Finding]]:
             nnunet = True
             if stem[-4:] != "0000":
                 findings.append(
-                    Finding("several-channels", "error", f"{file.name}: more than one channel a case is not supported yet.")
+                    Finding(
+                        "several-channels", "error", f"{file.name}: more than one channel a case is not supported yet."
+                    )
                 )
                 continue
             stem = stem[:-5]
@@ -237,7 +241,7 @@ def _check_case(case: Case) -> tuple[list[Finding], CaseFacts | None]:
 
 
 def _content(image: Volume) -> str:
-    return hashlib.sha256(np.ascontiguousarray(image.values())).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(image.values()).data).hexdigest()
 
 
 def _check_together(
@@ -250,7 +254,11 @@ def _check_together(
     for ids in same.values():
         if len(ids) > 1:
             findings.append(
-                Finding("duplicate", "warning", f"{', '.join(ids)} hold the same image; they are kept on one side of the split.")
+                Finding(
+                    "duplicate",
+                    "warning",
+                    f"{', '.join(ids)} hold the same image; they are kept on one side of the split.",
+                )
             )
     named = _label_names(description)
     for label in labels:
@@ -264,10 +272,14 @@ def _check_together(
     if facts and not labels:
         findings.append(Finding("no-labels", "error", "No case has anything labelled."))
     if len(facts) < 2:
-        findings.append(Finding("too-few", "error", "At least two readable cases are needed: one to train, one to validate."))
+        findings.append(
+            Finding("too-few", "error", "At least two readable cases are needed: one to train, one to validate.")
+        )
     if len({fact.spacing_mm for fact in facts.values()}) > 1:
         spacings = np.array([fact.spacing_mm for fact in facts.values()])
         if (spacings.max(axis=0) / spacings.min(axis=0)).max() > 1.05:
             low, high = (" x ".join(f"{s:.2f}" for s in edge) for edge in (spacings.min(axis=0), spacings.max(axis=0)))
-            findings.append(Finding("spacing", "info", f"Spacings run from {low} to {high} mm; scans are brought to one grid."))
+            findings.append(
+                Finding("spacing", "info", f"Spacings run from {low} to {high} mm; scans are brought to one grid.")
+            )
     return findings

@@ -55,7 +55,7 @@ class CaseCache:
 
     def load(self, id: str) -> tuple[Array, Array]:
         """Image (channels, x, y, z) and class map (1, x, y, z), read-only maps."""
-        return tuple(np.load(self._path(id, kind), mmap_mode="r") for kind in ("image", "label"))  # type: ignore[return-value]
+        return tuple(np.load(self._path(id, kind), mmap_mode="r") for kind in ("image", "label"))
 
     def _path(self, id: str, kind: str) -> Path:
         return self.folder / f"{id}-{kind}.npy"
@@ -84,7 +84,11 @@ def augmentation(config: AugmentConfig) -> Compose:
         steps += [
             RandGaussianNoised(**image_only, prob=0.15, std=k),
             RandGaussianSmoothd(
-                **image_only, prob=0.15, sigma_x=(0.3, 0.3 + 4 * k), sigma_y=(0.3, 0.3 + 4 * k), sigma_z=(0.3, 0.3 + 4 * k)
+                **image_only,
+                prob=0.15,
+                sigma_x=(0.3, 0.3 + 4 * k),
+                sigma_y=(0.3, 0.3 + 4 * k),
+                sigma_z=(0.3, 0.3 + 4 * k),
             ),
             RandScaleIntensityd(**image_only, prob=0.2, factors=1.25 * k),
             RandShiftIntensityd(**image_only, prob=0.2, offsets=0.5 * k),
@@ -162,7 +166,11 @@ class WholeCases(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         image, label = self.cache.load(self.ids[index])
-        return {"image": torch.from_numpy(np.array(image)), "label": torch.from_numpy(np.array(label)), "case": self.ids[index]}
+        return {
+            "image": torch.from_numpy(np.array(image)),
+            "label": torch.from_numpy(np.array(label)),
+            "case": self.ids[index],
+        }
 
 
 def train_loader(cache: CaseCache, ids: Sequence[str], experiment: Any) -> DataLoader[Any]:

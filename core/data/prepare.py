@@ -46,14 +46,16 @@ def standardise(image: Array) -> Array:
     return (clipped - float(clipped.mean())) / spread
 
 
-def resampled_shape(shape: tuple[int, ...], spacing_mm: tuple[float, ...], target_mm: tuple[float, ...]) -> tuple[int, ...]:
+def resampled_shape(
+    shape: tuple[int, ...], spacing_mm: tuple[float, ...], target_mm: tuple[float, ...]
+) -> tuple[int, ...]:
     """The grid of the same extent at another spacing.
 
     >>> resampled_shape((10, 10, 10), (1.0, 1.0, 3.0), (1.0, 1.0, 1.0))
     (10, 10, 30)
     """
     return tuple(
-        n if abs(old / new - 1) <= SAME_SPACING else max(int(round(n * old / new)), 1)
+        n if abs(old / new - 1) <= SAME_SPACING else max(round(n * old / new), 1)
         for n, old, new in zip(shape, spacing_mm, target_mm, strict=True)
     )
 
@@ -79,7 +81,7 @@ def prepare_array(canonical: Array, affine_ras: Array, plan: Plan, turn: Reorien
     spacing = tuple(float(s) for s in np.sqrt((affine_ras[:3, :3] ** 2).sum(axis=0)))
     shape = resampled_shape(canonical.shape, spacing, plan.spacing_mm)
     image = standardise(resize(canonical, shape, order=1))
-    return Prepared(image[None], affine_ras, turn, tuple(canonical.shape))  # type: ignore[arg-type]
+    return Prepared(image[None], affine_ras, turn, tuple(canonical.shape))
 
 
 def prepare_labels(labels: Volume, plan: Plan) -> Array:

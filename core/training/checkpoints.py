@@ -43,7 +43,7 @@ class CrashSafeCheckpoints(CheckpointIO):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part, open(part, "wb") as file:
             hashing = _Hashing(file)
-            torch.save(checkpoint, hashing)  # type: ignore[arg-type]
+            torch.save(checkpoint, hashing)
         value = checkpoint.get("metrics", {}).get(self.monitor)
         with Catalog() as catalog:
             catalog.set_checkpoint(
