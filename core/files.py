@@ -28,7 +28,9 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise IsocenterError(
-            f"cannot be written ({error.strerror or error})", where=path, mend="Free some space or choose another folder."
+            f"cannot be written ({error.strerror or error})",
+            where=path,
+            mend="Free some space or choose another folder.",
         ) from error
     except BaseException:
         part.unlink(missing_ok=True)

@@ -219,7 +219,9 @@ class Catalog:
         self._insert("events", {"run": run, "time": time.time(), "level": level, "message": message})
 
     def events(self, run: str, *, after: int = 0) -> list[EventRow]:
-        rows = self._rows("SELECT id, time, level, message FROM events WHERE run = ? AND id > ? ORDER BY id", [run, after])
+        rows = self._rows(
+            "SELECT id, time, level, message FROM events WHERE run = ? AND id > ? ORDER BY id", [run, after]
+        )
         return [EventRow(**row) for row in rows]
 
     # ---- checkpoints --------------------------------------------------------------------------------------------
@@ -248,7 +250,14 @@ class Catalog:
 
     def add_model(self, *, name: str, version: str, folder: Path, run: str, sha256: str) -> None:
         """Record a published or imported model package; a bundled one needs no row."""
-        row = {"name": name, "version": version, "folder": str(folder), "run": run, "sha256": sha256, "time": time.time()}
+        row = {
+            "name": name,
+            "version": version,
+            "folder": str(folder),
+            "run": run,
+            "sha256": sha256,
+            "time": time.time(),
+        }
         self._insert("models", row, verb="INSERT OR REPLACE")
 
     def models(self) -> list[dict[str, Any]]:
@@ -256,12 +265,17 @@ class Catalog:
 
     def add_dataset(self, *, path: Path, layout: str, cases: int, findings: list[dict[str, str]]) -> None:
         row = {
-            "path": str(path), "layout": layout, "cases": cases, "checked": time.time(), "findings": json.dumps(findings)
-        }  # fmt: skip
+            "path": str(path),
+            "layout": layout,
+            "cases": cases,
+            "checked": time.time(),
+            "findings": json.dumps(findings),
+        }
         with self._writing() as connection:
             connection.execute("DELETE FROM datasets WHERE path = ?", [str(path)])
             connection.execute(
-                "INSERT INTO datasets (path, layout, cases, checked, findings) VALUES (?, ?, ?, ?, ?)", list(row.values())
+                "INSERT INTO datasets (path, layout, cases, checked, findings) VALUES (?, ?, ?, ?, ?)",
+                list(row.values()),
             )
 
     def datasets(self) -> list[dict[str, Any]]:

@@ -83,7 +83,11 @@ def as_catalog_error(error: Exception, path: Path) -> CatalogError:
             mend="Move the file aside; run folders beside it keep their checkpoints.",
         )
     if "locked" in text:
-        return CatalogError("another program holds the catalog", where=path, mend="Close the other program, then try again.")
+        return CatalogError(
+            "another program holds the catalog", where=path, mend="Close the other program, then try again."
+        )
     return CatalogError(
-        f"the catalog cannot be opened or written ({text})", where=path, mend="Check that the folder exists and is writable."
+        f"the catalog cannot be opened or written ({text})",
+        where=path,
+        mend="Check that the folder exists and is writable.",
     )

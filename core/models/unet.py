@@ -15,13 +15,19 @@ class UNetConfig(Part):
 
     name: Literal["unet"] = "unet"
     channels: list[int] = Field(
-        [16, 32, 64, 128], min_length=3, max_length=7, title="Channels", description="Feature maps at each resolution, finest first."
+        [16, 32, 64, 128],
+        min_length=3,
+        max_length=7,
+        title="Channels",
+        description="Feature maps at each resolution, finest first.",
     )
     residual: bool = Field(False, title="Residual blocks", description="Add each block's input to its output.")
     norm: Literal["instance", "batch"] = Field(
         "instance", title="Normalisation", description="Instance suits small batches; batch is faster on a CPU."
     )
-    dropout: float = Field(0.0, ge=0, lt=1, title="Dropout", description="Share of the feature maps dropped in training.")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, title="Dropout", description="Share of the feature maps dropped in training."
+    )
 
     @property
     def divisor(self) -> int:

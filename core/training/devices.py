@@ -29,5 +29,7 @@ def choose(device: str, precision: str = "32") -> str:
     if device == "cpu" and precision == "16-mixed":
         raise ConfigError("16-mixed precision needs a GPU", mend="Use trainer.precision=32.")
     if device == "cpu" and precision == "bf16-mixed" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        raise ConfigError("this CPU has no bf16 arithmetic, so bf16-mixed would be slower", mend="Use trainer.precision=32.")
+        raise ConfigError(
+            "this CPU has no bf16 arithmetic, so bf16-mixed would be slower", mend="Use trainer.precision=32."
+        )
     return device

@@ -196,13 +196,19 @@ def _fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, jo
         plugins=[CrashSafeCheckpoints(run.id, monitor), LightningEnvironment()],
     )  # fmt: skip
     parameters = sum(p.numel() for p in module.network.parameters())
-    catalog.add_event(run.id, "info", f"{parameters / 1e6:.2f} M parameters on {device}, {torch.get_num_threads()} threads.")
+    catalog.add_event(
+        run.id, "info", f"{parameters / 1e6:.2f} M parameters on {device}, {torch.get_num_threads()} threads."
+    )
     job.progress(None, "Training")
     writer.start()
     try:
         with warnings.catch_warnings():
             # Lightning's own: a thread prepares the batches here, a resumed run's folder is not empty, a torch rename.
-            for said in (".*does not have many workers.*", "Checkpoint directory .* exists", ".*LeafSpec.*is deprecated"):
+            for said in (
+                ".*does not have many workers.*",
+                "Checkpoint directory .* exists",
+                ".*LeafSpec.*is deprecated",
+            ):
                 warnings.filterwarnings("ignore", said)
             trainer.fit(
                 module, train_loader(cache, split["train"], experiment), validation_loader(cache, split["val"]),

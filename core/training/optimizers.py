@@ -11,12 +11,16 @@ from core.registry import Part, register
 
 
 class _Optimizer(Part):
-    lr: float = Field(1e-3, gt=0, le=10, title="Learning rate", description="Size of a step at the top of the schedule.")
+    lr: float = Field(
+        1e-3, gt=0, le=10, title="Learning rate", description="Size of a step at the top of the schedule."
+    )
     weight_decay: float = Field(1e-2, ge=0, le=1, title="Weight decay", description="Pull of the weights towards zero.")
 
 
 class _Adam(_Optimizer):
-    betas: tuple[float, float] = Field((0.9, 0.999), title="Betas", description="Memory of the gradient's mean and variance.")
+    betas: tuple[float, float] = Field(
+        (0.9, 0.999), title="Betas", description="Memory of the gradient's mean and variance."
+    )
     eps: float = Field(1e-8, gt=0, title="Epsilon", description="Keeps the division by the variance finite.")
     amsgrad: bool = Field(False, title="AMSGrad", description="Use the largest variance seen so far.")
 
@@ -54,7 +58,9 @@ class SGDConfig(_Optimizer):
     """Stochastic gradient descent with momentum."""
 
     name: Literal["sgd"] = "sgd"
-    lr: float = Field(1e-2, gt=0, le=10, title="Learning rate", description="Size of a step at the top of the schedule.")
+    lr: float = Field(
+        1e-2, gt=0, le=10, title="Learning rate", description="Size of a step at the top of the schedule."
+    )
     weight_decay: float = Field(3e-5, ge=0, le=1, title="Weight decay", description="L2 penalty.")
     momentum: float = Field(0.99, ge=0, lt=1, title="Momentum", description="Share of the last step that is kept.")
     nesterov: bool = Field(True, title="Nesterov", description="Look ahead along the momentum.")

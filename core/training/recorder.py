@@ -134,9 +134,7 @@ class Recorder(pl.Callback):
         for key, value in metrics.items():
             self._add(key, value, trainer)
         self._preview(trainer, module)
-        log.info(
-            "epoch %d: loss %.3f, Dice %.4f", trainer.current_epoch + 1, metrics["val/loss"], metrics["val/dice"]
-        )
+        log.info("epoch %d: loss %.3f, Dice %.4f", trainer.current_epoch + 1, metrics["val/loss"], metrics["val/dice"])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         seconds = time.monotonic() - self._epoch_began - self._validation_seconds

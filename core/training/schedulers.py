@@ -48,8 +48,12 @@ class WarmupCosineConfig(Schedule):
     """A linear rise, then half a cosine."""
 
     name: Literal["warmup_cosine"] = "warmup_cosine"
-    warmup: float = Field(0.03, ge=0, lt=1, title="Warm-up share", description="Part of the training over which the rate rises.")
-    final: float = Field(0.01, ge=0, le=1, title="Final factor", description="Rate at the end, as a part of the highest.")
+    warmup: float = Field(
+        0.03, ge=0, lt=1, title="Warm-up share", description="Part of the training over which the rate rises."
+    )
+    final: float = Field(
+        0.01, ge=0, le=1, title="Final factor", description="Rate at the end, as a part of the highest."
+    )
 
     def factor(self, progress: float) -> float:
         """

@@ -23,8 +23,8 @@ def test_unknown_key_is_named(tmp_path: Path) -> None:
 def test_override_reads_exponents_as_numbers_and_swaps_whole_parts(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("optimizer: {name: adamw, amsgrad: true}\n")
-    experiment = config.load(file, ["optimizer.name=sgd", "optimizer.lr=1e-3", "model.channels=[8, 16]"])
-    assert (experiment.optimizer.name, experiment.optimizer.lr, experiment.model.channels) == ("sgd", 1e-3, [8, 16])
+    experiment = config.load(file, ["optimizer.name=sgd", "optimizer.lr=1e-3", "model.channels=[8, 16, 32]"])
+    assert (experiment.optimizer.name, experiment.optimizer.lr, experiment.model.channels) == ("sgd", 1e-3, [8, 16, 32])
 
 
 @pytest.mark.parametrize("override", ["trainer", "=5", "name.first=x", "trainer.epochs=[", "trainer.epochs=0", "a.b=1"])
@@ -37,7 +37,15 @@ def test_bad_override_is_refused(tmp_path: Path, override: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[1, 2]", "a: [", "x: !!python/object/apply:os.system ['true']", "a: &a [1]\nb: *a", "\x00", "name: .nan", "- " * 5000],
+    [
+        "[1, 2]",
+        "a: [",
+        "x: !!python/object/apply:os.system ['true']",
+        "a: &a [1]\nb: *a",
+        "\x00",
+        "name: .nan",
+        "- " * 5000,
+    ],
 )
 def test_hostile_or_broken_yaml_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "a.yaml"

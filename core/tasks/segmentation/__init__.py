@@ -19,13 +19,20 @@ class SegmentationConfig(Part):
         "dice_ce", title="Loss", description="Dice, cross-entropy, or the sum of both."
     )
     class_weights: list[float] | None = Field(
-        None, title="Class weights", description="Weight of each class in the cross-entropy, background first; empty: equal."
+        None,
+        title="Class weights",
+        description="Weight of each class in the cross-entropy, background first; empty: equal.",
     )
     target_label: int | None = Field(
-        None, ge=1, title="Only this label", description="Train this label value against all the rest; empty: all labels."
+        None,
+        ge=1,
+        title="Only this label",
+        description="Train this label value against all the rest; empty: all labels.",
     )
 
-    monitor: str = Field("val/dice", title="Best by", description="The metric whose highest value makes the best checkpoint.")
+    monitor: str = Field(
+        "val/dice", title="Best by", description="The metric whose highest value makes the best checkpoint."
+    )
 
     def build(self, experiment: Any, plan: Plan) -> Any:
         """The LightningModule that learns this task."""

@@ -106,7 +106,7 @@ def test_stop_in_the_first_epoch_keeps_a_checkpoint(dataset: Path) -> None:
 
 
 def test_paused_run_goes_on_when_asked(dataset: Path) -> None:
-    run_id = prepare_run(tiny_experiment(dataset, epochs=3))
+    run_id = prepare_run(tiny_experiment(dataset, epochs=500))
     states: list[str] = []
 
     def resume_when_paused() -> None:
@@ -115,7 +115,12 @@ def test_paused_run_goes_on_when_asked(dataset: Path) -> None:
             while catalog.run(run_id).state in ("queued", "running"):
                 wait.wait(0.02)
             states.append(catalog.run(run_id).state)
-        control.request(run_id, "resume")
+            paused_at = len(catalog.metrics(run_id, key="train/loss"))
+            control.request(run_id, "resume")
+            while catalog.run(run_id).live and len(catalog.metrics(run_id, key="train/loss")) < paused_at + 2:
+                wait.wait(0.02)
+            states.append(catalog.run(run_id).state)
+        control.request(run_id, "stop")
 
     watcher = threading.Thread(target=resume_when_paused, daemon=True)
     pauser = ask_when(run_id, "pause", "train/loss", 1)
@@ -123,7 +128,7 @@ def test_paused_run_goes_on_when_asked(dataset: Path) -> None:
     run = execute(run_id)
     pauser.join()
     watcher.join()
-    assert states == ["paused"] and run.state == "finished" and run.epoch == 3
+    assert states == ["paused", "running"] and run.state == "stopped"
 
 
 def test_discarded_run_leaves_nothing(dataset: Path) -> None:
