@@ -1,0 +1,140 @@
+"""A model's facts and its card, shown without running or fetching anything they name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QTextDocument
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFormLayout,
+    QFrame,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.inference.package import ModelPackage
+from gui.predict.results import HEAD_PX, ROW_PX, swatch, tabular
+from gui.theme import theme
+from gui.theme.structures import structure_colours
+from gui.widgets import label, section
+
+MARKDOWN = QTextDocument.MarkdownFeature.MarkdownDialectGitHub | QTextDocument.MarkdownFeature.MarkdownNoHTML
+
+
+class CardText(QTextEdit):
+    """A card's Markdown as text: no HTML, no pictures, no links to follow."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("model_card_text")
+        self.setAccessibleName("Model card")
+        self.setReadOnly(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self._card = ""
+        theme().changed.connect(lambda: self.show_card(self._card))
+
+    def loadResource(self, _kind: int, _name: QUrl) -> Any:
+        return None  # a card may name pictures anywhere: none is fetched
+
+    def show_card(self, card: str) -> None:
+        self._card = card
+        self.document().setMarkdown(card or "This model has no card.", MARKDOWN)
+
+
+class ModelFacts(QWidget):
+    """The structures with their Dice, and what the model takes, as its manifest states them."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.structures = QTableWidget(0, 3)
+        self.structures.setObjectName("model_structures")
+        self.structures.setAccessibleName("Structures with their Dice")
+        self.structures.setHorizontalHeaderLabels(["Structure", "Label", "Dice, mean ± SD"])
+        self.structures.verticalHeader().hide()
+        self.structures.setShowGrid(False)
+        self.structures.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.structures.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.structures.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        head = self.structures.horizontalHeader()
+        head.setFixedHeight(HEAD_PX)
+        head.setHighlightSections(False)
+        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in range(3):
+            side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
+            self.structures.horizontalHeaderItem(column).setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+        for column, width in ((1, 80), (2, 140)):
+            head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            self.structures.setColumnWidth(column, width)
+        self._measured = label("", "small", wrap=True)
+        self._facts = QFormLayout()
+        self._facts.setHorizontalSpacing(16)
+        self._facts.setVerticalSpacing(8)
+        column_of_parts = QVBoxLayout(self)
+        column_of_parts.setContentsMargins(0, 0, 0, 0)
+        column_of_parts.setSpacing(8)
+        column_of_parts.addWidget(section("Structures"))
+        column_of_parts.addWidget(self.structures)
+        column_of_parts.addWidget(self._measured)
+        column_of_parts.addSpacing(12)
+        column_of_parts.addWidget(section("Facts"))
+        column_of_parts.addLayout(self._facts)
+        column_of_parts.addStretch(1)
+
+    def show_package(self, package: ModelPackage) -> None:
+        self._fill_structures(package)
+        while self._facts.rowCount():
+            self._facts.removeRow(0)
+        for name, text in facts(package):
+            said = label(text, wrap=True)
+            said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            self._facts.addRow(label(name, "dim"), said)
+
+    def _fill_structures(self, package: ModelPackage) -> None:
+        training, labels = package.manifest.training, package.plan.labels
+        colours = structure_colours({"label": one.value, "name": one.name} for one in labels)
+        self.structures.setRowCount(len(labels))
+        figures = tabular(self.structures.font())
+        for at, one in enumerate(labels):
+            dice = training.dice.get(one.name)
+            measured = f"{dice.mean:.3f} ± {dice.sd:.3f}" if dice else "not measured"
+            items = [QTableWidgetItem(swatch(colours[one.value]), one.name)]
+            items += [QTableWidgetItem(text) for text in (str(one.value), measured)]
+            for column, item in enumerate(items):
+                if column:
+                    item.setFont(figures)
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                self.structures.setItem(at, column, item)
+            self.structures.setRowHeight(at, ROW_PX)
+        self.structures.setFixedHeight(HEAD_PX + ROW_PX * min(len(labels), 8) + 2)
+        cases = training.cases.get(training.measured_on, 0)
+        what = "validation" if training.measured_on == "val" else "test"
+        self._measured.setText(f"Over {cases} {what} cases, on their own grids." if training.dice and cases else "")
+        self._measured.setVisible(bool(self._measured.text()))
+
+
+def facts(package: ModelPackage) -> list[tuple[str, str]]:
+    """What the model takes and where it comes from, as (name, text)."""
+    manifest, plan, training = package.manifest, package.plan, package.manifest.training
+    cases = " · ".join(f"{count} {part}" for part, count in training.cases.items() if count)
+    rows = [
+        ("Input", " ".join(filter(None, ("One", plan.modality, "volume")))),
+        ("Voxels", " × ".join(f"{s:g}" for s in plan.spacing_mm) + " mm"),
+        ("Window", " × ".join(map(str, plan.patch_size)) + " voxels"),
+        ("Network", str(manifest.network.get("name", ""))),
+        ("Whole heads", "In template space, both sides" if manifest.whole_head else ""),
+        ("Trained on", training.data),
+        ("Cases", cases),
+        ("Licence", training.licence or "Not stated"),
+        ("Run", training.run),
+        ("Folder", str(package.folder)),
+    ]
+    return [(name, text) for name, text in rows if text]

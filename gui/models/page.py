@@ -1,0 +1,303 @@
+"""The Models page: every model at hand, what it was trained on and how well it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.control import JobControl
+from core.errors import IsocenterError
+from core.inference.package import ModelPackage
+from gui.context import AppContext
+from gui.models.card_view import CardText, ModelFacts
+from gui.models.removal import Removal
+from gui.predict.model_card import choice_of, key, title
+from gui.predict.panel import RESEARCH_ONLY
+from gui.widgets import ElidedLabel, EmptyState, button, label, notice, scrolled, section
+
+ZIP = "Model package (*.zip)"
+
+
+class ModelsPage(QWidget):
+    """The list on the left, the chosen model on the right; import, export, removal that can be undone."""
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "page")
+        self.setObjectName("models_page")
+        self._context = context
+        self._choice = choice_of(context)
+        self._removed: list[Removal] = []
+        self._build()
+        self._choice.changed.connect(self._fill)
+        context.closing.connect(self._finish_removals)
+        self._fill()
+
+    # ---- what it is made of -------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self._left_side())
+        row.addWidget(self._right_side(), 1)
+
+    def _left_side(self) -> QFrame:
+        frame = QFrame()
+        frame.setProperty("role", "panel")
+        frame.setFixedWidth(300)
+        self.list = QListWidget()
+        self.list.setObjectName("models_list")
+        self.list.setAccessibleName("Models")
+        self.list.setSpacing(2)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.currentRowChanged.connect(lambda _row: self._show_selected())
+        self.import_button = button(
+            "Import", "models_import", self.choose_import, icon="import", tip="Import a package (.zip)"
+        )
+        head = QHBoxLayout()
+        head.addWidget(section("Models"))
+        head.addStretch(1)
+        head.addWidget(self.import_button)
+        column = QVBoxLayout(frame)
+        column.setContentsMargins(16, 12, 16, 12)
+        column.setSpacing(8)
+        column.addLayout(head)
+        column.addWidget(self.list, 1)
+        column.addWidget(self._undo_bar())
+        return frame
+
+    def _undo_bar(self) -> QFrame:
+        self.undo_bar = QFrame()
+        self.undo_bar.setProperty("role", "notice")
+        self.undo_bar.setProperty("level", "info")
+        self.undo_bar.setObjectName("models_undo_bar")
+        self._undo_text = label("", wrap=True)
+        row = QHBoxLayout(self.undo_bar)
+        row.setContentsMargins(12, 6, 6, 6)
+        row.addWidget(self._undo_text, 1)
+        row.addWidget(button("Undo", "models_undo", self.undo_removal, role="link", tip="Bring the model back"))
+        self.undo_bar.hide()
+        return self.undo_bar
+
+    def _right_side(self) -> QWidget:
+        import_too = button("Import a package", "models_import_first", self.choose_import, role="primary")
+        to_train = button("Train one", "models_to_train", lambda: self._context.page_requested.emit("train"))
+        self._empty = EmptyState(
+            "models",
+            "No models yet",
+            "Import a package from a .zip, or train a model and publish it.",
+            import_too,
+            to_train,
+        )
+        self._title = label("", "headline", wrap=True)
+        self._summary = label("", "dim", wrap=True)
+        self._simulated = notice("Trained on simulated data: accuracy on real scans is unknown.", "warn")
+        self.default_button = button("Predict with this", "model_default", self.make_default, role="primary")
+        self.export_button = button("Export", "model_export", self.choose_export, icon="save", tip="Save as a .zip")
+        self.remove_button = button("Remove", "model_remove", self.remove, role="danger", tip="Can be undone")
+        actions = QHBoxLayout()
+        actions.setSpacing(8)
+        for one in (self.default_button, self.export_button, self.remove_button):
+            actions.addWidget(one)
+        actions.addStretch(1)
+        self.facts, self.card = ModelFacts(), CardText()
+        self.facts.setFixedWidth(400)
+        parts = QHBoxLayout()
+        parts.setSpacing(32)
+        left = scrolled(self.facts)
+        left.setFixedWidth(412)
+        parts.addWidget(left)
+        text = QVBoxLayout()
+        text.setSpacing(8)
+        text.addWidget(section("Model card"))
+        text.addWidget(self.card, 1)
+        parts.addLayout(text, 1)
+        self._shown = QWidget()
+        column = QVBoxLayout(self._shown)
+        column.setContentsMargins(24, 20, 24, 12)
+        column.setSpacing(8)
+        for widget in (self._title, self._summary, self._simulated):
+            column.addWidget(widget)
+        column.addLayout(actions)
+        column.addSpacing(12)
+        column.addLayout(parts, 1)
+        column.addWidget(label(RESEARCH_ONLY, "small"))
+        both = QWidget()
+        outer = QVBoxLayout(both)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._shown)
+        outer.addWidget(self._empty)
+        return both
+
+    # ---- the list -----------------------------------------------------------------------------------------------
+
+    @property
+    def selected(self) -> ModelPackage | None:
+        row = self.list.currentRow()
+        return self._choice.packages[row] if 0 <= row < len(self._choice.packages) else None
+
+    def _fill(self) -> None:
+        """List the packages anew; the one that was selected stays so."""
+        before, current = self.list.currentItem(), self._choice.current
+        name = before.data(Qt.ItemDataRole.UserRole) if before else key(current) if current else ""
+        origins = self._origins()
+        self.list.blockSignals(True)
+        self.list.clear()
+        for package in self._choice.packages:
+            item = QListWidgetItem()
+            item.setData(Qt.ItemDataRole.UserRole, key(package))
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, title(package))
+            item.setSizeHint(QSize(0, 52))
+            self.list.addItem(item)
+            in_use = current is not None and key(package) == key(current)
+            self.list.setItemWidget(item, _entry(package, origins(package), in_use))
+            if key(package) == name:
+                self.list.setCurrentItem(item)
+        if self.list.currentRow() < 0 and self.list.count():
+            self.list.setCurrentRow(0)
+        self.list.blockSignals(False)
+        self._show_selected()
+
+    def _origins(self) -> Callable[[ModelPackage], str]:
+        """How each package came here, in a word."""
+        try:
+            runs = {name for run in self._context.catalog().runs() for name in (run.id, run.name)}
+        except IsocenterError:
+            runs = set()
+
+        def origin(package: ModelPackage) -> str:
+            if package.bundled:
+                return "Comes with the program"
+            return "Published here" if package.manifest.training.run in runs else "Imported"
+
+        return origin
+
+    def _show_selected(self) -> None:
+        package, current = self.selected, self._choice.current
+        self._shown.setVisible(package is not None)
+        self._empty.setVisible(package is None and self._choice.loaded)
+        if package is None:
+            return
+        self._title.setText(title(package))
+        self._summary.setText(package.summary)
+        self._simulated.setVisible(package.manifest.training.simulated)
+        in_use = current is not None and key(package) == key(current)
+        self.default_button.setText("Used for predictions" if in_use else "Predict with this")
+        self.default_button.setEnabled(not in_use)
+        self.remove_button.setEnabled(not package.bundled)
+        self.remove_button.setToolTip(
+            "A model that comes with the program stays" if package.bundled else "Can be undone"
+        )
+        self.facts.show_package(package)
+        self.card.show_card(package.card)
+
+    def make_default(self) -> None:
+        if self.selected is not None:
+            self._choice.choose(key(self.selected))
+
+    # ---- in, out and away ---------------------------------------------------------------------------------------
+
+    def choose_import(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "Import a model", "", ZIP)
+        if chosen:
+            self.import_from(Path(chosen))
+
+    def import_from(self, path: Path) -> None:
+        def work(control: JobControl) -> ModelPackage:
+            from core.inference.archive import import_package
+
+            control.progress(None, f"Importing {path.name}")
+            return import_package(path)
+
+        def done(package: ModelPackage) -> None:
+            self._context.models_changed.emit()
+            self._select(package)
+            self._context.notice.emit("ok", f"{title(package)} was imported.")
+
+        self._context.jobs.run("Import model", work, done=done)
+
+    def choose_export(self) -> None:
+        package = self.selected
+        if package is not None:
+            proposed = str(Path.home() / f"{key(package)}.zip")
+            chosen, _ = QFileDialog.getSaveFileName(self, "Export the model", proposed, ZIP)
+            if chosen:
+                self.export_to(package, Path(chosen))
+
+    def export_to(self, package: ModelPackage, path: Path) -> None:
+        def work(control: JobControl) -> Path:
+            from core.inference.archive import export_package
+
+            control.progress(None, f"Exporting {package.title}")
+            return export_package(package, path)
+
+        told = partial(self._context.notice.emit, "ok")
+        self._context.jobs.run("Export model", work, done=lambda written: told(f"Saved {written}."))
+
+    def remove(self) -> None:
+        """Take the selected model away; Undo brings it back until the window closes."""
+        package = self.selected
+        if package is None:
+            return
+        try:
+            self._removed.append(Removal(package))
+        except IsocenterError as error:
+            self._context.tell(error)
+            return
+        self._context.models_changed.emit()
+        self._offer_undo()
+
+    def undo_removal(self) -> None:
+        if not self._removed:
+            return
+        removal = self._removed.pop()
+        try:
+            removal.undo()
+        except IsocenterError as error:
+            self._context.tell(error)
+        self._context.models_changed.emit()
+        self._select(removal.package)
+        self._offer_undo()
+
+    def _offer_undo(self) -> None:
+        self.undo_bar.setVisible(bool(self._removed))
+        if self._removed:
+            self._undo_text.setText(f"{title(self._removed[-1].package)} was removed.")
+
+    def _finish_removals(self) -> None:
+        while self._removed:
+            self._removed.pop().finish()
+
+    def _select(self, package: ModelPackage) -> None:
+        for row in range(self.list.count()):
+            if self.list.item(row).data(Qt.ItemDataRole.UserRole) == key(package):
+                self.list.setCurrentRow(row)
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self._choice.reload()  # the command line may have added or taken some
+
+
+def _entry(package: ModelPackage, origin: str, in_use: bool) -> QWidget:
+    """A line of the list: the model's title, where it came from, and whether it is the one in use."""
+    entry = QWidget()
+    column = QVBoxLayout(entry)
+    column.setContentsMargins(10, 6, 10, 6)
+    column.setSpacing(2)
+    column.addWidget(ElidedLabel(title(package), "strong", mode=Qt.TextElideMode.ElideRight))
+    column.addWidget(label(f"{origin} · in use" if in_use else origin, "small"))
+    return entry

@@ -1,0 +1,281 @@
+"""The Predict page: several scans at once, and all predictions of the past."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.errors import IsocenterError
+from core.files import write_text
+from gui.context import AppContext
+from gui.predict.batch import Batch, default_folder, find_scans
+from gui.predict.model_card import ModelChooser, choice_of, key
+from gui.predict.panel import RESEARCH_ONLY
+from gui.predict.past import ROW_ROLE, SORT_ROLE, PastPredictions
+from gui.predict.queue_view import QueueView
+from gui.predict.stored import volumes_table
+from gui.widgets import ElidedLabel, EmptyState, button, label, section
+
+if TYPE_CHECKING:
+    from core.catalog import PredictionRow
+
+FOLDER_KEY = "predict/batch_folder"
+SCANS = "Scans (*.nii *.nii.gz *.dcm);;All files (*)"
+
+
+class PredictionsPage(QWidget):
+    """Drop scans to predict them one after another; open, compare and export what was predicted before."""
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "page")
+        self.setObjectName("predictions_page")
+        self.setAcceptDrops(True)
+        self._context = context
+        self._choice = choice_of(context)
+        self.batch = Batch(context)
+        self.past = PastPredictions()
+        self._build()
+        self._choice.changed.connect(self._refresh)
+        context.predictions_changed.connect(self.reload)
+        self.reload()
+
+    # ---- what it is made of -------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.queue = QueueView(self.batch)
+        self.queue.open_requested.connect(self._context.prediction_open_requested)
+        self._empty = EmptyState("predict", "No predictions yet", "Drop scans here, or open one and press Predict.")
+        self.table = self._table()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 12)
+        column.setSpacing(16)
+        column.addWidget(self._drop_zone())
+        column.addWidget(self.queue)
+        column.addLayout(self._past_head())
+        column.addWidget(self.table, 1)
+        column.addWidget(self._empty, 1)
+        column.addWidget(label(RESEARCH_ONLY, "small"))
+
+    def _drop_zone(self) -> QFrame:
+        self._zone = QFrame()
+        self._zone.setProperty("role", "dropzone")
+        self._zone.setObjectName("prediction_drop")
+        self._zone.setAccessibleName("Drop scans here to predict them")
+        self._hint = label("", "dim", wrap=True)
+        self.add_button = button("Choose scans", "predict_choose_scans", self.choose_scans, role="primary", icon="open")
+        chooser = ModelChooser(self._choice, "batch_model")
+        chooser.setMinimumWidth(200)
+        self._folder = ElidedLabel("", "dim")
+        self._folder.setObjectName("batch_folder")
+        change = button(
+            "Change", "batch_folder_change", self.choose_folder, role="link", tip="Change the results' folder"
+        )
+        words = QVBoxLayout()
+        words.setSpacing(4)
+        words.addWidget(label("Predict several scans", "title"))
+        words.addWidget(self._hint)
+        where = QHBoxLayout()
+        where.setSpacing(4)
+        where.addWidget(label("Results go to", "dim"))
+        where.addWidget(self._folder)
+        where.addWidget(change)
+        words.addLayout(where)
+        row = QHBoxLayout(self._zone)
+        row.setContentsMargins(20, 16, 20, 16)
+        row.setSpacing(12)
+        row.addLayout(words, 1)
+        row.addWidget(chooser)
+        row.addWidget(self.add_button)
+        return self._zone
+
+    def _past_head(self) -> QHBoxLayout:
+        self._search = QLineEdit()
+        self._search.setObjectName("predictions_search")
+        self._search.setAccessibleName("Find a prediction")
+        self._search.setPlaceholderText("Find by scan or model")
+        self._search.setClearButtonEnabled(True)
+        self._search.setFixedWidth(220)
+        self._search.textChanged.connect(self._sorted.setFilterFixedString)
+        self.open_button = button("Open", "prediction_open", self.open_selected, tip="Open over its scan (Enter)")
+        self.folder_button = button("Show in folder", "predictions_folder", self.show_in_folder)
+        self.export_button = button(
+            "Export volumes", "predictions_export", self.export, tip="Volumes as CSV: of what is selected, or of all"
+        )
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(section("Past predictions"))
+        row.addStretch(1)
+        for widget in (self._search, self.open_button, self.folder_button, self.export_button):
+            row.addWidget(widget)
+        return row
+
+    def _table(self) -> QTableView:
+        self._sorted = QSortFilterProxyModel(self)
+        self._sorted.setSourceModel(self.past)
+        self._sorted.setSortRole(SORT_ROLE)
+        self._sorted.setFilterKeyColumn(-1)
+        self._sorted.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        table = QTableView()
+        table.setObjectName("predictions_table")
+        table.setAccessibleName("Past predictions")
+        table.setModel(self._sorted)
+        table.setShowGrid(False)
+        table.setAlternatingRowColors(False)
+        table.setSortingEnabled(True)
+        table.sortByColumn(5, Qt.SortOrder.DescendingOrder)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setTabKeyNavigation(False)
+        table.setWordWrap(False)
+        table.verticalHeader().hide()
+        table.verticalHeader().setDefaultSectionSize(36)
+        head = table.horizontalHeader()
+        head.setHighlightSections(False)
+        head.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        head.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((0, 240), (1, 150), (3, 100), (4, 90), (5, 150)):
+            table.setColumnWidth(column, width)
+        table.activated.connect(self._open_index)
+        table.selectionModel().selectionChanged.connect(lambda *_: self._refresh())
+        self._sorted.layoutChanged.connect(self._refresh)
+        return table
+
+    # ---- several scans ------------------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """Where the results of the queue go."""
+        chosen = self._context.settings.value(FOLDER_KEY, "")
+        return Path(chosen) if chosen else default_folder()
+
+    def choose_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder for the results", str(self.folder))
+        if chosen:
+            self._context.settings.setValue(FOLDER_KEY, chosen)
+            self._refresh()
+
+    def choose_scans(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileNames(self, "Scans to predict", "", SCANS)
+        if chosen:
+            self.predict_paths([Path(path) for path in chosen])
+
+    def predict_paths(self, paths: Iterable[Path]) -> None:
+        """Queue the scans among these files and folders for the chosen model."""
+        package, out, paths = self._choice.current, self.folder, list(paths)
+        if package is None:
+            self._context.notice.emit(
+                "warn", "There is no model to predict with. Import or publish one on the Models page."
+            )
+            return
+
+        def found(scans: list[Path]) -> None:
+            if scans:
+                self.batch.add(scans, key(package), out)
+            else:
+                names = ", ".join(path.name for path in paths[:3])
+                self._context.notice.emit(
+                    "warn", f"{names}: there is no scan in it. Drop NIfTI files or DICOM folders."
+                )
+
+        self._context.jobs.run("Looking for scans", partial(find_scans, paths), done=found)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+            self._mark_drop(True)
+
+    def dragLeaveEvent(self, _event: QDragLeaveEvent) -> None:
+        self._mark_drop(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._mark_drop(False)
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        QTimer.singleShot(0, self, partial(self.predict_paths, paths))  # the other program waits for the drop to end
+
+    def _mark_drop(self, over: bool) -> None:
+        self._zone.setProperty("over", over)
+        self._zone.style().unpolish(self._zone)
+        self._zone.style().polish(self._zone)
+
+    # ---- past predictions ---------------------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Read the catalog anew."""
+        try:
+            self.past.show_rows(self._context.catalog().predictions())
+        except IsocenterError as error:
+            self._context.tell(error)
+        self._refresh()
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self.reload()  # the command line may have added some
+
+    def selected(self) -> list[PredictionRow]:
+        return [index.data(ROW_ROLE) for index in self.table.selectionModel().selectedRows()]
+
+    def open_selected(self) -> None:
+        rows = self.selected()
+        if len(rows) == 1:
+            self._context.prediction_open_requested.emit(rows[0].id)
+
+    def _open_index(self, index: QModelIndex) -> None:
+        self._context.prediction_open_requested.emit(index.data(ROW_ROLE).id)
+
+    def show_in_folder(self) -> None:
+        for row in self.selected()[:1]:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(row.output.parent)))
+
+    def export(self) -> None:
+        """Write the volumes of the selected predictions, or of all, as CSV where the user says."""
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export volumes", str(Path.home() / "volumes.csv"), "CSV (*.csv)")
+        if chosen:
+            self.export_to(Path(chosen))
+
+    def export_to(self, target: Path) -> None:
+        text = io.StringIO()
+        csv.writer(text).writerows(volumes_table(self.selected() or self.past.rows))
+        try:
+            write_text(target, text.getvalue())
+        except IsocenterError as error:
+            self._context.tell(error)
+            return
+        self._context.notice.emit("ok", f"Saved {target}.")
+
+    # ---- what is seen -------------------------------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        has_model, rows = self._choice.current is not None, self.selected()
+        self._hint.setText(
+            "Drop scans or folders anywhere on this page; they are predicted one after another."
+            if has_model or not self._choice.loaded
+            else "There is no model yet: import or publish one on the Models page first."
+        )
+        self.add_button.setEnabled(has_model)
+        self._folder.setText(str(self.folder))
+        has_rows = bool(self.past.rows)
+        self.table.setVisible(has_rows)
+        self._empty.setVisible(not has_rows)
+        self.open_button.setEnabled(len(rows) == 1)
+        self.folder_button.setEnabled(len(rows) == 1)
+        self.export_button.setEnabled(has_rows)

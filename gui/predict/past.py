@@ -1,0 +1,95 @@
+"""Past predictions as a table."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+
+from gui.predict.results import seconds_text, tabular, volume_text
+from gui.theme.theme import body_font
+
+if TYPE_CHECKING:
+    from core.catalog import PredictionRow
+
+COLUMNS = ("Scan", "Model", "Volumes", "Checks", "Took", "When")
+NUMERIC = (4, 5)
+SORT_ROLE = Qt.ItemDataRole.UserRole
+ROW_ROLE = Qt.ItemDataRole.UserRole + 1
+Index = QModelIndex | QPersistentModelIndex
+
+
+class PastPredictions(QAbstractTableModel):
+    """The catalog's predictions, newest first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[PredictionRow] = []
+        self._figures = tabular(body_font())
+
+    def show_rows(self, rows: list[PredictionRow]) -> None:
+        if rows == self.rows:
+            return
+        self.beginResetModel()
+        self.rows = rows
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation == Qt.Orientation.Horizontal:
+            if role == Qt.ItemDataRole.DisplayRole:
+                return COLUMNS[section]
+            if role == Qt.ItemDataRole.TextAlignmentRole:
+                return _alignment(section)
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        row, column = self.rows[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _text(row, column)
+        if role == SORT_ROLE:
+            return (row.scan.name.lower(), row.model, _volume(row), len(_warnings(row)), row.seconds, row.time)[column]
+        if role == ROW_ROLE:
+            return row
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(column)
+        if role == Qt.ItemDataRole.FontRole and column in (2, *NUMERIC):
+            return self._figures
+        if role == Qt.ItemDataRole.ToolTipRole:
+            volumes = "\n".join(f"{s['name']}: {volume_text(s['volume_ml'])}" for s in row.structures)
+            return (str(row.scan), "", volumes, "\n".join(_warnings(row)), row.device, "")[column]
+        return None
+
+
+def _text(row: PredictionRow, column: int) -> str:
+    if column == 0:
+        return row.scan.name
+    if column == 1:
+        return f"{row.model} {row.model_version}"
+    if column == 2:
+        return " · ".join(f"{s['name']} {volume_text(s['volume_ml'])}" for s in row.structures)
+    if column == 3:
+        count = len(_warnings(row))
+        return f"! {count} to read" if count else "✓"
+    if column == 4:
+        return seconds_text(row.seconds)
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(row.time))
+
+
+def _warnings(row: PredictionRow) -> list[str]:
+    return [finding["message"] for finding in row.findings if finding.get("severity") != "info"]
+
+
+def _volume(row: PredictionRow) -> float:
+    return float(sum(s["volume_ml"] for s in row.structures))
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column in NUMERIC else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter

@@ -1,0 +1,154 @@
+"""The queue of scans being predicted, one line each: name, how far, what became of it, and its cancel."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from core.errors import IsocenterError
+from gui.predict.batch import Batch, BatchItem
+from gui.predict.results import seconds_text
+from gui.widgets import ElidedLabel, button, label, line, scrolled, section
+
+LINE_PX = 41
+LINES_SHOWN = 6
+SIGNS = {
+    "done": ("✓ Done", "ok"),
+    "failed": ("✕ Failed", "bad"),
+    "cancelled": ("Cancelled", "dim"),
+    "waiting": ("Waiting", "dim"),
+}
+
+
+class QueueView(QFrame):
+    """Shows a batch; hidden while it is empty."""
+
+    open_requested = Signal(int)  # a prediction's id
+
+    def __init__(self, batch: Batch, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "card")
+        self.setObjectName("prediction_queue")
+        self._batch = batch
+        self._lines: list[QueueLine] = []
+        self._count = label("", "dim")
+        self.cancel_all = button("Cancel all", "queue_cancel_all", batch.cancel_all)
+        self.clear = button("Clear", "queue_clear", batch.clear_over, tip="Take those that are over from the list")
+        head = QHBoxLayout()
+        head.setSpacing(8)
+        for widget in (section("Queue"), self._count):
+            head.addWidget(widget)
+        head.addStretch(1)
+        for widget in (self.cancel_all, self.clear):
+            head.addWidget(widget)
+        inside = QWidget()
+        self._column = QVBoxLayout(inside)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addStretch(1)
+        self._scroll = scrolled(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(12, 8, 12, 4)
+        outer.setSpacing(8)
+        outer.addLayout(head)
+        outer.addWidget(self._scroll)
+        batch.changed.connect(self._fill)
+        batch.progressed.connect(self._progress)
+        self._fill()
+
+    def _fill(self) -> None:
+        items = self._batch.items
+        if [shown.item for shown in self._lines] != items:
+            for old in self._lines:
+                self._column.removeWidget(old)
+                old.deleteLater()
+            self._lines = [QueueLine(item) for item in items]
+            for at, new in enumerate(self._lines):
+                new.cancel_requested.connect(self._batch.cancel)
+                new.open_requested.connect(self.open_requested)
+                self._column.insertWidget(at, new)
+        for shown in self._lines:
+            shown.refresh()
+        over = sum(item.over for item in items)
+        failed = sum(item.state == "failed" for item in items)
+        self._count.setText(f"{over} of {len(items)}" + (f", {failed} failed" if failed else ""))
+        self.cancel_all.setVisible(self._batch.busy)
+        self.clear.setVisible(over > 0)
+        self._scroll.setFixedHeight(LINE_PX * min(max(len(items), 1), LINES_SHOWN) + 4)
+        self.setVisible(bool(items))
+
+    def _progress(self, place: int) -> None:
+        if place < len(self._lines):
+            self._lines[place].refresh()
+
+
+class QueueLine(QWidget):
+    """One scan of the queue."""
+
+    cancel_requested = Signal(object)
+    open_requested = Signal(int)
+
+    def __init__(self, item: BatchItem, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.item = item
+        self.setFixedHeight(LINE_PX)
+        self._name = ElidedLabel(item.scan.name)
+        self._name.setToolTip(str(item.scan))
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setFixedWidth(120)
+        self._bar.setAccessibleName(f"Progress of {item.scan.name}")
+        self._said = ElidedLabel("", "dim", mode=Qt.TextElideMode.ElideRight)
+        self._state = label("")
+        self._state.setMinimumWidth(76)
+        self._cancel = self._button("Cancel", "queue_cancel", lambda: self.cancel_requested.emit(item))
+        self._open = self._button("Open", "queue_open", lambda: self.open_requested.emit(item.prediction))
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        row.addWidget(self._name, 2)
+        row.addWidget(self._bar)
+        row.addWidget(self._state)
+        row.addWidget(self._said, 3)
+        row.addWidget(self._cancel)
+        row.addWidget(self._open)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(line())
+        column.addLayout(row, 1)
+
+    def _button(self, text: str, name: str, clicked: object) -> QPushButton:
+        made = button(text, name, clicked, role="quiet")  # type: ignore[arg-type]
+        made.setAccessibleName(f"{text} {self.item.scan.name}")
+        return made
+
+    def refresh(self) -> None:
+        item = self.item
+        running = item.job is not None
+        self._bar.setVisible(running)
+        self._state.setVisible(not running)
+        text, role = SIGNS.get(item.state, ("", "dim"))
+        self._state.setText(text)
+        if self._state.property("role") != role:
+            self._state.setProperty("role", role)
+            self._state.style().unpolish(self._state)
+            self._state.style().polish(self._state)
+        self._said.setText(_said(item))
+        if item.job is not None:
+            known = item.job.fraction is not None
+            self._bar.setRange(0, 1000 if known else 0)
+            self._bar.setValue(round((item.job.fraction or 0) * 1000) if known else 0)
+        self._cancel.setVisible(not item.over)
+        self._open.setVisible(item.prediction > 0)
+
+
+def _said(item: BatchItem) -> str:
+    if item.job is not None:
+        return item.job.message
+    if isinstance(item.error, IsocenterError):
+        what = item.error.what[:1].upper() + item.error.what[1:]
+        return f"{what}. {item.error.mend or ''}".strip()
+    if item.error is not None:
+        return str(item.error)
+    return seconds_text(item.seconds) if item.state == "done" else ""

@@ -1,0 +1,80 @@
+"""The page of models."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+
+from core.inference.package import find_package, list_packages
+from gui.models.page import ModelsPage
+from tests.gui.predict.making import make_package
+
+
+@pytest.fixture
+def page(qtbot, context, monkeypatch, tmp_path) -> ModelsPage:
+    monkeypatch.setattr("core.inference.package.RESOURCES", tmp_path / "no_bundled")
+    made = ModelsPage(context)
+    qtbot.addWidget(made)
+    made.resize(1300, 860)
+    made.show()
+    qtbot.waitUntil(lambda: made.list.count() == 1)
+    return made
+
+
+def test_a_model_shows_its_dice_with_spread_and_its_licence(page) -> None:
+    table = page.facts.structures
+    assert [table.item(0, column).text() for column in range(3)] == ["Anterior, left", "1", "0.910 ± 0.020"]
+    assert "CC0" in page._summary.text()
+    assert "For tests only." in page.card.toPlainText()
+
+
+def test_a_card_fetches_nothing(page, monkeypatch) -> None:
+    assert page.card.loadResource(2, "https://example.org/a.png") is None
+    assert not page.card.toPlainText().count("<img")
+
+
+def test_a_removed_model_comes_back_with_undo(qtbot, page) -> None:
+    qtbot.mouseClick(page.remove_button, Qt.MouseButton.LeftButton)
+    assert page.list.count() == 0
+    assert list_packages() == []
+    assert page._empty.isVisible()
+    qtbot.mouseClick(page.undo_bar.findChild(object, "models_undo"), Qt.MouseButton.LeftButton)
+    assert page.list.count() == 1
+    assert find_package("tiny").read_weights()
+    assert not page.undo_bar.isVisible()
+
+
+def test_a_removed_model_is_gone_once_the_window_closed(qtbot, page, context, isocenter_home) -> None:
+    page.remove()
+    context.close()
+    assert list((isocenter_home / "models").iterdir()) == []
+
+
+def test_an_exported_model_can_be_imported_again(qtbot, page, context, tmp_path) -> None:
+    with qtbot.waitSignal(context.notice, timeout=10_000):
+        page.export_to(page.selected, tmp_path / "tiny.zip")
+    page.remove()
+    with qtbot.waitSignal(context.notice, timeout=10_000) as told:
+        page.import_from(tmp_path / "tiny.zip")
+    assert told.args[0] == "ok"
+    assert page.list.count() == 1
+
+
+def test_a_file_that_is_no_package_is_refused_in_words(qtbot, page, context, tmp_path) -> None:
+    (tmp_path / "bad.zip").write_bytes(b"no archive")
+    with qtbot.waitSignal(context.notice, timeout=10_000) as told:
+        page.import_from(tmp_path / "bad.zip")
+    assert told.args[0] == "bad"
+    assert "bad.zip" in told.args[1]
+    assert page.list.count() == 1
+
+
+def test_the_chosen_model_is_the_one_predicted_with(qtbot, page, context, isocenter_home) -> None:
+    make_package(isocenter_home, name="other")
+    context.models_changed.emit()
+    assert page.list.count() == 2
+    page.list.setCurrentRow(1 - [p.name for p in page._choice.packages].index(page._choice.current.name))
+    chosen = page.selected
+    qtbot.mouseClick(page.default_button, Qt.MouseButton.LeftButton)
+    assert page._choice.current == chosen
+    assert not page.default_button.isEnabled()

@@ -1,0 +1,112 @@
+"""The page of past predictions, and several scans at once."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+
+from core.imaging.reader import read
+from gui.predict.batch import free_folder
+from gui.predict.page import PredictionsPage
+from gui.predict.worker_process import worker_of
+from tests.gui.predict.making import make_scan, store_prediction
+
+
+@pytest.fixture
+def page(qtbot, context) -> PredictionsPage:
+    made = PredictionsPage(context)
+    qtbot.addWidget(made)
+    made.resize(1100, 800)
+    made.show()
+    qtbot.waitUntil(lambda: made._choice.loaded)
+    return made
+
+
+def drop(page: PredictionsPage, *paths) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    page.dropEvent(
+        QDropEvent(
+            QPointF(10, 10), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        )
+    )
+
+
+def test_two_dropped_scans_are_predicted_one_after_another(qtbot, page, context, tmp_path) -> None:
+    scans = [make_scan(tmp_path / "in" / f"{name}.nii.gz", seed=seed) for seed, name in enumerate(("one", "two"))]
+    out = tmp_path / "results"
+    context.settings.setValue("predict/batch_folder", str(out))
+    with qtbot.waitSignal(page.batch.finished, timeout=60_000):
+        drop(page, tmp_path / "in")
+    assert [item.state for item in page.batch.items] == ["done", "done"]
+    assert sorted(path.name for path in out.iterdir()) == ["one_seg.nii.gz", "two_seg.nii.gz"]
+    assert {row.scan for row in context.catalog().predictions()} == set(scans)
+    assert page.past.rowCount() == 2
+
+
+def test_a_scan_that_fails_does_not_stop_the_others(qtbot, page, tmp_path) -> None:
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(b"not a scan")
+    good = make_scan(tmp_path / "good.nii.gz")
+    with qtbot.waitSignal(page.batch.finished, timeout=60_000):
+        page.predict_paths([broken, good])
+    assert [item.state for item in page.batch.items] == ["failed", "done"]
+    assert page.batch.items[0].error.what
+    assert page.queue.isVisible()
+
+
+def test_cancel_all_leaves_nothing_running(qtbot, page, context, tmp_path) -> None:
+    page.predict_paths([make_scan(tmp_path / f"{n}.nii.gz") for n in range(3)])
+    qtbot.waitUntil(lambda: page.batch.busy and worker_of(context).busy)
+    qtbot.mouseClick(page.queue.cancel_all, Qt.MouseButton.LeftButton)
+    assert [item.state for item in page.batch.items] == ["cancelled"] * 3
+    assert not worker_of(context).busy
+    assert context.jobs.jobs == []
+    qtbot.mouseClick(page.queue.clear, Qt.MouseButton.LeftButton)
+    assert not page.queue.isVisible()
+
+
+def test_a_folder_without_scans_says_so(qtbot, page, context, tmp_path) -> None:
+    (tmp_path / "empty").mkdir()
+    with qtbot.waitSignal(context.notice, timeout=5_000) as told:
+        page.predict_paths([tmp_path / "empty"])
+    assert told.args[0] == "warn"
+    assert "no scan" in told.args[1]
+
+
+def test_results_of_the_same_name_go_beside_each_other(tmp_path) -> None:
+    scan = tmp_path / "a" / "T1.nii.gz"
+    assert free_folder(tmp_path, scan) == tmp_path
+    (tmp_path / "T1_seg.nii.gz").write_bytes(b"")
+    assert free_folder(tmp_path, scan) == tmp_path / "2"
+
+
+def test_a_double_click_opens_a_past_prediction(qtbot, context, scan, stored) -> None:
+    page = PredictionsPage(context)
+    qtbot.addWidget(page)
+    page.show()
+    with qtbot.waitSignal(context.prediction_open_requested) as asked:
+        page.table.activated.emit(page.table.model().index(0, 0))
+    assert asked.args == [stored.id]
+
+
+def test_volumes_are_exported_as_csv(qtbot, context, scan, stored, tmp_path) -> None:
+    page = PredictionsPage(context)
+    qtbot.addWidget(page)
+    page.export_to(tmp_path / "volumes.csv")
+    with (tmp_path / "volumes.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["structure"] for line in lines] == ["Anterior, left", "Posterior, right"]
+    assert float(lines[0]["volume_ml"]) == pytest.approx(stored.structures[0]["volume_ml"], abs=1e-3)
+
+
+def test_search_finds_by_name_of_the_scan(qtbot, context, scan, stored, tmp_path) -> None:
+    other = read(make_scan(tmp_path / "knee.nii.gz"))
+    store_prediction(context.catalog(), other, tmp_path / "out2")
+    page = PredictionsPage(context)
+    qtbot.addWidget(page)
+    page._search.setText("KNEE")
+    assert page.table.model().rowCount() == 1
