@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFontDatabase
+from PySide6.QtGui import QColor, QFontDatabase, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -27,6 +27,7 @@ from gui.runs.table import Listed
 from gui.theme.structures import structure_colours
 from gui.train.changes import flat, value_text
 from gui.train.curves import Curve, CurveCard
+from gui.train.yaml_editor import to_text
 from gui.widgets.cards import EmptyState
 from gui.widgets.labels import label, section
 
@@ -49,16 +50,22 @@ def series_of(catalog: Catalog, run_ids: list[str]) -> Series:
 
 def settings_table(configs: list[str]) -> dict[str, list[Any]]:
     """The settings that differ between experiments, by dotted key, one value for each."""
-    trees = []
-    for text in configs:
-        try:
-            tree = read_yaml(text)
-        except yaml.YAMLError:
-            tree = {}
-        trees.append(flat(tree) if isinstance(tree, dict) else {})
+    trees = [flat(_tree(text)) for text in configs]
     keys = list(dict.fromkeys(key for tree in trees for key in tree if key != "name"))
     rows = {key: [tree.get(key) for tree in trees] for key in keys}
     return {key: values for key, values in rows.items() if any(value != values[0] for value in values)}
+
+
+def _tree(text: str) -> dict[str, Any]:
+    try:
+        tree = read_yaml(text)
+    except yaml.YAMLError:
+        return {}
+    return tree if isinstance(tree, dict) else {}
+
+
+def _readable(text: str) -> str:
+    return to_text(_tree(text)) or text
 
 
 class ComparePanel(QWidget):
@@ -99,7 +106,7 @@ class ComparePanel(QWidget):
         right.setSpacing(8)
         right.addWidget(self.title)
         right.addWidget(self.side, 1)
-        across.addLayout(right, 3)
+        across.addLayout(right, 4)
         self.empty = EmptyState(
             "compare", "Select a run", "Two or more are compared: their curves and how their settings differ."
         )
@@ -116,8 +123,9 @@ class ComparePanel(QWidget):
         self.stack.setCurrentIndex(1 if rows else 0)
         if len(rows) == 1:
             self.title.setText("SETTINGS")
-            if self.yaml.toPlainText() != rows[0].run.config:
-                self.yaml.setPlainText(rows[0].run.config)
+            text = _readable(rows[0].run.config)
+            if self.yaml.toPlainText() != text:  # else a refresh would scroll it back
+                self.yaml.setPlainText(text)
             self.side.setCurrentWidget(self.yaml)
         elif rows:
             self.title.setText("DIFFERENT SETTINGS")
@@ -126,7 +134,11 @@ class ComparePanel(QWidget):
     def _fill(self, rows: dict[str, list[Any]]) -> None:
         self.side.setCurrentWidget(self.table if rows else self.same)
         self.table.setColumnCount(len(self._rows) + 1)
-        self.table.setHorizontalHeaderLabels(["Setting", *(row.run.name for row in self._rows)])
+        self.table.setHorizontalHeaderItem(0, QTableWidgetItem("Setting"))
+        for place, row in enumerate(self._rows):
+            head = QTableWidgetItem(_dot(self._colours()[place]), row.run.name)
+            head.setToolTip(row.run.name)
+            self.table.setHorizontalHeaderItem(place + 1, head)
         self.table.setRowCount(len(rows))
         for place, (key, values) in enumerate(rows.items()):
             for column, text in enumerate([key, *(value_text(value) for value in values)]):
@@ -138,8 +150,11 @@ class ComparePanel(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
 
+    def _colours(self) -> dict[int, QColor]:
+        return structure_colours({"label": n, "name": row.run.id} for n, row in enumerate(self._rows))
+
     def show_series(self, series: Series) -> None:
-        colours = structure_colours({"label": n, "name": row.run.id} for n, row in enumerate(self._rows))
+        colours = self._colours()
         names = [row.run.name for row in self._rows]
         for card, key in ((self.dice, "val/dice"), (self.loss, "val/loss")):
             curves = []
@@ -149,3 +164,16 @@ class ComparePanel(QWidget):
                 if len(epochs) and np.isfinite(values).any():
                     curves.append(Curve(name, epochs, values, colours[place].name()))
             card.show_curves(curves, 1.0 if curves else math.nan)
+
+
+def _dot(colour: QColor) -> QIcon:
+    """The sign of a run's curve."""
+    drawn = QPixmap(12, 12)
+    drawn.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(drawn)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawEllipse(2, 2, 8, 8)
+    painter.end()
+    return QIcon(drawn)

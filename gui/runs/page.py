@@ -73,7 +73,8 @@ class RunsPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self._bar())
+        self.bar = self._bar()
+        column.addWidget(self.bar)
         column.addWidget(self._trash_bar())
         column.addWidget(self.publisher.bar)
         self.table = QTableView()
@@ -118,6 +119,18 @@ class RunsPage(QWidget):
         self.split = split
         column.addWidget(split, 1)
 
+    def toolbar_widgets(self) -> list[QWidget]:
+        """What the window's bar shows for this page; that bar names it already."""
+        self.bar.setProperty("role", "")
+        self.bar.layout().setContentsMargins(0, 0, 0, 0)
+        self.title.hide()
+        return [self.bar]
+
+    def shut_down(self) -> None:
+        """The window closes."""
+        self._timer.stop()
+        self._reader.close()
+
     def _bar(self) -> QFrame:
         bar = QFrame()
         bar.setProperty("role", "bar")
@@ -143,7 +156,8 @@ class RunsPage(QWidget):
         row = QHBoxLayout(bar)
         row.setContentsMargins(16, 0, 16, 0)
         row.setSpacing(8)
-        row.addWidget(label("Runs", "title"))
+        self.title = label("Runs", "title")
+        row.addWidget(self.title)
         row.addSpacing(8)
         row.addWidget(self.filter)
         row.addWidget(self.count)

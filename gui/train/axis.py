@@ -6,7 +6,7 @@ import math
 
 import pyqtgraph as pg
 
-PIXELS_PER_TICK = 56
+PIXELS_PER_TICK = {"left": 38, "bottom": 60}
 
 
 def round_step(span: float, count: float) -> float:
@@ -30,7 +30,7 @@ class Axis(pg.AxisItem):
         low, high = sorted((minVal, maxVal))
         if self.logMode:
             return [(1.0, self._log_ticks(low, high, size))]
-        step = round_step((high - low) * self.scale, size / PIXELS_PER_TICK) / self.scale
+        step = round_step((high - low) * self.scale, size / PIXELS_PER_TICK[self.orientation]) / self.scale
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         return [(step, [step * n for n in range(first, min(last, first + 50) + 1)])]
 
@@ -39,7 +39,7 @@ class Axis(pg.AxisItem):
         for factors in ((1, 2, 5), (1, 3), (1,)):
             ticks = [decade + math.log10(factor) for decade in decades for factor in factors]
             ticks = [tick for tick in ticks if low <= tick <= high]
-            if len(ticks) <= max(size / (PIXELS_PER_TICK / 2), 2):
+            if len(ticks) <= max(size / (PIXELS_PER_TICK[self.orientation] / 2), 2):
                 break
         return ticks
 

@@ -62,7 +62,7 @@ class ChangesView(QScrollArea):
         body = QWidget()
         body.setProperty("role", "scrolled")
         column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 8, 0)
+        column.setContentsMargins(0, 12, 8, 0)
         column.setSpacing(12)
         base = f"the preset {preset}" if preset else "the defaults"
         column.addWidget(label(f"Changed from {base}:" if changes else f"Everything is as in {base}.", "dim"))

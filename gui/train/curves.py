@@ -64,7 +64,7 @@ class CurveCard(QFrame):
         self.plot.setMinimumHeight(120)
         self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.plot.getPlotItem().setContentsMargins(0, 0, 4, 0)
-        self.plot.getAxis("left").setWidth(44)
+        self.plot.getAxis("left").setWidth(52)
         self.plot.getAxis("bottom").setHeight(22)
         self._line = pg.InfiniteLine(angle=90, movable=False)
         self._line.hide()
@@ -134,7 +134,7 @@ class CurveCard(QFrame):
             axis.setTickFont(self.font())
             axis.setStyle(tickLength=0, maxTickLevel=0)
         self.plot.setBackground(theme().color("raised"))
-        self.plot.showGrid(y=True, alpha=0.12)
+        self.plot.showGrid(y=True, alpha=0.5)
         self._line.setPen(pg.mkPen(dim, style=Qt.PenStyle.DashLine))
         self._draw()
 
@@ -167,7 +167,7 @@ class CurveCard(QFrame):
         colours = {curve.name: self._colour(curve.colour).name() for curve in self._curves}
         dim = theme().color("dim").name()
         words = [
-            f'<span style="color:{colours[name]}">●</span> <span style="color:{dim}">{_escaped(name)}</span> '
+            f'<span style="color:{colours[name]}">●</span>&nbsp;<span style="color:{dim}">{_escaped(name)}</span>&nbsp;'
             f"{figure_text(value) if self._form == '{:.3f}' else self._form.format(value)}"
             for name, value in self.values_at(self._hovered).items()
         ]
@@ -175,7 +175,7 @@ class CurveCard(QFrame):
             words.insert(
                 0, f'<span style="color:{dim}">{self._epoch_form.format(self._hovered / self._steps_per_epoch)}</span>'
             )
-        self.readout.setText("&nbsp;&nbsp; ".join(words))
+        self.readout.setText(" &nbsp; ".join(words))
 
 
 def _same(one: tuple[list[Curve], float], other: tuple[list[Curve], float]) -> bool:
@@ -188,4 +188,4 @@ def _same(one: tuple[list[Curve], float], other: tuple[list[Curve], float]) -> b
 
 
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(" ", "&nbsp;").replace("-", "&#8209;")

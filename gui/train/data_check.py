@@ -27,6 +27,7 @@ from gui.jobs.jobs import Job
 from gui.theme import icons
 from gui.train.engine import Failure
 from gui.train.fields import PathEditor
+from gui.train.form import LABEL_WIDTH
 from gui.widgets.cards import notice
 from gui.widgets.labels import label
 
@@ -50,7 +51,14 @@ class FolderEditor(PathEditor):
         self.button.setText("")
         icons.bind(self.button, "folder")
         self.button.setProperty("role", "menu")
-        self.button.setFixedWidth(52)
+        self.button.setFixedWidth(36)
+        self.button.setStyleSheet(
+            "QPushButton { padding: 4px; } QPushButton::menu-indicator { image: none; width: 0; }"
+        )
+
+    def set_value(self, value: Any) -> None:
+        super().set_value(value)
+        self.line.setToolTip(self.line.text() or self.line.accessibleDescription())
 
     def _fill(self, menu: QMenu) -> None:
         menu.clear()
@@ -69,7 +77,7 @@ class FolderEditor(PathEditor):
         self._settings.setValue(RECENT, [folder, *(f for f in self.recent() if f != folder)][:8])
 
     def choose(self, folder: Path) -> None:
-        self.line.setText(str(folder))
+        self.set_value(str(folder))
         self.changed.emit()
 
     def ask(self) -> None:
@@ -235,7 +243,7 @@ class DataCheck(QWidget):
         for row, (name, text) in enumerate(facts(dataset)):
             grid.addWidget(label(name, "dim"), row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(label(text, wrap=True), row, 1)
-        grid.setColumnMinimumWidth(0, 112)
+        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         column.addLayout(grid)
         findings = grouped(dataset.findings)
         if not any(level in ("error", "warning") for level, _ in findings):

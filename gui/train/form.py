@@ -26,7 +26,7 @@ FIRST: dict[str, tuple[str, ...]] = {
     "task": ("loss",),
 }
 ORDER = ("", "data", "model", "optimizer", "scheduler", "trainer", "task")
-LABEL_WIDTH = 112
+LABEL_WIDTH = 108
 
 MakeEditor = Callable[[], Editor]
 
@@ -120,6 +120,7 @@ class BlockForm(QWidget):
             self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             self.more.setArrowType(Qt.ArrowType.RightArrow)
             self.more.setProperty("role", "quiet")
+            self.more.setStyleSheet("padding: 2px 8px 2px 0;")  # its arrow stands under the labels
             self.more.toggled.connect(self._unfold)
             self._column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
             self._column.addWidget(self.rest)

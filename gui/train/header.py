@@ -57,7 +57,12 @@ class RunHeader(QFrame):
             row.addWidget(one)
         self.show_none()
 
-    def show_none(self, title: str = "Train") -> None:
+    def move_to_window_bar(self) -> None:
+        """Become a part of the window's own bar, which names the page already."""
+        self.setProperty("role", "")
+        self.layout().setContentsMargins(0, 0, 0, 0)
+
+    def show_none(self, title: str = "") -> None:
         self.name.setText(title)
         self.pill.hide()
         self.note.setText("")

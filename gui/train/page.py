@@ -61,6 +61,11 @@ class TrainPage(QWidget):
         if self.engine.run_id:
             self.show_run(self.engine.run_id)
 
+    def toolbar_widgets(self) -> list[QWidget]:
+        """What the window's bar shows for this page."""
+        self.header.move_to_window_bar()
+        return [self.header]
+
     # ---- layout -------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
@@ -71,15 +76,9 @@ class TrainPage(QWidget):
         self.start = button("Start training", "start", self._start, role="primary")
         inside.addWidget(self.reason)
         inside.addWidget(self.start)
-        self.empty = EmptyState(
-            "train",
-            "Train a model on your own data",
-            "Choose a folder of images and labels: it is checked for pairs, shapes, labels, geometry and duplicates. "
-            "Then look through the settings and start.",
-            button("Choose a folder…", "choose-data", self.folder.ask, icon="folder"),
-        )
-        self.empty.text.setMaximumWidth(440)
-        self.empty.layout().setAlignment(self.empty.text, Qt.AlignmentFlag.AlignHCenter)
+        self.choose = button("Choose a folder…", "choose-data", self.folder.ask, icon="folder")
+        self.empty = EmptyState("train", "", "", self.choose)
+        self.empty.layout().setContentsMargins(96, 0, 96, 0)
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
@@ -105,7 +104,7 @@ class TrainPage(QWidget):
         for widget in (left, middle, self.right):
             split.addWidget(widget)
         split.setStretchFactor(1, 1)
-        split.setSizes([332, 760, 300])
+        split.setSizes([344, 748, 300])
         split.setCollapsible(1, False)
         page = QVBoxLayout(self)
         page.setContentsMargins(0, 0, 0, 0)
@@ -123,6 +122,7 @@ class TrainPage(QWidget):
         self.engine.ended.connect(self._ended)
         self.engine.busy_changed.connect(self._show_start)
         self.watcher.updated.connect(self._update)
+        self.watcher.live_found.connect(self._show_found)
         self.watcher.preview_loaded.connect(self.preview.show_preview)
         self.watcher.failed.connect(lambda error: self.header.note.setText(f"the catalog cannot be read: {error}"))
         self.preview.epoch_wanted.connect(self.watcher.load_preview)
@@ -139,7 +139,10 @@ class TrainPage(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         super().showEvent(event)
-        self.watcher.go_on()
+        if self.watcher.run_id:
+            self.watcher.go_on()
+        elif not self.engine.busy:
+            self.watcher.find_live()
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt's name
         self.watcher.pause()
@@ -176,7 +179,33 @@ class TrainPage(QWidget):
         )
         self.reason.setVisible(bool(why))
         self.start.setAccessibleDescription(why)
+        self._show_empty(why)
         self._show_header()
+
+    def _show_empty(self, why: str) -> None:
+        """What the middle says while no run is shown."""
+        if self.engine.busy:
+            title, text = (
+                "Preparing the run…",
+                "The data is read once more and the split into training and validation drawn.",
+            )
+        elif self.check.dataset is not None and not why:
+            title = "Ready to train"
+            text = (
+                f"{self.check.dataset.summary()}. The curves grow here once it has started; a run can be paused, "
+                "stopped and gone on with at any time, and its best checkpoint is kept."
+            )
+        elif self.check.path:
+            title, text = "Not ready yet", f"To start: {why}."
+        else:
+            title = "Train a model on your own data"
+            text = (
+                "Choose a folder of images and labels: it is checked for pairs, shapes, labels, geometry and "
+                "duplicates. Then look through the settings and start."
+            )
+        self.empty.title.setText(title)
+        self.empty.text.setText(text)
+        self.choose.setVisible(not self.check.path)
 
     def _start(self) -> None:
         if self.blocker():
@@ -187,7 +216,7 @@ class TrainPage(QWidget):
             self.context.tell(error)
             return
         self.watcher.watch("")
-        self._clear("Preparing the run…")
+        self._clear("")
         self.failure.show_failure(None)
         self.engine.start(experiment)
 
@@ -199,6 +228,8 @@ class TrainPage(QWidget):
 
     def show_run(self, run_id: str) -> None:
         """Show a run live."""
+        if run_id == self.watcher.run_id:
+            return
         self.undo.finish()
         self._clear("")
         self.failure.show_failure(None)
@@ -206,6 +237,11 @@ class TrainPage(QWidget):
         self.watcher.watch(run_id)
         if not self.isVisible():
             self.watcher.pause()
+
+    def _show_found(self, run_id: str) -> None:
+        """A run that another program trains is shown when this page has nothing else to show."""
+        if not self.watcher.run_id and not self.engine.busy:
+            self.show_run(run_id)
 
     def _clear(self, title: str) -> None:
         self.history = History()
@@ -215,7 +251,7 @@ class TrainPage(QWidget):
         self.log.clear()
         self.right.hide()
         self.stack.setCurrentWidget(self.empty)
-        self.header.show_none(title or "Train")
+        self.header.show_none(title)
 
     def _update(self, update: Update) -> None:
         if update.run is None:
@@ -277,7 +313,7 @@ class TrainPage(QWidget):
     def _offer_discard(self) -> None:
         run_id = self.watcher.run_id
         name = self.history.run.name if self.history.run else run_id
-        self.undo.offer(f"{name} is discarded: its curves and checkpoints go.", lambda: self._discard(run_id))
+        self.undo.offer(f"{name} will be discarded: its curves and checkpoints go.", lambda: self._discard(run_id))
 
     def _discard(self, run_id: str) -> None:
         if run_id == self.watcher.run_id:
@@ -294,9 +330,9 @@ class TrainPage(QWidget):
         elif not run_id:
             self._clear("")
 
-    def shutdown(self) -> None:
-        """Do what waits to be undone and stop watching."""
-        self.undo.finish()
+    def shut_down(self) -> None:
+        """The window closes: stop watching; a discard that still waits is not done, since it cannot be undone later."""
+        self.undo.undo()
         self.watcher.watch("")
         self.watcher.pause()
 

@@ -25,7 +25,7 @@ from core.files import write_text
 from gui.train.changes import ChangesView, differences
 from gui.train.form import ExperimentForm, MakeEditor
 from gui.train.wording import plain
-from gui.train.yaml_editor import YamlEditor
+from gui.train.yaml_editor import YamlEditor, to_text
 
 FORM, YAML, CHANGES = range(3)
 
@@ -123,7 +123,7 @@ class Settings(QWidget):
         if source is not self.yaml and (source is None or self.tabs.currentIndex() == YAML):
             self.yaml.set_tree(tree)
         self._show()
-        self._store.setValue("train/tree", yaml.safe_dump(tree, sort_keys=False))
+        self._store.setValue("train/tree", to_text(tree))
         self._store.setValue("train/preset", self.preset)
         self.changed.emit()
 
@@ -197,7 +197,7 @@ class Settings(QWidget):
     def save(self, path: Path) -> bool:
         """Write the settings as YAML, whole or not at all."""
         try:
-            write_text(path, yaml.safe_dump(self._tree, sort_keys=False, allow_unicode=True))
+            write_text(path, to_text(self._tree))
         except IsocenterError as error:
             self.failed.emit(error)
             return False

@@ -61,6 +61,7 @@ class RunWatcher(QObject):
 
     updated = Signal(object)  # Update
     preview_loaded = Signal(object)  # Preview
+    live_found = Signal(str)  # run id
     failed = Signal(object)  # an exception
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -95,6 +96,10 @@ class RunWatcher(QObject):
             self._timer.start(LIVE_MS)
             self._ask()
 
+    def find_live(self) -> None:
+        """Look for a run that is going on; `live_found` names the newest."""
+        self._reader.ask("live", live_run)
+
     def load_preview(self, epoch: int) -> None:
         folder = self._folder
         if folder is not None:
@@ -109,6 +114,10 @@ class RunWatcher(QObject):
         self._reader.ask("run", lambda catalog: look(catalog, run_id, after, first))
 
     def _answered(self, topic: str, answer: Any) -> None:
+        if topic == "live":
+            if answer:
+                self.live_found.emit(answer)
+            return
         if topic == "preview":
             run_id, preview = answer
             if run_id == self.run_id:
@@ -133,6 +142,12 @@ class RunWatcher(QObject):
             self.failed.emit(error)
 
 
+def live_run(catalog: Catalog) -> str:
+    """The newest run that is going on; empty if none is."""
+    catalog.mark_interrupted()
+    return next((run.id for run in catalog.runs() if run.live), "")
+
+
 def look(catalog: Catalog, run_id: str, after: tuple[int, int], first: bool) -> Update:
     """What the catalog and the run's folder hold beyond the point and event ids `after`."""
     try:
@@ -147,12 +162,7 @@ def look(catalog: Catalog, run_id: str, after: tuple[int, int], first: bool) -> 
     for row in rows:
         by_key.setdefault(row.key, []).append(row)
     points = {
-        key: Points(
-            *(
-                np.array([getattr(row, name) for row in of], dtype=np.float64)
-                for name in ("step", "epoch", "value", "time")
-            )
-        )
+        key: Points(*np.array([(row.step, row.epoch, row.value, row.time) for row in of], dtype=np.float64).T)
         for key, of in by_key.items()
     }
     return Update(

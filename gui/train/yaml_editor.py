@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -15,6 +16,24 @@ from gui.train.wording import plain
 from gui.widgets.labels import label
 
 SETTLE_MS = 150
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a list in one line: `[32, 48, 32]`."""
+
+    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> Any:
+        return super().represent_sequence(tag, sequence, flow_style=True)
+
+
+def to_text(tree: Mapping[str, Any]) -> str:
+    """A tree as YAML for people.
+
+    >>> print(to_text({"a": {"b": [1, 2]}}), end="")
+    a:
+      b: [1, 2]
+    """
+    text: str = yaml.dump(dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return text
 
 
 class YamlEditor(QWidget):
@@ -52,7 +71,7 @@ class YamlEditor(QWidget):
         if not self.broken and self._parsed() == tree:
             return
         with QSignalBlocker(self.text):
-            self.text.setPlainText(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
+            self.text.setPlainText(to_text(tree))
         self._settle.stop()
         self._lines = key_lines(self.text.toPlainText())
         self._set_broken("", None)

@@ -26,7 +26,7 @@ def page(qtbot: QtBot, context: AppContext) -> Iterator[TrainPage]:
     made.resize(1200, 800)
     made.show()
     yield made
-    made.shutdown()
+    made.shut_down()
 
 
 def press(qtbot: QtBot, page: TrainPage, name: str) -> None:

@@ -1,0 +1,164 @@
+"""What the dashboard draws: smoothing, readout, time left, the preview's orientation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QColor
+from pytestqt.qtbot import QtBot
+
+from core.catalog import Catalog
+from gui.train.axis import round_step
+from gui.train.curves import Curve, CurveCard
+from gui.train.dashboard import Dashboard
+from gui.train.history import History, smoothed
+from gui.train.messages import remark
+from gui.train.preview import PreviewPanel, SliceView, outline
+from gui.train.reader import CatalogReader
+from gui.train.watch import Preview, look, read_preview
+
+WriteRun = Callable[..., str]
+
+
+def history_of(run_id: str) -> History:
+    history = History()
+    with Catalog() as catalog:
+        history.add(look(catalog, run_id, (0, 0), True))
+    return history
+
+
+def test_smoothing_covers_the_same_stretch_whatever_the_spacing() -> None:
+    every = np.arange(1.0, 101.0)
+    sparse = every[9::10]
+    assert smoothed(every, every, 20)[-1] == pytest.approx(90.5)
+    assert smoothed(sparse, sparse, 20)[-1] == pytest.approx(95.0)
+
+
+def test_smoothing_passes_over_values_that_are_no_numbers() -> None:
+    values = np.array([1.0, math.nan, 3.0])
+    assert smoothed(np.array([1, 2, 3]), values, 10).tolist() == [1.0, 1.0, 2.0]
+
+
+def test_the_readout_gives_the_newest_or_the_hovered_value(qtbot: QtBot) -> None:
+    card = CurveCard("Loss", "loss")
+    qtbot.addWidget(card)
+    steps = np.arange(10.0)
+    card.show_curves([Curve("train", steps, steps**2, "accent"), Curve("val", steps[:4], steps[:4], "warn")])
+    assert card.values_at(None) == {"train": 81.0, "val": 3.0}
+    assert card.values_at(2.2) == {"train": 4.0, "val": 2.0}
+
+
+def test_names_from_a_run_are_never_read_as_markup(qtbot: QtBot) -> None:
+    card = CurveCard("Loss", "loss")
+    qtbot.addWidget(card)
+    card.show_curves([Curve("<img src=x>", np.array([1.0]), np.array([1.0]), "accent")])
+    assert "<img" not in card.readout.text()
+
+
+def test_values_that_are_no_numbers_and_log_scale_do_not_stop_the_drawing(qtbot: QtBot) -> None:
+    card = CurveCard("Loss", "loss")
+    qtbot.addWidget(card)
+    card.resize(400, 300)
+    card.show()
+    card.set_log(True)
+    card.set_smoothing(3)
+    card.show_curves([Curve("train", np.arange(5.0), np.array([1.0, math.nan, 0.1, 0.0, math.inf]), "accent")])
+    assert not card.grab().isNull()
+
+
+@pytest.mark.parametrize("span", [1e-7, 0.37, 1.0, 61.0, 1e5])
+def test_axes_have_two_to_six_round_numbers(span: float) -> None:
+    assert 1.9 <= span / round_step(span, 5) <= 5
+
+
+def test_figures_come_from_the_runs_rows(qtbot: QtBot, write_run: WriteRun) -> None:
+    dashboard = Dashboard()
+    qtbot.addWidget(dashboard)
+    dashboard.draw_now(history_of(write_run(dice=0.9)))
+    assert dashboard.dice.figure.text() == "0.900"
+    assert dashboard.epoch.figure.text() == "3 / 3"
+    assert (dashboard.left.title.text(), dashboard.left.figure.text()) == ("Took", "2 min")
+    assert dashboard.pace.figure.text() == "8.0"
+    assert set(dashboard.dice_card.values_at(None)) == {"anterior", "posterior"}
+
+
+def test_time_left_follows_the_pace_of_the_last_epochs_and_the_time_limit(write_run: WriteRun) -> None:
+    history = history_of(write_run(state="running", epochs=3))
+    assert history.run is not None
+    history.run = replace(history.run, epochs=10, started=1000.0)
+    assert history.seconds_left(now=1029.0) == pytest.approx(70.0)
+    assert history.seconds_left(now=1034.0) == pytest.approx(65.0)
+    limited = history.run.config.replace("max_minutes: 0.0", "max_minutes: 1")
+    history.run = replace(history.run, config=limited)
+    assert history.seconds_left(now=1034.0) == pytest.approx(26.0)
+
+
+def test_only_what_is_new_is_read(write_run: WriteRun) -> None:
+    id = write_run()
+    with Catalog() as catalog:
+        first = look(catalog, id, (0, 0), True)
+        catalog.add_metrics(id, [("val/dice", 13, 3, 0.7, 1.0)])
+        second = look(catalog, id, (first.last_point, first.last_event), False)
+    assert {key: points.values.tolist() for key, points in second.points.items()} == {"val/dice": [0.7]}
+    assert second.events == []
+
+
+def test_a_flat_validation_is_remarked_on(write_run: WriteRun) -> None:
+    id = write_run(state="running")
+    with Catalog() as catalog:
+        catalog.add_metrics(id, [("val/dice", 20 + n, 4 + n, 0.5, 1.0) for n in range(6)])
+    text = remark(history_of(id), early_stopping=10)
+    assert text == "No better Dice for 6 validations; the best was 0.800. Early stopping ends the run in 4 more."
+
+
+def test_the_preview_shows_the_patients_right_on_the_left_and_the_front_up(qtbot: QtBot) -> None:
+    view = SliceView()
+    qtbot.addWidget(view)
+    view.resize(240, 216)
+    view.colours = {1: QColor("red")}
+    image = np.zeros((20, 20), np.float32)
+    prediction = np.zeros((20, 20), np.uint8)
+    prediction[15:, 15:] = 1  # high x is the patient's right, high y the front
+    view.show_preview(Preview(1, image, np.zeros_like(prediction), prediction, 0.5, "case"))
+    picture = view.grab().toImage()
+    assert picture.pixelColor(30, 20).red() > 80
+    assert picture.pixelColor(210, 20).red() < 40
+    assert picture.pixelColor(30, 200).red() < 40
+
+
+def test_the_outline_goes_round_the_mask() -> None:
+    mask = np.zeros((4, 4), bool)
+    mask[1, 1:3] = True
+    assert len(outline(mask)) == 6
+
+
+def test_an_older_preview_stays_while_new_ones_come(qtbot: QtBot) -> None:
+    panel = PreviewPanel()
+    qtbot.addWidget(panel)
+    asked: list[int] = []
+    panel.epoch_wanted.connect(asked.append)
+    panel.set_epochs([1, 2])
+    panel.set_epochs([1, 2, 3])
+    assert asked == [2, 3]
+    panel.back.click()
+    panel.set_epochs([1, 2, 3, 4])
+    assert asked[2:] == [2, 2]
+
+
+def test_a_torn_preview_is_an_error_and_no_crash(qtbot: QtBot, tmp_path: Path) -> None:
+    (tmp_path / "epoch_0001.npz").write_bytes(b"PK\x03\x04torn")
+    reader = CatalogReader()
+    try:
+        with qtbot.waitSignal(reader.failed, timeout=5_000) as failed:
+            reader.ask("preview", lambda _: read_preview(tmp_path / "epoch_0001.npz", 1))
+        assert isinstance(failed.args[1], Exception)
+        with qtbot.waitSignal(reader.answered, timeout=5_000) as answered:
+            reader.ask("runs", lambda catalog: len(catalog.runs()))
+        assert answered.args == ["runs", 0]
+    finally:
+        reader.close()
