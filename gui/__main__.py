@@ -6,23 +6,18 @@ import argparse
 import os
 import sys
 
-SNAPSHOT = "snapshot"
-
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command of `core.cli`, take a snapshot, or open the window with the scans named."""
+    """Run a command of `core.cli` or of the window, or open the window with the scans named."""
     args = sys.argv[1:] if argv is None else argv
     first = args[0] if args else ""
-    if first == SNAPSHOT:
-        from gui.snapshot import main as snapshot
-
-        return snapshot(args[1:])
     if first in ("-h", "--help"):
         return _help()
     if first == "--version" or _is_command(first):
         from core.cli import main as command
+        from gui import snapshot
 
-        return command(args)
+        return command(args, [snapshot.add])
     from gui.app import main as window
 
     return window(args)
@@ -35,20 +30,21 @@ def _is_command(word: str) -> bool:
 
 
 def _commands() -> dict[str, str]:
-    """The commands of `core.cli`, each with its line of help."""
+    """Every command with its line of help."""
     from core.cli import build_parser
+    from gui import snapshot
 
-    subparsers = [a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    actions = build_parser([snapshot.add])._actions
+    subparsers = [action for action in actions if isinstance(action, argparse._SubParsersAction)]
     return {choice.dest: choice.help or "" for action in subparsers for choice in action._choices_actions}
 
 
 def _help() -> int:
     from gui.app import parser
 
-    lines = [*_commands().items(), (SNAPSHOT, "the four views of a scan as a picture, no display needed")]
     print(parser().format_help())
-    print("commands:")
-    for name, words in lines:
+    print("commands (isocenter COMMAND --help tells more):")
+    for name, words in _commands().items():
         print(f"  {name:<12} {words}")
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import sys
@@ -15,6 +16,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+from core.control import JobControl
 from core.errors import IsocenterError
 from core.paths import RESOURCES, ensure_home, home
 from gui.actions import THEME_KEY
@@ -98,8 +100,26 @@ def _after_show(window: MainWindow, wanted: argparse.Namespace) -> None:
         window.open_paths(wanted.scans)
     elif wanted.sample or (wanted.sample is None and _first_start(window.context)):
         window.open_sample()
-    window.scans.prepare()  # so that a drop finds everything in place
-    QTimer.singleShot(0, window, lambda: _look_for_interrupted(window.context))
+    # So that a drop finds everything in place. The imports take their time on a thread.
+    jobs = window.context.jobs
+    jobs.run("Getting ready", _import_what_a_drop_needs, done=lambda _: _get_ready(window), kind="background")
+
+
+def _import_what_a_drop_needs(control: JobControl) -> None:
+    for name in (
+        "core.imaging.reader",
+        "core.imaging.nifti",
+        "gui.viewer.slice_grid",
+        "gui.predict.panel",
+        "core.catalog",
+    ):
+        control.check()
+        importlib.import_module(name)
+
+
+def _get_ready(window: MainWindow) -> None:
+    window.scans.prepare()
+    _look_for_interrupted(window.context)
 
 
 def _first_start(context: AppContext) -> bool:

@@ -18,25 +18,24 @@ WAIT_MS = 30_000
 LARGEST = 8000
 
 
-def main(argv: list[str]) -> int:
-    """Exit 0: written, 2: the scan, the segmentation or the place is no good."""
-    parser = argparse.ArgumentParser(prog="isocenter snapshot")
+def add(commands: Any) -> None:
+    """Add the command to those of the command line."""
+    words = "the four views of a scan as a picture, no display needed"
+    parser = commands.add_parser("snapshot", help=words, description=words)
     parser.add_argument("scan", type=Path)
     parser.add_argument("out", type=Path, help="a .png file")
     parser.add_argument("--overlay", type=Path, metavar="SEG", help="a segmentation on the scan's grid")
     parser.add_argument("--size", default=SIZE, metavar="WxH", help=f"in pixels, {SIZE} by default")
-    parser.add_argument("--json", action="store_true")
-    args = parser.parse_args(argv)
-    from core.errors import IsocenterError
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    parser.set_defaults(run=run)
 
-    try:
-        width, height = _size(args.size)
-        take(args.scan, args.out, args.overlay, width, height)
-    except IsocenterError as error:
-        sys.stderr.write(f"isocenter: {error}\n")
-        return 2
+
+def run(args: argparse.Namespace) -> int:
+    width, height = _size(args.size)
+    take(args.scan, args.out, args.overlay, width, height)
     if args.json:
-        sys.stdout.write(json.dumps({"scan": str(args.scan), "picture": str(args.out), "size": [width, height]}) + "\n")
+        told = {"scan": str(args.scan), "picture": str(args.out), "size": [width, height]}
+        sys.stdout.write(json.dumps(told) + "\n")
     return 0
 
 

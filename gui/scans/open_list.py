@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -15,7 +15,7 @@ def describe(volume: Volume) -> str:
     sizes = " × ".join(str(n) for n in volume.shape)
     low, high = min(volume.spacing_mm), max(volume.spacing_mm)
     spacing = f"{low:.2g} mm" if high - low < 0.01 * high else " × ".join(f"{s:.2g}" for s in volume.spacing_mm) + " mm"
-    return " · ".join(part for part in (volume.source.modality or volume.source.format, sizes, spacing) if part)
+    return " · ".join(part for part in (volume.source.modality, sizes, spacing) if part)
 
 
 class ScanCard(QFrame):
@@ -32,16 +32,18 @@ class ScanCard(QFrame):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(f"Open scan {volume.name}")
         self.setToolTip(str(volume.source.path))
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(ElidedLabel(volume.name, "strong"))
-        words.addWidget(ElidedLabel(describe(volume), "small", mode=Qt.TextElideMode.ElideRight))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 8, 6, 8)
-        row.setSpacing(4)
-        row.addLayout(words, 1)
         close = tool_button("close", "close_scan", f"Close {volume.name}", self.close_requested.emit)
-        row.addWidget(close, 0, Qt.AlignmentFlag.AlignVCenter)
+        close.setIconSize(QSize(12, 12))
+        close.setFixedSize(QSize(22, 22))
+        head = QHBoxLayout()
+        head.setSpacing(4)
+        head.addWidget(ElidedLabel(volume.name, "strong"), 1)
+        head.addWidget(close)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 6, 6, 9)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addWidget(ElidedLabel(describe(volume), "small", mode=Qt.TextElideMode.ElideRight))
 
     def set_selected(self, selected: bool) -> None:
         if self.property("selected") != selected:

@@ -7,6 +7,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from gui.context import AppContext
+from gui.theme import icons
 from gui.viewer.planes import PLANES, side_words
 from gui.viewer.scene import Change, Scene
 from gui.viewer.slice_view import SliceView
@@ -48,14 +49,15 @@ class SliceGrid(QWidget):
         self.marker = label("", "sidemarker")
         self.marker.setObjectName("side_marker")
         self.marker.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._note = label("", "sidemarker")
-        self._note.setObjectName("oblique_note")
+        self.note = label("", "sidemarker")
+        self.note.setObjectName("oblique_note")
         flip = tool_button("flip", "flip_sides", "Swap left and right of the pictures", self.flip_sides, self)
+        icons.bind(flip, "flip", "view_dim")
         bar = QFrame(self)
         bar.setProperty("role", "viewground")
         row = QHBoxLayout(bar)
         row.setContentsMargins(8, 0, 8, 0)
-        row.addWidget(self._note)
+        row.addWidget(self.note)
         row.addStretch(1)
         row.addWidget(self.marker)
         row.addWidget(flip)
@@ -156,7 +158,7 @@ class SliceGrid(QWidget):
             self.marker.setMinimumWidth(self.marker.sizeHint().width())  # never shortened
         if change == "volume":
             words = f"Oblique scan, shown along its own axes ({scene.tilt_degrees:.0f}° off the patient's)"
-            self._note.setText(words if scene.oblique else "")
+            self.note.setText(words if scene.oblique else "")
             self._time_row.setVisible(scene.times > 1)
             self._time.setRange(0, max(scene.times - 1, 0))
             self._time.setValue(0)

@@ -162,10 +162,14 @@ class SliceView(QWidget):
         colour = theme().color("crosshair")
         colour.setAlpha(190)
         painter.setPen(QPen(colour, 1))
-        painter.drawLine(QPointF(0, y), QPointF(x - gap, y))
-        painter.drawLine(QPointF(x + gap, y), QPointF(self.width(), y))
-        painter.drawLine(QPointF(x, 0), QPointF(x, y - gap))
-        painter.drawLine(QPointF(x, y + gap), QPointF(x, self.height()))
+        # The lines end before the letters at the edges: an I must not drown in one.
+        left, right, top, bottom = MARGIN, self.width() - MARGIN, MARGIN, self.height() - MARGIN
+        if top <= y <= bottom:
+            painter.drawLine(QPointF(left, y), QPointF(max(x - gap, left), y))
+            painter.drawLine(QPointF(min(x + gap, right), y), QPointF(right, y))
+        if left <= x <= right:
+            painter.drawLine(QPointF(x, top), QPointF(x, max(y - gap, top)))
+            painter.drawLine(QPointF(x, min(y + gap, bottom)), QPointF(x, bottom))
 
     def _draw_words(self, painter: QPainter) -> None:
         tokens = theme().tokens

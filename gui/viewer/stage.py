@@ -101,7 +101,7 @@ class Stage:
         camera.SetViewUp(*up)
         camera.SetViewAngle(24)
         self._renderer.ResetCamera()
-        camera.Zoom(1.18)  # ResetCamera leaves more air than wanted
+        camera.Zoom(1.35)  # ResetCamera leaves more air than wanted
         self._renderer.ResetCameraClippingRange()
 
     def orbit(self, across: float, up: float) -> None:

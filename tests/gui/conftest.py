@@ -1,0 +1,67 @@
+"""What every test of the window gets: a watch for leaks, and a window with a home of its own."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import shiboken6
+from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QThread, QTimer
+from PySide6.QtWidgets import QApplication, QMenu
+
+from gui.context import AppContext
+from gui.main_window import MainWindow
+from gui.theme import apply_theme, theme
+
+
+def _alive(kind: type) -> set[object]:
+    return {thing for thing in gc.get_objects() if issubclass(type(thing), kind) and shiboken6.isValid(thing)}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A running thread, a ticking timer or a window that outlives its test fails the test."""
+    if "qapp" not in request.fixturenames and "qtbot" not in request.fixturenames:
+        yield
+        return
+    qapp = request.getfixturevalue("qapp")
+    windows = set(qapp.topLevelWidgets())
+    timers = {timer for timer in _alive(QTimer) if timer.isActive()}
+    yield
+    qapp.processEvents()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    left = [f"running {thread!r}" for thread in _alive(QThread) if thread.isRunning() and thread is not qapp.thread()]
+    left += [f"ticking {timer!r} of {timer.parent()!r}" for timer in _alive(QTimer) - timers if timer.isActive()]
+    new = set(QApplication.topLevelWidgets()) - windows
+    # A plot of pyqtgraph keeps its hidden context menus as long as the interpreter cares to.
+    left += [f"window {widget!r}" for widget in new if widget.isVisible() or not isinstance(widget, QMenu)]
+    assert not left, "left behind: " + "; ".join(left)
+
+
+@pytest.fixture
+def app_context(qapp: QApplication, tmp_path: Path) -> Iterator[AppContext]:
+    """A context with settings of its own."""
+    made = AppContext(settings=QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
+    yield made
+    assert made.close()
+    made.deleteLater()
+
+
+@pytest.fixture
+def dark(qapp: QApplication) -> None:
+    apply_theme(qapp, "dark")
+    assert theme().is_dark
+
+
+@pytest.fixture
+def window(qtbot: object, app_context: AppContext, dark: None) -> MainWindow:
+    """The whole window, shown, with nothing open."""
+    made = MainWindow(app_context)
+    qtbot.addWidget(made)
+    with qtbot.waitSignal(made.painted, timeout=5000):
+        made.show()
+    return made

@@ -1,0 +1,121 @@
+"""The window: pages, keys, the training question, names for assistive tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QAction, QImage
+from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QComboBox, QFileDialog, QLineEdit, QWidget
+
+from core.errors import UnreadableScan
+from gui import main_window
+from gui.jobs.jobs import Job
+from gui.main_window import MainWindow
+from gui.theme import theme
+from gui.widgets.rail import PAGES
+from tests.gui.making import write_scan
+
+
+def test_an_empty_window_says_what_to_do(window: MainWindow):
+    for name in ("open_sample", "choose_files", "choose_folder"):
+        button = window.findChild(QAbstractButton, name)
+        assert button.isVisible()
+        assert button.accessibleName()
+
+
+def test_pages_are_made_at_their_first_visit(window: MainWindow):
+    assert list(window.pages) == ["scans"]
+    window.context.page_requested.emit("train")
+    assert "train" in window.pages
+    assert window.stack.currentWidget() is window.pages["train"]
+    window.context.page_requested.emit("no such page")
+    assert window.page == "train"
+
+
+@pytest.mark.parametrize("page", list(PAGES))
+def test_every_page_opens_with_nothing_in_the_catalog(window: MainWindow, page: str):
+    window.show_page(page)
+    assert window.page == page
+    assert window.notice.text == ""
+
+
+def test_an_error_is_told_in_its_three_parts(window: MainWindow):
+    window.context.tell(UnreadableScan("it is cut off", where="a.nii", mend="Copy it again."))
+    assert window.notice.text == "a.nii: it is cut off. Copy it again."
+    window.notice.dismiss()
+    assert window.notice.text == ""
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(window: MainWindow):
+    window.context.notice.emit("warn", "<b>bold</b>.nii is no scan")
+    assert window.notice.text == "<b>bold</b>.nii is no scan"
+    assert "<b>" in window.notice.findChild(QWidget, "notice_text").text()
+
+
+@pytest.mark.parametrize(("answer", "closed", "cancelled"), [("CANCEL", False, False), ("STOP", True, True)])
+def test_closing_while_a_model_trains_asks_first(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, answer: str, closed: bool, cancelled: bool
+):
+    job = Job("Training", kind="training")
+    asked: list[bool] = []
+    job.cancel_requested.connect(lambda: asked.append(True))
+    window.context.jobs.adopt(job)
+    monkeypatch.setattr(window, "ask_about_training", lambda: getattr(main_window, answer))
+    assert window.close() is closed
+    assert bool(asked) is cancelled
+    job.finish("cancelled")
+
+
+def test_a_window_that_keeps_training_goes_away_and_ends_with_it(
+    qtbot: object, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+):
+    job = Job("Training", kind="training")
+    window.context.jobs.adopt(job)
+    monkeypatch.setattr(window, "ask_about_training", lambda: main_window.KEEP)
+    assert not window.close()
+    assert window.isHidden()
+    assert job.running
+    job.finish()
+    assert window.context.jobs.jobs == []
+
+
+def test_the_theme_chosen_is_remembered(window: MainWindow):
+    window.findChild(QAction, "theme_light").trigger()
+    assert not theme().is_dark
+    assert window.context.settings.value("appearance/theme") == "light"
+    theme().set_mode("dark")
+
+
+def test_the_views_can_be_saved_as_a_picture(
+    qtbot: object, window: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    window.save_picture()
+    assert "Open a scan first" in window.notice.text
+    window.open_paths([write_scan(tmp_path / "head.nii")])
+    qtbot.waitUntil(lambda: window.scans.volume is not None, timeout=10_000)
+    target = tmp_path / "views.png"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), "PNG"))
+    window.save_picture()
+    assert not QImage(str(target)).isNull()
+    window.close()
+
+
+def test_everything_that_can_be_acted_on_has_a_name(qtbot: object, window: MainWindow, tmp_path: Path):
+    window.open_paths([write_scan(tmp_path / "head.nii")])
+    qtbot.waitUntil(lambda: window.scans.volume is not None, timeout=10_000)
+    kinds = (QAbstractButton, QAbstractSlider, QComboBox, QLineEdit)
+    own = [w for kind in kinds for w in window.findChildren(kind) if not type(w).__name__.startswith("QScroll")]
+    own = [w for w in own if not w.objectName().startswith("qt_")]
+    nameless = [(type(w).__name__, w.objectName()) for w in own if not w.objectName()]
+    unspoken = [w.objectName() for w in own if not (w.accessibleName() or getattr(w, "text", str)())]
+    assert not nameless
+    assert not unspoken
+    window.close()
+
+
+def test_the_sheet_of_keys_opens_and_closes(qtbot: object, window: MainWindow):
+    window.actions_.shortcuts.trigger()
+    sheet = window.findChild(QWidget, "shortcut_sheet")
+    assert sheet.isVisible()
+    sheet.close()
