@@ -42,7 +42,7 @@ class Dice(Part):
     """Dice of one structure over cases that were not trained on."""
 
     mean: float = Field(ge=0, le=1)
-    sd: float = Field(ge=0, le=1)
+    sd: float | None = Field(None, ge=0, le=1)
 
 
 class Training(Part):

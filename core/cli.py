@@ -1,0 +1,81 @@
+"""The command line: the same jobs without a window.
+
+Exit codes: 0 done, 2 bad input (one line on stderr: what, where, how to mend), 130 interrupted, 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from core import __version__
+from core.commands import convert, doctor, evaluate, info, models, predict, runs, train
+from core.errors import Cancelled, IsocenterError
+
+COMMANDS = (predict, train, evaluate, runs, models, info, convert, doctor)
+DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+# Adds commands to what `add_subparsers` gave; each sets `run`, which takes the arguments and returns the exit code.
+Adder = Callable[[Any], None]
+
+
+def build_parser(more: Iterable[Adder] = ()) -> argparse.ArgumentParser:
+    """The parser with every command; `more` adds those of the window."""
+    parser = argparse.ArgumentParser(
+        prog="isocenter", description="Train and use segmentation models on medical scans. Research use only."
+    )
+    parser.add_argument("--version", action="version", version=f"isocenter {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (*(command.add for command in COMMANDS), *more):
+        add(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None, more: Iterable[Adder] = ()) -> int:
+    """Run one command and return its exit code."""
+    try:
+        args = _parse(build_parser(more), sys.argv[1:] if argv is None else list(argv))
+    except SystemExit as ended:  # argparse has said why, or printed the help
+        return ended.code if isinstance(ended.code, int) else BAD_INPUT
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+    logging.getLogger("core").setLevel(logging.INFO)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+        return code
+    except IsocenterError as error:
+        print(f"isocenter: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    except (KeyboardInterrupt, Cancelled):
+        print("\nisocenter: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNEXPECTED
+    except MemoryError:
+        print("isocenter: not enough memory for this. Close other programs, or use a smaller scan.", file=sys.stderr)
+        return UNEXPECTED
+    except Exception as error:
+        traceback.print_exc()
+        print(f"isocenter: unexpected {type(error).__name__}: {error}", file=sys.stderr)
+        return UNEXPECTED
+
+
+def _parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespace:
+    args, rest = parser.parse_known_args(argv)
+    # argparse takes `key=value` only before the first option; people write them anywhere.
+    wrong = [text for text in rest if text.startswith("-") or "=" not in text or not hasattr(args, "overrides")]
+    if wrong:
+        parser.error(f"not understood: {' '.join(wrong)}")
+    if rest:
+        args.overrides = [*args.overrides, *rest]
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main())

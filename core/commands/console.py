@@ -1,0 +1,83 @@
+"""What the commands say: answers on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from core.control import JobControl
+
+
+def answer(text: str) -> None:
+    """One line of the answer, on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def answer_json(value: dict[str, Any]) -> None:
+    """The answer as one JSON object on stdout; numbers that JSON cannot hold become null."""
+    sys.stdout.write(json.dumps(_plain(value), ensure_ascii=False) + "\n")
+
+
+def say(text: str) -> None:
+    """A line for the person, on stderr."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def table(rows: Iterable[Sequence[Any]], head: Sequence[str]) -> str:
+    """Left-aligned columns under their names."""
+    cells = [[str(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+
+
+def when(seconds: float | None) -> str:
+    """A time as people write it, or "" where there is none."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else ""
+
+
+class Progress:
+    """Shows a job's progress on stderr: one line that is written over on a terminal, else a line for each new step."""
+
+    def __init__(self) -> None:
+        self._on_terminal = sys.stderr.isatty()
+        self._last = ""
+
+    def control(self) -> JobControl:
+        return JobControl(self._listen)
+
+    def _listen(self, fraction: float | None, message: str) -> None:
+        if self._on_terminal:
+            share = "    " if fraction is None else f"{100 * fraction:3.0f}%"
+            sys.stderr.write(f"\r\x1b[K{share} {message}"[:200])
+            sys.stderr.flush()
+        elif message != self._last:
+            say(message)
+        self._last = message
+
+    def end(self) -> None:
+        """Clear the line, so that what follows stands by itself."""
+        if self._on_terminal and self._last:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._last = ""
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | bool | None) else str(value)

@@ -1,0 +1,117 @@
+"""`isocenter models`: the model packages here, and the networks that can be trained."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from core.commands.console import Progress, answer, answer_json, table
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("models", help="list, show, import, export and publish models")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="the models that can predict")
+    listing.add_argument("--networks", action="store_true", help="the networks that can be trained, instead")
+    showing = actions.add_parser("show", help="a model's card")
+    showing.add_argument("model", metavar="MODEL")
+    importing = actions.add_parser("import", help="take in a model from a .zip or a folder")
+    importing.add_argument("path", type=Path, metavar="FILE")
+    exporting = actions.add_parser("export", help="write a model as a .zip")
+    exporting.add_argument("model", metavar="MODEL")
+    exporting.add_argument("out", type=Path, metavar="OUT", help="file or folder")
+    publishing = actions.add_parser("publish", help="make a model of a run's best checkpoint")
+    publishing.add_argument("run_name", metavar="RUN", help="id or name")
+    publishing.add_argument("--name", help="the model's name; the run's without it")
+    publishing.add_argument("--facts", type=Path, metavar="YAML", help="title, data, licence, use: what no run knows")
+    pairs = (listing, _list), (showing, _show), (importing, _import), (exporting, _export), (publishing, _publish)
+    for action, function in pairs:
+        action.add_argument("--json", action="store_true", help="print one JSON object")
+        action.set_defaults(run=run, act=function)
+
+
+def run(args: Namespace) -> int:
+    args.act(args)
+    return 0
+
+
+def _list(args: Namespace) -> None:
+    if args.networks:
+        _networks(args)
+        return
+    from core.inference.package import list_packages
+
+    packages = list_packages()
+    if args.json:
+        answer_json({"models": [package.as_dict() for package in packages]})
+    elif not packages:
+        answer("No models yet. `isocenter models import FILE` or `isocenter models publish RUN` brings one.")
+    else:
+        rows = [(p.name, p.version, p.title, p.summary, "bundled" if p.bundled else "") for p in packages]
+        answer(table(rows, ("model", "version", "title", "", "")))
+
+
+def _networks(args: Namespace) -> None:
+    from core import registry
+
+    networks = registry.parts("model")
+    if args.json:
+        answer_json(
+            {
+                "networks": [
+                    {"name": name, "description": (part.__doc__ or "").strip(), "schema": part.model_json_schema()}
+                    for name, part in networks.items()
+                ]
+            }
+        )
+    else:
+        rows = [(name, " ".join((part.__doc__ or "").split())) for name, part in networks.items()]
+        answer(table(rows, ("network", "")))
+
+
+def _show(args: Namespace) -> None:
+    from core.inference.package import find_package
+
+    package = find_package(args.model)
+    if args.json:
+        answer_json({**package.as_dict(), "card": package.card})
+    else:
+        answer(package.card or f"{package.title} {package.version}: {package.summary}")
+        answer(f"Folder: {package.folder}")
+
+
+def _import(args: Namespace) -> None:
+    from core.inference.archive import import_package
+
+    _told(args, import_package(args.path))
+
+
+def _export(args: Namespace) -> None:
+    from core.inference.archive import export_package
+    from core.inference.package import find_package
+
+    package = find_package(args.model)
+    path = export_package(package, args.out)
+    if args.json:
+        answer_json({"model": package.name, "version": package.version, "output": str(path)})
+    else:
+        answer(f"{package.name} {package.version} -> {path}")
+
+
+def _publish(args: Namespace) -> None:
+    from core.inference.assemble import Facts, read_facts
+    from core.inference.publish import publish
+
+    facts = read_facts(args.facts) if args.facts else Facts()
+    with Progress() as progress:
+        package = publish(args.run_name, name=args.name, facts=facts, control=progress.control())
+    _told(args, package)
+
+
+def _told(args: Namespace, package: Any) -> None:
+    if args.json:
+        answer_json(package.as_dict())
+    else:
+        answer(f"{package.name} {package.version}: {package.summary}")
+        answer(f"Folder: {package.folder}")

@@ -1,0 +1,141 @@
+"""A model package as one .zip, out and in. What comes in is read member by member under caps, never extracted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from core.catalog import Catalog
+from core.config import MAX_CONFIG_BYTES
+from core.errors import ModelError
+from core.files import replacing, write_bytes
+from core.inference.assemble import appearing
+from core.inference.package import (
+    FILES,
+    MANIFEST,
+    MAX_WEIGHTS_BYTES,
+    WEIGHTS,
+    ModelPackage,
+    parse_manifest,
+    read_package,
+)
+from core.paths import ensure_home, models_folder
+
+MAX_MEMBERS = 32
+MAX_EXPANSION = 50
+
+
+def export_package(package: ModelPackage, path: Path) -> Path:
+    """Write the package as a .zip; into a folder, as NAME-VERSION.zip. Returns the file.
+
+    Raises ModelError for damaged weights, IsocenterError where the file cannot be written.
+    """
+    stem = f"{package.name}-{package.version}"
+    if path.is_dir():
+        path = path / f"{stem}.zip"
+    package.read_weights()
+    with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in FILES:
+            if (package.folder / name).is_file():
+                archive.write(package.folder / name, f"{stem}/{name}")
+    return path
+
+
+def import_package(path: Path) -> ModelPackage:
+    """Take a package from a .zip or a folder into the user's models and record it.
+
+    Raises ModelError where it is no sound package or one of its name and version is there already.
+    """
+    files = _from_folder(path) if path.is_dir() else _from_zip(path)
+    for name in (MANIFEST, WEIGHTS):
+        if name not in files:
+            raise ModelError(f"this is no model package: {name} is missing", where=path)
+    manifest = parse_manifest(files[MANIFEST], path)
+    _check_weights(files[WEIGHTS], manifest.sha256, path)
+    ensure_home()
+    target = models_folder() / f"{manifest.name}-{manifest.version}"
+    with appearing(target) as part:
+        for name, content in files.items():
+            write_bytes(part / name, content)
+    with Catalog() as catalog:
+        catalog.add_model(
+            name=manifest.name, version=manifest.version, folder=target, run=manifest.training.run,
+            sha256=manifest.sha256,
+        )  # fmt: skip
+    return read_package(target)
+
+
+def _from_folder(folder: Path) -> dict[str, bytes]:
+    files = {}
+    for name in FILES:
+        file = folder / name
+        if file.is_symlink() or (file.exists() and not file.is_file()):
+            raise ModelError(f"{name} is not a plain file", where=folder)
+        if file.exists():
+            if file.stat().st_size > _cap(name):
+                raise ModelError(f"{name} is too large", where=folder)
+            files[name] = file.read_bytes()
+    return files
+
+
+def _from_zip(path: Path) -> dict[str, bytes]:
+    try:
+        # Trained weights hardly compress: what unfolds to many times the archive is a bomb.
+        most = MAX_EXPANSION * path.stat().st_size
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if len(members) > MAX_MEMBERS:
+                raise ModelError(f"the archive holds {len(members)} files, a model has {len(FILES)}", where=path)
+            files: dict[str, bytes] = {}
+            for member in members:
+                if member.is_dir():
+                    continue
+                name = _plain_name(member, path)
+                if name in files:
+                    raise ModelError(f"the archive holds {name} twice", where=path)
+                files[name] = _bounded(archive, member, min(_cap(name), most), path)
+            return files
+    except (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError) as error:
+        mend = "Give a .zip made by `isocenter models export`."
+        raise ModelError(f"not readable as a model archive ({error})", where=path, mend=mend) from None
+
+
+def _plain_name(member: zipfile.ZipInfo, path: Path) -> str:
+    """The member's file name, if it is one of a package's files, at the top or in one folder."""
+    parts = PurePosixPath(member.filename).parts
+    if not parts or parts[-1] not in FILES or len(parts) > 2 or parts[0] in ("/", ".."):
+        raise ModelError(f"the archive holds {member.filename[:80]!r}, which is no part of a model", where=path)
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise ModelError(f"the archive holds a link ({member.filename[:80]!r})", where=path)
+    return parts[-1]
+
+
+def _bounded(archive: zipfile.ZipFile, member: zipfile.ZipInfo, cap: int, path: Path) -> bytes:
+    """The member's bytes; its stated size is not trusted."""
+    with archive.open(member) as stream:
+        content = stream.read(cap + 1)
+    if len(content) > cap:
+        raise ModelError(f"{member.filename[:80]!r} is larger than {cap:,} bytes", where=path)
+    return content
+
+
+def _cap(name: str) -> int:
+    return MAX_WEIGHTS_BYTES if name == WEIGHTS else MAX_CONFIG_BYTES
+
+
+def _check_weights(content: bytes, sha256: str, path: Path) -> None:
+    """The right bytes, and at least a safetensors header; whether they fit the network shows at the first use."""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelError("the weights are not those that model.yaml names (sha256)", where=path)
+    length = int.from_bytes(content[:8], "little")
+    try:
+        if not 2 <= length <= len(content) - 8:
+            raise ValueError("header length")
+        json.loads(content[8 : 8 + length])
+    except (ValueError, RecursionError):
+        raise ModelError("the weights are no safetensors file", where=path) from None

@@ -1,0 +1,58 @@
+"""The model card: what a person should know before using a model, made from the package's own facts."""
+
+from __future__ import annotations
+
+from core.inference.package import ModelPackage
+
+
+def card_text(package: ModelPackage) -> str:
+    """The card as Markdown (Mitchell et al. 2019, the parts that apply)."""
+    manifest, plan, training = package.manifest, package.plan, package.manifest.training
+    structures = ", ".join(f"{label.name} ({label.value})" for label in plan.labels)
+    cases = ", ".join(f"{n} {_PART[part]}" for part, n in training.cases.items() if n)
+    lines = [
+        f"# {manifest.title}",
+        "",
+        f"Model `{manifest.name}`, version {manifest.version}. **Research use only.**",
+        "",
+        f"Finds: {structures}. Input: one {plan.modality or 'image'} volume; it is brought to"
+        f" {_by(plan.spacing_mm)} mm voxels. Output: a label map on the scan's own grid.",
+        "",
+        "## Training data",
+        "",
+        f"{training.data}. Licence: {training.licence or 'not stated'}.",
+        f"Cases: {cases or 'not recorded'}.",
+    ]
+    if training.simulated:
+        lines += ["", "**The training data is simulated.** Accuracy on real scans is unknown."]
+    if plan.shape_range is not None:
+        low, high = ([n * s for n, s in zip(shape, plan.spacing_mm, strict=True)] for shape in plan.shape_range)
+        lines += ["", f"The scans covered {_by(low)} to {_by(high)} mm (right-left, front-back, head-foot)."]
+    lines += ["", "## How it was trained", "", training.protocol or "Not recorded."]
+    lines += ["", "## Accuracy", "", *_accuracy(package)]
+    lines += ["", "## Intended use", "", manifest.intended_use or "Research."]
+    lines += ["", "## Must not be used for", "", manifest.forbidden_use or "Clinical decisions."]
+    return "\n".join(lines) + "\n"
+
+
+_PART = {"train": "for training", "val": "for validation", "test": "for the test"}
+
+
+def _accuracy(package: ModelPackage) -> list[str]:
+    training = package.manifest.training
+    if not training.dice:
+        return ["Not measured."]
+    cases = training.cases.get(training.measured_on, 0)
+    what = {
+        "val": "validation cases: not trained on, but the checkpoint was chosen by them, so slightly optimistic",
+        "test": "test cases, used neither for training nor for choosing the checkpoint",
+    }[training.measured_on]
+    table = ["| Structure | Mean | SD over cases |", "| --- | --- | --- |"]
+    for name, dice in training.dice.items():
+        spread = "" if dice.sd is None else f"{dice.sd:.3f}"
+        table.append(f"| {name} | {dice.mean:.3f} | {spread} |")
+    return [f"Dice per structure on {cases} {what}.", "", *table]
+
+
+def _by(numbers: tuple[float, ...] | list[float]) -> str:
+    return " x ".join(f"{n:g}" for n in numbers)

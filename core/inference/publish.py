@@ -1,0 +1,87 @@
+"""Publishing: a run's best checkpoint becomes a model package, its accuracy measured on cases it was not trained on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from core.catalog import Catalog, RunRow
+from core.control import JobControl
+from core.errors import DatasetError, UnreadableScan
+from core.files import write_text
+from core.inference.assemble import Facts, appearing, assemble, write_manifest
+from core.inference.card import card_text
+from core.inference.evaluate import evaluate_package
+from core.inference.package import CARD, Dice, ModelPackage, list_packages, read_package, version_key
+from core.paths import ensure_home, models_folder
+
+
+def publish(
+    run_id_or_name: str, *, name: str | None = None, facts: Facts | None = None, control: JobControl | None = None
+) -> ModelPackage:
+    """Make a package of the run and record it; the name is the run's unless given, the version the next one.
+
+    Raises CatalogError or ModelError, with nothing half-written.
+    """
+    control = control or JobControl()
+    facts = facts or Facts()
+    with Catalog() as catalog:
+        run = catalog.run(run_id_or_name)
+        checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
+        slug = model_name(name or run.name)
+        version = _next_version(slug)
+        ensure_home()
+        target = models_folder() / f"{slug}-{version}"
+        with appearing(target) as part:
+            control.progress(0.0, "Reading the checkpoint")
+            package = assemble(run, checkpoint, part, name=slug, version=version, facts=facts)
+            package = _measured(package, run, control.part(0.05, 0.98))
+            write_manifest(part, package.manifest)
+            write_text(part / CARD, card_text(package))
+        catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=package.manifest.sha256)
+    control.progress(1.0, "Published")
+    return read_package(target)
+
+
+def model_name(text: str) -> str:
+    """A package's name for what a person called it.
+
+    >>> model_name("My run, 2nd try!")
+    'my-run-2nd-try'
+    """
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-_")[:64] or "model"
+
+
+def _next_version(name: str) -> str:
+    versions = [version_key(package.version) for package in list_packages() if package.name == name]
+    # A folder that does not read as a package still holds its name.
+    for folder in models_folder().glob(f"{name}-*"):
+        rest = folder.name.removeprefix(f"{name}-")
+        if re.fullmatch(r"\d{1,4}(\.\d{1,4}){0,2}", rest):
+            versions.append(version_key(rest))
+    if not versions:
+        return "1.0"
+    major, minor, _ = max(versions)
+    return f"{major}.{minor + 1}"
+
+
+def _measured(package: ModelPackage, run: RunRow, control: JobControl) -> ModelPackage:
+    """The package with its Dice over the held-out cases; where the data is gone, with the training's own figures."""
+    training = package.manifest.training
+    try:
+        answer = evaluate_package(
+            package, Path(run.data_path), control=control, split=training.measured_on, split_of=run.folder
+        )  # fmt: skip
+        dice = {
+            label.name: Dice(
+                mean=answer["metrics"][f"test/dice/{label.name}"], sd=answer["metrics"][f"test/dice_sd/{label.name}"]
+            )
+            for label in package.plan.labels
+        }
+    except (DatasetError, UnreadableScan):
+        known = {label.name: run.summary.get(f"val/dice/{label.name}") for label in package.plan.labels}
+        dice = {name: Dice(mean=value) for name, value in known.items() if value is not None}
+        training = training.model_copy(update={"measured_on": "val"})
+    updated = training.model_copy(update={"dice": dice})
+    return replace(package, manifest=package.manifest.model_copy(update={"training": updated}))
