@@ -118,7 +118,7 @@ def _import_what_a_drop_needs(control: JobControl) -> None:
 
 
 def _get_ready(window: MainWindow) -> None:
-    window.scans.prepare()
+    window.scans.warm_up()
     _look_for_interrupted(window.context)
 
 

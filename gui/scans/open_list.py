@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from core.imaging.volume import Volume
-from gui.widgets import ElidedLabel, tool_button
+from gui.widgets import ElidedLabel, label, tool_button
 
 
 def describe(volume: Volume) -> str:
@@ -33,7 +33,7 @@ class ScanCard(QFrame):
         self.setAccessibleName(f"Open scan {volume.name}")
         self.setToolTip(str(volume.source.path))
         close = tool_button("close", "close_scan", f"Close {volume.name}", self.close_requested.emit)
-        close.setIconSize(QSize(12, 12))
+        close.setIconSize(QSize(16, 16))
         close.setFixedSize(QSize(22, 22))
         head = QHBoxLayout()
         head.setSpacing(4)
@@ -43,7 +43,7 @@ class ScanCard(QFrame):
         column.setContentsMargins(12, 6, 6, 9)
         column.setSpacing(0)
         column.addLayout(head)
-        column.addWidget(ElidedLabel(describe(volume), "small", mode=Qt.TextElideMode.ElideRight))
+        column.addWidget(label(describe(volume), "small", wrap=True))
 
     def set_selected(self, selected: bool) -> None:
         if self.property("selected") != selected:

@@ -102,6 +102,13 @@ class ScansPage(QStackedWidget):
         self.viewer_made.emit()
         return self.grid
 
+    def warm_up(self) -> None:
+        """Make the viewer and draw it once unseen, so that the first scan finds everything dressed and laid out."""
+        self.prepare()
+        if self.currentWidget() is self.welcome:
+            self._splitter.resize(self.size())
+            self._splitter.grab()
+
     def _left_side(self) -> QFrame:
         inside = QWidget()
         column = QVBoxLayout(inside)

@@ -19,7 +19,7 @@ QFrame[role="rail"] { background: $panel; border: none; border-right: 1px solid 
 QFrame[role="status"] { background: $panel; border: none; border-top: 1px solid $line; }
 QFrame[role="card"] { background: $raised; border: 1px solid $line; border-radius: ${radius}px; }
 QFrame[role="card"][selected="true"] { border: 1px solid $accent; background: $raised; }
-QFrame[role="dropzone"] { background: $panel; border: 1px dashed $line; border-radius: 14px; }
+QFrame[role="dropzone"] { background: $panel; border: 1px dashed $faint; border-radius: 14px; }
 QFrame[role="dropzone"][over="true"] { border: 1px dashed $accent; background: $accent_ground; }
 QFrame[role="notice"] { background: $raised; border: none; border-left: 3px solid $dim; border-radius: 2px; }
 QFrame[role="notice"][level="info"] { border-left-color: $accent; }
@@ -63,6 +63,7 @@ QPushButton[role="primary"]:disabled { background: $line; border: 1px solid $lin
 QPushButton[role="danger"] { color: $bad; }
 QPushButton[role="quiet"], QToolButton[role="quiet"] { background: transparent; border: 1px solid transparent;
     padding: 4px 6px; }
+QToolButton[role="quiet"] { padding: 1px; }
 QPushButton[role="quiet"]:hover, QToolButton[role="quiet"]:hover { background: $hover; }
 QPushButton[role="quiet"]:focus, QToolButton[role="quiet"]:focus { border: 1px solid $accent; }
 QPushButton[role="link"] { background: transparent; border: 1px solid transparent; color: $accent; padding: 2px; }

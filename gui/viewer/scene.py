@@ -109,6 +109,12 @@ class Scene:
     def oblique(self) -> bool:
         return self.opened is not None and self.tilt_degrees > OBLIQUE_DEGREES
 
+    @property
+    def sheared(self) -> bool:
+        """Whether the voxel axes are not square to each other, as with a tilted gantry."""
+        directions = self.affine_ras[:3, :3] / np.asarray(self.spacing_mm)
+        return bool(np.abs(directions.T @ directions - np.eye(3)).max() > np.sin(np.radians(OBLIQUE_DEGREES)))
+
     def show(self, opened: OpenedScan | None) -> None:
         """Put up a scan (None: nothing), with the cursor in its middle and no overlay."""
         self.opened = opened

@@ -157,8 +157,7 @@ class SliceGrid(QWidget):
             self.marker.setAccessibleName(self.marker.text())
             self.marker.setMinimumWidth(self.marker.sizeHint().width())  # never shortened
         if change == "volume":
-            words = f"Oblique scan, shown along its own axes ({scene.tilt_degrees:.0f}° off the patient's)"
-            self.note.setText(words if scene.oblique else "")
+            self.note.setText(_tilt_words(scene))
             self._time_row.setVisible(scene.times > 1)
             self._time.setRange(0, max(scene.times - 1, 0))
             self._time.setValue(0)
@@ -169,3 +168,12 @@ class SliceGrid(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self.update()
+
+
+def _tilt_words(scene: Scene) -> str:
+    """What must be known of a scan whose axes are not the patient's."""
+    if not scene.oblique:
+        return ""
+    if scene.sheared:
+        return f"Slices tilted by {scene.tilt_degrees:.0f}°: the other views look skewed"
+    return f"Oblique scan, shown along its own axes ({scene.tilt_degrees:.0f}° off the patient's)"

@@ -101,7 +101,8 @@ class Stage:
         camera.SetViewUp(*up)
         camera.SetViewAngle(24)
         self._renderer.ResetCamera()
-        camera.Zoom(1.35)  # ResetCamera leaves more air than wanted
+        if self._box is None:
+            camera.Zoom(1.35)  # ResetCamera leaves more air than wanted around what is round
         self._renderer.ResetCameraClippingRange()
 
     def orbit(self, across: float, up: float) -> None:

@@ -5,6 +5,7 @@ Imports VTK: only jobs and the 3D view import this module, and only once slices 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,22 +65,28 @@ def scan_surface(canonical: Array, affine_ras: Array, control: JobControl) -> vt
     return _placed(largest.GetOutput(), affine)
 
 
-def label_surface(labels: Array, label: int, affine_ras: Array, control: JobControl) -> vtkPolyData | None:
-    """The smooth surface of one label of a canonical label map."""
+def label_surfaces(
+    labels: Array, wanted: Iterable[int], affine_ras: Array, control: JobControl
+) -> dict[int, vtkPolyData]:
+    """The smooth surface of each wanted label of a canonical label map; a label that is not there has none."""
+    from scipy.ndimage import find_objects
+
+    boxes = find_objects(labels.astype(np.int32, copy=False))
     control.check()
-    mask = labels == label
-    box = []
-    for axis in range(3):
-        held = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
-        if held.size == 0:
-            return None
-        box.append((int(held[0]), int(held[-1]) + 1))
-    cut = mask[tuple(slice(first, last) for first, last in box)]
+    found = [(label, boxes[label - 1]) for label in wanted if 0 < label <= len(boxes)]
+    return {label: _label_surface(labels, label, box, affine_ras, control) for label, box in found if box is not None}
+
+
+def _label_surface(
+    labels: Array, label: int, box: tuple[slice, ...], affine_ras: Array, control: JobControl
+) -> vtkPolyData:
+    control.check()
+    cut = labels[box] == label
     step = 1
     while cut.size / step**3 > MOST_LABEL_VOXELS:
         step += 1
     cut = np.pad(cut[::step, ::step, ::step], 1).astype(np.uint8)
-    affine = affine_ras @ _shift(*(first for first, _ in box)) @ np.diag([step, step, step, 1.0]) @ _shift(-1)
+    affine = affine_ras @ _shift(*(part.start for part in box)) @ np.diag([step, step, step, 1.0]) @ _shift(-1)
     nets = vtkSurfaceNets3D()
     nets.SetInputData(_image(cut))
     nets.SetValue(0, 1)

@@ -119,14 +119,12 @@ class VolumeView(QWidget):
         def build(control: JobControl) -> Surfaces:
             from core.imaging.geometry import corners_ras_mm
             from gui.viewer import stage  # noqa: F401  (its imports take a while: here they do not hold the window)
-            from gui.viewer.surfaces import Surfaces, label_surface, scan_surface
+            from gui.viewer.surfaces import Surfaces, label_surfaces, scan_surface
 
             made = Surfaces(box_mm=corners_ras_mm(affine, frame.shape))
             made.skin = known.skin if known is not None else scan_surface(frame, affine, control)
-            for label in wanted:
-                mesh = label_surface(labels, label, affine, control) if labels is not None else None
-                if mesh is not None:
-                    made.structures[label] = mesh
+            if labels is not None:
+                made.structures = label_surfaces(labels, wanted, affine, control)
             return made
 
         self._job = self._context.jobs.run(

@@ -121,9 +121,9 @@ class NoticeBar(QFrame):
         row.setSpacing(10)
         row.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._text, 1)
-        row.addWidget(
-            tool_button("close", "notice_close", "Close this notice", self.dismiss), 0, Qt.AlignmentFlag.AlignTop
-        )
+        close = tool_button("close", "notice_close", "Close this notice", self.dismiss)
+        close.setFixedSize(QSize(20, 20))
+        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
     @property

@@ -88,15 +88,15 @@ def test_surfaces_lie_where_the_structure_is_in_the_patient(tmp_path: Path, tilt
     from vtkmodules.util.numpy_support import vtk_to_numpy
 
     from core.imaging.geometry import index_to_ras_mm, to_canonical
-    from gui.viewer.surfaces import label_surface
+    from gui.viewer.surfaces import label_surfaces
 
     volume = opened(write_scan(tmp_path / "scan.nii", "LPI", tilt_degrees=tilt)).volume
     turn = to_canonical(volume.affine_ras)
     mask = (turn.apply(volume.voxels) > 900).astype(np.uint8)
     affine = turn.affine(volume.affine_ras, volume.grid_shape)
-    mesh = label_surface(mask, 1, affine, JobControl())
-    assert mesh is not None
-    points = vtk_to_numpy(mesh.GetPoints().GetData())
+    meshes = label_surfaces(mask, [1, 2], affine, JobControl())
+    assert list(meshes) == [1]
+    points = vtk_to_numpy(meshes[1].GetPoints().GetData())
     middle = index_to_ras_mm(affine, np.argwhere(mask).mean(axis=0))
     assert points.mean(axis=0) == pytest.approx(middle, abs=0.5)
     assert np.ptp(points, axis=0) == pytest.approx([10, 10, 10], abs=4.5)
