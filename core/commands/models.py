@@ -25,6 +25,7 @@ def add(commands: Any) -> None:
     publishing.add_argument("run_name", metavar="RUN", help="id or name")
     publishing.add_argument("--name", help="the model's name; the run's without it")
     publishing.add_argument("--facts", type=Path, metavar="YAML", help="title, data, licence, use: what no run knows")
+    publishing.add_argument("--half", action="store_true", help="store the weights in 16 bits: half the size")
     pairs = (listing, _list), (showing, _show), (importing, _import), (exporting, _export), (publishing, _publish)
     for action, function in pairs:
         action.add_argument("--json", action="store_true", help="print one JSON object")
@@ -105,7 +106,9 @@ def _publish(args: Namespace) -> None:
 
     facts = read_facts(args.facts) if args.facts else Facts()
     with Progress() as progress:
-        package = publish(args.run_name, name=args.name, facts=facts, control=progress.control())
+        package = publish(
+            args.run_name, name=args.name, facts=facts, half=args.half, control=progress.control()
+        )  # fmt: skip
     _told(args, package)
 
 

@@ -33,12 +33,12 @@ FORBIDDEN = "Diagnosis, treatment or any other clinical decision. Research use o
 
 
 class Facts(Part):
-    """What no run knows of itself: given when a model is published, as YAML."""
+    """What no run knows of itself: given when a model is published, as YAML. `notes` go with the protocol."""
 
     title: str = Field("", max_length=200)
     data: str = Field("", max_length=400)
     licence: str = Field("", max_length=200)
-    protocol: str = Field("", max_length=4000)
+    notes: str = Field("", max_length=2000)
     intended_use: str = Field(INTENDED, max_length=4000)
     forbidden_use: str = Field(FORBIDDEN, max_length=4000)
     simulated: bool = False
@@ -58,10 +58,12 @@ def read_facts(path: Path) -> Facts:
 
 
 def assemble(
-    run: RunRow, checkpoint: CheckpointRow | None, folder: Path, *, name: str, version: str, facts: Facts
-) -> ModelPackage:
+    run: RunRow, checkpoint: CheckpointRow | None, folder: Path, *, name: str, version: str, facts: Facts,
+    half: bool = False,
+) -> ModelPackage:  # fmt: skip
     """Write the package of a run's checkpoint into `folder`, its accuracy still unmeasured and its card unwritten.
 
+    half: store the weights in 16 bits, which halves the file.
     Raises ModelError where there is no checkpoint, or it is damaged or does not fit the run's network.
     """
     from core.training.launch import load_plan
@@ -72,13 +74,13 @@ def assemble(
         )
     experiment = config.parse(config.read_yaml(run.config), where=run.folder)
     plan = load_plan(run.folder)
-    weights = _weights(checkpoint, experiment, plan)
+    weights = _weights(checkpoint, experiment, plan, half)
     split = json.loads((run.folder / "split.json").read_text(encoding="utf-8"))
     data, licence = describe_data(Path(run.data_path))
     training = Training(
         data=facts.data or data, licence=facts.licence or licence, simulated=facts.simulated, run=run.id,
         cases={part: len(ids) for part, ids in split.items()}, measured_on="test" if split.get("test") else "val",
-        protocol=facts.protocol or _protocol(experiment, checkpoint),
+        protocol=f"{_protocol(experiment, checkpoint)} {facts.notes}".strip(),
     )  # fmt: skip
     manifest = Manifest(
         name=name, version=version, title=facts.title or run.name, network=experiment.model.model_dump(mode="json"),
@@ -134,8 +136,8 @@ def describe_data(path: Path) -> tuple[str, str]:
     return str(content.get("name") or path.name)[:400], str(licence)[:200]
 
 
-def _weights(checkpoint: CheckpointRow, experiment: Any, plan: Any) -> bytes:
-    """The checkpoint's network as safetensors, each tensor once, in float32."""
+def _weights(checkpoint: CheckpointRow, experiment: Any, plan: Any, half: bool) -> bytes:
+    """The checkpoint's network as safetensors, each tensor once, in float32 or float16."""
     import torch
     from safetensors.torch import save
 
@@ -151,12 +153,10 @@ def _weights(checkpoint: CheckpointRow, experiment: Any, plan: Any) -> bytes:
     for name, tensor in wanted.items():
         if name not in tensors or tensors[name].shape != tensor.shape:
             raise ModelError(f"the checkpoint does not fit the run's network ({name})", where=checkpoint.path)
-    return bytes(save({name: _plain(tensors[name]) for name in wanted}))
-
-
-def _plain(tensor: Any) -> Any:
-    """A copy of its own in plain row-major order, as files hold it."""
-    return (tensor.float() if tensor.is_floating_point() else tensor).detach().contiguous().clone()
+    kind = torch.float16 if half else torch.float32
+    # Copies of their own in plain row-major order, as files hold them.
+    plain = {n: tensors[n].to(kind) if tensors[n].is_floating_point() else tensors[n] for n in wanted}
+    return bytes(save({name: tensor.detach().contiguous().clone() for name, tensor in plain.items()}))
 
 
 def _protocol(experiment: Any, checkpoint: CheckpointRow) -> str:

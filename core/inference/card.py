@@ -30,11 +30,18 @@ def card_text(package: ModelPackage) -> str:
         lines += ["", f"The scans covered {_by(low)} to {_by(high)} mm (right-left, front-back, head-foot)."]
     lines += ["", "## How it was trained", "", training.protocol or "Not recorded."]
     lines += ["", "## Accuracy", "", *_accuracy(package)]
+    if manifest.whole_head is not None:
+        sides = " and ".join(region.side for region in manifest.whole_head.regions)
+        lines += ["", "## Whole heads", "", _WHOLE_HEAD.format(sides=sides)]
     lines += ["", "## Intended use", "", manifest.intended_use or "Research."]
     lines += ["", "## Must not be used for", "", manifest.forbidden_use or "Clinical decisions."]
     return "\n".join(lines) + "\n"
 
 
+_WHOLE_HEAD = (
+    "A whole head in template space (ICBM 152, MNI) is cut at the template's coordinates and predicted {sides}; other"
+    " whole heads are refused. The accuracy above is that on crops like the training scans, not on whole heads."
+)
 _PART = {"train": "for training", "val": "for validation", "test": "for the test"}
 
 

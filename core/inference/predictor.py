@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -158,23 +159,25 @@ def predict_file(
 
     Raises IsocenterError (bad scan, bad model, a folder that cannot be written) with nothing half-written.
     """
-    from core.catalog.catalog import Catalog
+    from core.catalog import Catalog
     from core.imaging.reader import read
     from core.imaging.writer import write_segmentation
 
     began = time.perf_counter()
     control = control or JobControl()
-    control.progress(0.0, "Reading the scan")
-    out_dir = _writable(out_dir)
-    volume = read(scan, control.part(0.0, 0.05))
-    answer = segment(volume, package, device=device, mirror=mirror, control=control.part(0.05, 0.97))
-    control.progress(0.97, "Writing the segmentation")
-    output = out_dir / f"{volume.name}_seg.nii.gz"
-    sha256 = write_segmentation(output, answer.labels, volume, description=f"{package.name} {package.version}")
-    structures = [structure.as_dict() for structure in answer.structures]
-    findings = [finding.as_dict() for finding in answer.findings]
-    seconds = time.perf_counter() - began
+    # What cannot be written is found out before the work, not after it.
+    _refuse_unwritable(out_dir)
     with Catalog() as catalog:
+        control.progress(0.0, "Reading the scan")
+        volume = read(scan, control.part(0.0, 0.05))
+        answer = segment(volume, package, device=device, mirror=mirror, control=control.part(0.05, 0.97))
+        control.progress(0.97, "Writing the segmentation")
+        _make(out_dir)
+        output = out_dir / f"{volume.name}_seg.nii.gz"
+        sha256 = write_segmentation(output, answer.labels, volume, description=f"{package.name} {package.version}")
+        structures = [structure.as_dict() for structure in answer.structures]
+        findings = [finding.as_dict() for finding in answer.findings]
+        seconds = time.perf_counter() - began
         row = catalog.add_prediction(
             scan=Path(scan).absolute(), model=package.name, model_version=package.version, output=output.absolute(),
             sha256=sha256, structures=structures, findings=findings, seconds=seconds, device=answer.device,
@@ -184,18 +187,22 @@ def predict_file(
     )
 
 
-def _writable(folder: Path) -> Path:
-    """Make the folder, and find out before minutes of work whether it can be written."""
-    import os
+def _refuse_unwritable(folder: Path) -> None:
+    """Raise IsocenterError for a folder that plainly cannot be written or made. It is not made here."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise _unwritable(folder, f"{there.name} is not a folder")
+    if not os.access(there, os.W_OK):
+        raise _unwritable(folder, "not permitted")
 
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".isocenter-{os.getpid()}.part"
-        probe.write_bytes(b"isocenter")
-        probe.unlink()
     except OSError as error:
-        raise IsocenterError(
-            f"the folder for the result cannot be written ({error.strerror or error})", where=folder,
-            mend="Choose another folder, or free some space.",
-        ) from error
-    return folder
+        raise _unwritable(folder, error.strerror or str(error)) from error
+
+
+def _unwritable(folder: Path, why: str) -> IsocenterError:
+    mend = "Choose another folder, or free some space."
+    return IsocenterError(f"the folder for the result cannot be written ({why})", where=folder, mend=mend)

@@ -18,9 +18,11 @@ from core.paths import ensure_home, models_folder
 
 
 def publish(
-    run_id_or_name: str, *, name: str | None = None, facts: Facts | None = None, control: JobControl | None = None
-) -> ModelPackage:
+    run_id_or_name: str, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
+    control: JobControl | None = None,
+) -> ModelPackage:  # fmt: skip
     """Make a package of the run and record it; the name is the run's unless given, the version the next one.
+    half: store the weights in 16 bits; the accuracy is measured with them.
 
     Raises CatalogError or ModelError, with nothing half-written.
     """
@@ -35,7 +37,7 @@ def publish(
         target = models_folder() / f"{slug}-{version}"
         with appearing(target) as part:
             control.progress(0.0, "Reading the checkpoint")
-            package = assemble(run, checkpoint, part, name=slug, version=version, facts=facts)
+            package = assemble(run, checkpoint, part, name=slug, version=version, facts=facts, half=half)
             package = _measured(package, run, control.part(0.05, 0.98))
             write_manifest(part, package.manifest)
             write_text(part / CARD, card_text(package))
