@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QTextDocument
+from PySide6.QtGui import QTextCharFormat, QTextCursor, QTextDocument, QTextFormat, QTextTable
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QFormLayout,
     QFrame,
+    QGridLayout,
     QHeaderView,
     QTableWidget,
     QTableWidgetItem,
@@ -22,6 +22,7 @@ from core.inference.package import ModelPackage
 from gui.predict.results import HEAD_PX, ROW_PX, swatch, tabular
 from gui.theme import theme
 from gui.theme.structures import structure_colours
+from gui.theme.tokens import BODY_PX, GRID, TITLE_PX
 from gui.widgets import label, section
 
 MARKDOWN = QTextDocument.MarkdownFeature.MarkdownDialectGitHub | QTextDocument.MarkdownFeature.MarkdownNoHTML
@@ -48,6 +49,44 @@ class CardText(QTextEdit):
     def show_card(self, card: str) -> None:
         self._card = card
         self.document().setMarkdown(card or "This model has no card.", MARKDOWN)
+        self._set_type()
+
+    def _drop_pictures(self) -> None:
+        """Take out the places of pictures, which would show a broken one."""
+        place = self.document().find("\N{OBJECT REPLACEMENT CHARACTER}")
+        while not place.isNull():
+            place.removeSelectedText()
+            place = self.document().find("\N{OBJECT REPLACEMENT CHARACTER}", place)
+
+    def _set_type(self) -> None:
+        """The window's type scale and spacing in place of the toolkit's large headings and white table lines."""
+        document = self.document()
+        self._drop_pictures()
+        block = document.begin()
+        while block.isValid():
+            cursor, level = QTextCursor(block), block.blockFormat().headingLevel()
+            spacing = block.blockFormat()
+            if level:
+                type_ = QTextCharFormat()
+                type_.setProperty(QTextFormat.Property.FontSizeAdjustment, 0)
+                type_.setProperty(QTextFormat.Property.FontPixelSize, TITLE_PX if level == 1 else BODY_PX)
+                cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, QTextCursor.MoveMode.KeepAnchor)
+                cursor.mergeCharFormat(type_)
+                spacing.setTopMargin(0 if level == 1 else 4 * GRID)
+                spacing.setBottomMargin(GRID)
+            elif cursor.currentTable() is None:
+                spacing.setTopMargin(0)
+                spacing.setBottomMargin(2 * GRID)
+            cursor.setBlockFormat(spacing)
+            block = block.next()
+        for frame in document.rootFrame().childFrames():
+            if isinstance(frame, QTextTable):
+                form = frame.format()
+                form.setBorderBrush(theme().color("line"))
+                form.setBorderCollapse(True)
+                form.setCellPadding(GRID + 2)
+                form.setTopMargin(GRID)
+                frame.setFormat(form)
 
 
 class ModelFacts(QWidget):
@@ -75,9 +114,10 @@ class ModelFacts(QWidget):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             self.structures.setColumnWidth(column, width)
         self._measured = label("", "small", wrap=True)
-        self._facts = QFormLayout()
+        self._facts = QGridLayout()
         self._facts.setHorizontalSpacing(16)
         self._facts.setVerticalSpacing(8)
+        self._facts.setColumnStretch(1, 1)
         column_of_parts = QVBoxLayout(self)
         column_of_parts.setContentsMargins(0, 0, 0, 0)
         column_of_parts.setSpacing(8)
@@ -91,12 +131,14 @@ class ModelFacts(QWidget):
 
     def show_package(self, package: ModelPackage) -> None:
         self._fill_structures(package)
-        while self._facts.rowCount():
-            self._facts.removeRow(0)
-        for name, text in facts(package):
+        while (item := self._facts.takeAt(0)) is not None:
+            item.widget().hide()
+            item.widget().deleteLater()
+        for row, (name, text) in enumerate(facts(package)):
             said = label(text, wrap=True)
             said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self._facts.addRow(label(name, "dim"), said)
+            for column, widget in enumerate((label(name, "dim"), said)):
+                self._facts.addWidget(widget, row, column, Qt.AlignmentFlag.AlignTop)
 
     def _fill_structures(self, package: ModelPackage) -> None:
         training, labels = package.manifest.training, package.plan.labels

@@ -119,6 +119,7 @@ class ModelsPage(QWidget):
         parts = QHBoxLayout()
         parts.setSpacing(32)
         left = scrolled(self.facts)
+        left.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         left.setFixedWidth(412)
         parts.addWidget(left)
         text = QVBoxLayout()

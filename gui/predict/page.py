@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
+    QSizePolicy,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -86,18 +87,20 @@ class PredictionsPage(QWidget):
         chooser.setMinimumWidth(200)
         self._folder = ElidedLabel("", "dim")
         self._folder.setObjectName("batch_folder")
-        change = button(
-            "Change", "batch_folder_change", self.choose_folder, role="link", tip="Change the results' folder"
-        )
+        self._folder.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         words = QVBoxLayout()
         words.setSpacing(4)
         words.addWidget(label("Predict several scans", "title"))
         words.addWidget(self._hint)
+        change = button(
+            "Change", "batch_folder_change", self.choose_folder, role="link", tip="Change the results' folder"
+        )
         where = QHBoxLayout()
         where.setSpacing(4)
         where.addWidget(label("Results go to", "dim"))
         where.addWidget(self._folder)
         where.addWidget(change)
+        where.addStretch(1)
         words.addLayout(where)
         row = QHBoxLayout(self._zone)
         row.setContentsMargins(20, 16, 20, 16)
@@ -105,6 +108,8 @@ class PredictionsPage(QWidget):
         row.addLayout(words, 1)
         row.addWidget(chooser)
         row.addWidget(self.add_button)
+        self.setTabOrder(self.add_button, chooser)
+        self.setTabOrder(chooser, change)
         return self._zone
 
     def _past_head(self) -> QHBoxLayout:

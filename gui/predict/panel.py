@@ -77,6 +77,7 @@ class PredictPanel(QFrame):
         )
         for empty in (self._no_scan, self._no_model):
             empty.text.setMinimumWidth(180)
+            empty.setContentsMargins(12, 0, 12, 0)
         self._card = ModelCard(self._choice)
         self.predict_button = self._predict_button("predict_button")
         self.on_drop = QCheckBox("Predict on drop")
@@ -98,8 +99,8 @@ class PredictPanel(QFrame):
         for widget in (
             self._card,
             self.predict_button,
-            self.on_drop,
             self.progress,
+            self.on_drop,
             self.failure,
             self.results,
             self.review,
@@ -148,15 +149,18 @@ class PredictPanel(QFrame):
         """Another scan is in front, or none: show what was predicted of it last."""
         self._volume, self._overlay = volume, None
         self._stop_loading()
-        state = self._state
-        if volume is None or state is None:
+        if volume is None:
             self._refresh()
             return
         self._warm_up.start()
+        is_new = self._state is None
+        state = self._states.setdefault(_name_of(volume), ScanState())
         awaited = self._awaited
         if awaited is not None and _same(awaited.scan, volume.source.path):
             self._awaited = None
             state.history.show(awaited)
+        elif is_new and self.on_drop.isChecked():
+            QTimer.singleShot(0, self.predict)
         if state.history.current is not None:
             self._show_current()
         else:
@@ -164,17 +168,8 @@ class PredictPanel(QFrame):
 
     @property
     def _state(self) -> ScanState | None:
-        """That of the scan in front; a scan that is new to the panel is predicted at once where that is wanted."""
-        volume = self._volume
-        if volume is None:
-            return None
-        name = (volume.source.path, volume.source.series)
-        if name not in self._states:
-            self._states[name] = ScanState()
-            opened_again = self._awaited is not None and _same(self._awaited.scan, volume.source.path)
-            if self.on_drop.isChecked() and not opened_again:
-                QTimer.singleShot(0, self.predict)
-        return self._states[name]
+        """That of the scan in front."""
+        return self._states.get(_name_of(self._volume)) if self._volume is not None else None
 
     def _warm(self) -> None:
         if self.isVisible() and self._choice.current is not None:
@@ -345,6 +340,10 @@ def _set_role(target: QPushButton, role: str) -> None:
         target.setProperty("role", role)
         target.style().unpolish(target)
         target.style().polish(target)
+
+
+def _name_of(volume: Volume) -> tuple[Path, str]:
+    return volume.source.path, volume.source.series
 
 
 def _same(one: Path, other: Path) -> bool:

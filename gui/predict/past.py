@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from core.catalog import PredictionRow
 
 COLUMNS = ("Scan", "Model", "Volumes", "Checks", "Took", "When")
-NUMERIC = (4, 5)
+NUMERIC = (2, 4, 5)
 SORT_ROLE = Qt.ItemDataRole.UserRole
 ROW_ROLE = Qt.ItemDataRole.UserRole + 1
+# Left everywhere: on the right of a head stands the mark of the sorting.
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -46,7 +48,7 @@ class PastPredictions(QAbstractTableModel):
             if role == Qt.ItemDataRole.DisplayRole:
                 return COLUMNS[section]
             if role == Qt.ItemDataRole.TextAlignmentRole:
-                return _alignment(section)
+                return LEFT
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -58,8 +60,8 @@ class PastPredictions(QAbstractTableModel):
         if role == ROW_ROLE:
             return row
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(column)
-        if role == Qt.ItemDataRole.FontRole and column in (2, *NUMERIC):
+            return LEFT
+        if role == Qt.ItemDataRole.FontRole and column in NUMERIC:
             return self._figures
         if role == Qt.ItemDataRole.ToolTipRole:
             volumes = "\n".join(f"{s['name']}: {volume_text(s['volume_ml'])}" for s in row.structures)
@@ -88,8 +90,3 @@ def _warnings(row: PredictionRow) -> list[str]:
 
 def _volume(row: PredictionRow) -> float:
     return float(sum(s["volume_ml"] for s in row.structures))
-
-
-def _alignment(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignRight if column in NUMERIC else Qt.AlignmentFlag.AlignLeft
-    return side | Qt.AlignmentFlag.AlignVCenter

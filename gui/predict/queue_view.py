@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from core.errors import IsocenterError
 from gui.predict.batch import Batch, BatchItem
@@ -96,30 +96,43 @@ class QueueLine(QWidget):
         self._name.setToolTip(str(item.scan))
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._bar.setFixedWidth(120)
         self._bar.setAccessibleName(f"Progress of {item.scan.name}")
         self._said = ElidedLabel("", "dim", mode=Qt.TextElideMode.ElideRight)
         self._state = label("")
-        self._state.setMinimumWidth(76)
+        for stretched in (self._name, self._said):  # or each line would divide its room in its own way
+            stretched.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        slot = QWidget()
+        slot.setFixedWidth(120)
+        in_slot = QHBoxLayout(slot)
+        in_slot.setContentsMargins(0, 0, 0, 0)
+        in_slot.addWidget(self._bar)
+        in_slot.addWidget(self._state)
         self._cancel = self._button("Cancel", "queue_cancel", lambda: self.cancel_requested.emit(item))
         self._open = self._button("Open", "queue_open", lambda: self.open_requested.emit(item.prediction))
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(12)
         row.addWidget(self._name, 2)
-        row.addWidget(self._bar)
-        row.addWidget(self._state)
+        row.addWidget(slot)
         row.addWidget(self._said, 3)
-        row.addWidget(self._cancel)
-        row.addWidget(self._open)
+        acts = QWidget()
+        acts.setFixedWidth(72)
+        in_acts = QHBoxLayout(acts)
+        in_acts.setContentsMargins(0, 0, 0, 0)
+        in_acts.addStretch(1)
+        for one in (self._cancel, self._open):
+            in_acts.addWidget(one)
+        row.addWidget(acts)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(line())
+        hairline = line()
+        hairline.setFixedHeight(1)
+        column.addWidget(hairline)
         column.addLayout(row, 1)
 
     def _button(self, text: str, name: str, clicked: object) -> QPushButton:
-        made = button(text, name, clicked, role="quiet")  # type: ignore[arg-type]
+        made = button(text, name, clicked, role="link")  # type: ignore[arg-type]
         made.setAccessibleName(f"{text} {self.item.scan.name}")
         return made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QIcon, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from gui.predict.stored import totals
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 ROW_PX = 32
 HEAD_PX = 32
 ROWS_SHOWN = 12
+FIGURE_COLUMNS = {1: 62, 2: 88}
 SWATCH_PX = 10
+NAME_MARGINS_PX = 36  # the cell's padding, the swatch and the space after it
+NAME_ROLE = Qt.ItemDataRole.UserRole
 LEVELS = {"info": "info", "warning": "warn", "error": "bad"}
 CONFIDENCE_TIP = "Mean probability the model gave the voxels of the structure. It is no measure of accuracy."
 
@@ -31,7 +34,7 @@ class ResultsView(QWidget):
         super().__init__(parent)
         self.made = label("", "small", wrap=True)
         self.made.setObjectName("prediction_made")
-        self.table = structures_table("prediction_structures", "Structures with volume and confidence")
+        self.table = StructuresTable("prediction_structures")
         self._notices = QVBoxLayout()
         self._notices.setSpacing(8)
         column = QVBoxLayout(self)
@@ -53,8 +56,9 @@ class ResultsView(QWidget):
         row = self._row
         if row is None:
             return
-        fill_structures(self.table, row.structures)
+        self.table.show_structures(row.structures)
         while (item := self._notices.takeAt(0)) is not None:
+            item.widget().hide()
             item.widget().deleteLater()
         if self._simulated:
             self._notices.addWidget(notice("The model was trained on simulated data.", "warn"))
@@ -63,61 +67,89 @@ class ResultsView(QWidget):
         self.made.setText(f"{row.model} {row.model_version} · {seconds_text(row.seconds)} · {row.device.upper()}")
 
 
-def structures_table(name: str, accessible: str) -> QTableWidget:
-    """An empty table of structures: name with its colour, volume, confidence."""
-    table = QTableWidget(0, 3)
-    table.setObjectName(name)
-    table.setAccessibleName(accessible)
-    table.setHorizontalHeaderLabels(["Structure", "Volume", "Confidence"])
-    table.verticalHeader().hide()
-    table.setShowGrid(False)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    table.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
-    table.setWordWrap(False)
-    head = table.horizontalHeader()
-    head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    for column in (1, 2):
-        head.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-    head.setHighlightSections(False)
-    head.setFixedHeight(HEAD_PX)
-    for column in range(3):
-        side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
-        table.horizontalHeaderItem(column).setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
-    table.horizontalHeaderItem(2).setToolTip(CONFIDENCE_TIP)
-    return table
+class StructuresTable(QTableWidget):
+    """Structures with their colour, volume and confidence, as high as its rows.
+
+    Long names wrap: one cut short could lose its side.
+    """
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(0, 3, parent)
+        self.setObjectName(name)
+        self.setAccessibleName("Structures with volume and confidence")
+        self.setHorizontalHeaderLabels(["Structure", "mL", "Confidence"])
+        self.verticalHeader().hide()
+        self.verticalHeader().setMinimumSectionSize(ROW_PX)
+        self.setShowGrid(False)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setIconSize(QSize(SWATCH_PX, SWATCH_PX))
+        self.setTabKeyNavigation(False)
+        head = self.horizontalHeader()
+        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column, width in FIGURE_COLUMNS.items():
+            head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            self.setColumnWidth(column, width)
+        head.setHighlightSections(False)
+        head.setFixedHeight(HEAD_PX)
+        for column in range(3):
+            side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
+            self.horizontalHeaderItem(column).setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+        self.horizontalHeaderItem(2).setToolTip(CONFIDENCE_TIP)
+
+    def show_structures(self, structures: list[dict[str, Any]]) -> None:
+        """Put structures and their totals into the table."""
+        colours, sums = structure_colours(structures), totals(structures)
+        self.setRowCount(len(structures) + len(sums))
+        for at, structure in enumerate(structures):
+            name = QTableWidgetItem(swatch(colours[int(structure["label"])]), structure["name"])
+            confidence = structure.get("confidence")
+            said = "–" if confidence is None else f"{confidence:.2f}"
+            self._set_row(at, name, volume_figure(structure["volume_ml"]), said)
+        for at, (text, volume_ml) in enumerate(sums, start=len(structures)):
+            self._set_row(at, QTableWidgetItem(text), volume_figure(volume_ml), "", theme().color("dim"))
+        self._fit()
+
+    def _set_row(
+        self, at: int, name: QTableWidgetItem, volume: str, confidence: str, colour: QColor | None = None
+    ) -> None:
+        name.setData(NAME_ROLE, name.text())
+        name.setData(Qt.ItemDataRole.AccessibleTextRole, name.text())
+        for column, item in enumerate((name, QTableWidgetItem(volume), QTableWidgetItem(confidence))):
+            if column:
+                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                item.setFont(tabular(self.font()))
+            if colour is not None:
+                item.setForeground(colour)
+            self.setItem(at, column, item)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        metrics = self.fontMetrics()
+        room = self.columnWidth(0) - NAME_MARGINS_PX
+        for at in range(self.rowCount()):
+            item = self.item(at, 0)
+            lines = wrapped(item.data(NAME_ROLE), room, metrics)
+            item.setText("\n".join(lines))
+            self.setRowHeight(at, ROW_PX + metrics.lineSpacing() * (len(lines) - 1))
+        shown = range(min(self.rowCount(), ROWS_SHOWN))
+        self.setFixedHeight(HEAD_PX + sum(self.rowHeight(at) for at in shown) + 2)
 
 
-def fill_structures(table: QTableWidget, structures: list[dict[str, Any]]) -> None:
-    """Put structures and their totals into a table, and make it as high as its rows."""
-    colours, sums = structure_colours(structures), totals(structures)
-    table.setRowCount(len(structures) + len(sums))
-    for at, structure in enumerate(structures):
-        name = QTableWidgetItem(swatch(colours[int(structure["label"])]), structure["name"])
-        confidence = structure.get("confidence")
-        _set_row(
-            table, at, name, volume_text(structure["volume_ml"]), "–" if confidence is None else f"{confidence:.2f}"
-        )
-    for at, (text, volume_ml) in enumerate(sums, start=len(structures)):
-        _set_row(table, at, QTableWidgetItem(text), volume_text(volume_ml), "", colour=theme().color("dim"))
-    shown = min(table.rowCount(), ROWS_SHOWN)
-    table.setFixedHeight(HEAD_PX + ROW_PX * shown + 2)
-
-
-def _set_row(
-    table: QTableWidget, at: int, name: QTableWidgetItem, volume: str, confidence: str, colour: QColor | None = None
-) -> None:
-    table.setRowHeight(at, ROW_PX)
-    name.setToolTip(name.text())
-    items = [name, QTableWidgetItem(volume), QTableWidgetItem(confidence)]
-    for column, item in enumerate(items):
-        if column:
-            item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            item.setFont(tabular(table.font()))
-        if colour is not None:
-            item.setForeground(colour)
-        table.setItem(at, column, item)
+def wrapped(text: str, width_px: int, metrics: QFontMetrics) -> list[str]:
+    """The text in lines of at most that width, broken between words."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and metrics.horizontalAdvance(longer) <= width_px:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines or [""]
 
 
 def tabular(font: QFont) -> QFont:
@@ -145,13 +177,20 @@ def swatch(colour: QColor, size: int = SWATCH_PX) -> QIcon:
     return made
 
 
-def volume_text(volume_ml: float) -> str:
-    """A volume for people: two decimals, more for a tiny one.
+def volume_figure(volume_ml: float) -> str:
+    """Millilitres for people: two decimals, more for a tiny volume, fewer for a large one.
 
-    >>> volume_text(1.7249), volume_text(0.0042), volume_text(0)
-    ('1.72 mL', '0.0042 mL', '0.00 mL')
+    >>> volume_figure(1.7249), volume_figure(0.0042), volume_figure(0), volume_figure(1432.71)
+    ('1.72', '0.0042', '0.00', '1433')
     """
-    return f"{volume_ml:.2f} mL" if volume_ml >= 0.01 or volume_ml == 0 else f"{volume_ml:.2g} mL"
+    if volume_ml >= 100:
+        return f"{volume_ml:.0f}"
+    return f"{volume_ml:.2f}" if volume_ml >= 0.01 or volume_ml == 0 else f"{volume_ml:.2g}"
+
+
+def volume_text(volume_ml: float) -> str:
+    """The figure with its unit."""
+    return f"{volume_figure(volume_ml)} mL"
 
 
 def seconds_text(seconds: float) -> str:

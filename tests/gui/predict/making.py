@@ -74,6 +74,7 @@ def store_prediction(catalog: Catalog, scan: Volume, out: Path, *, seed: int = 0
     ]  # fmt: skip
     row = catalog.add_prediction(
         scan=scan.source.path, model="tiny", model_version="1.0", output=output, sha256=sha256, structures=structures,
-        findings=[{"code": "x", "severity": "warning", "message": "Unlike the training data."}], seconds=1.8, device="cpu",
+        findings=[{"code": "x", "severity": "warning", "message": "Unlike the training data."}],
+        seconds=1.8, device="cpu",
     )  # fmt: skip
     return catalog.prediction(row)

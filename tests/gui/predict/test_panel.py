@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -53,7 +52,7 @@ def test_a_prediction_lies_over_the_scan_and_is_in_the_catalog(qtbot, panel, con
     assert (row.scan, row.model, row.structures) == (scan.source.path, "tiny", overlay.structures)
     assert row.output.is_file()
     table = panel.results.table
-    assert table.item(0, 1).text() == f"{overlay.structures[0]['volume_ml']:.2f} mL"
+    assert table.item(0, 1).text() == f"{overlay.structures[0]['volume_ml']:.2f}"
     assert [table.item(at, 0).text() for at in (2, 3, 4)] == ["Total, left", "Total, right", "Total"]
     assert panel.review.save_button.isVisible()
     assert "Research use only" in panel.findChild(object, "research_only").text()
