@@ -200,19 +200,26 @@ class Catalog:
             )
             connection.execute("UPDATE runs SET heartbeat = ? WHERE id = ?", [time.time(), run])
 
-    def metrics(self, run: str, *, after: int = 0, key: str | None = None) -> list[MetricPoint]:
-        """Points of a run in the order they were written, those with an id above `after`."""
+    def metrics(
+        self, run: str, *, after: int = 0, key: str | None = None, limit: int | None = None
+    ) -> list[MetricPoint]:
+        """Points of a run in the order they were written, those with an id above `after`, at most `limit`."""
+        # CROSS and the plus keep SQLite from sorting all points of the run for each part of them.
         sql = (
-            "SELECT m.id, k.key, m.step, m.epoch, m.value, m.time FROM metrics m JOIN metric_keys k ON k.id = m.key"
-            " WHERE m.run = ? AND m.id > ?"
+            "SELECT m.id, k.key, m.step, m.epoch, m.value, m.time FROM metrics m"
+            f" {'' if limit is None else 'CROSS '}JOIN metric_keys k ON k.id = m.key"
+            f" WHERE {'' if limit is None else '+'}m.run = ? AND m.id > ?"
         )
         values: list[Any] = [run, after]
         if key is not None:
             sql, values = sql + " AND k.key = ?", [*values, key]
+        sql += " ORDER BY m.id"
+        if limit is not None:
+            sql, values = sql + " LIMIT ?", [*values, limit]
         # SQLite stores NaN as NULL.
         return [
             MetricPoint(**{**row, "value": float("nan") if row["value"] is None else row["value"]})
-            for row in self._rows(sql + " ORDER BY m.id", values)
+            for row in self._rows(sql, values)
         ]
 
     def add_event(self, run: str, level: str, message: str) -> None:

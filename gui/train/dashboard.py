@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
@@ -13,7 +14,7 @@ from gui.train.history import DICE, History, duration_text, figure_text
 from gui.widgets.cards import card
 from gui.widgets.labels import label
 
-REPAINT_MS = 100
+TURN_MS = 20  # five parts: each is drawn at most ten times a second
 
 
 class FigureCard(QWidget):
@@ -60,10 +61,10 @@ class Dashboard(QWidget):
         self.rate_card = CurveCard("Learning rate", "curves-rate", form="{:.2g}")
         self.pace_card = CurveCard("Patches / s", "curves-pace", form="{:.1f}")
         self.cards = (self.loss_card, self.dice_card, self.rate_card, self.pace_card)
-        self._repaint = QTimer(self)
-        self._repaint.setSingleShot(True)
-        self._repaint.setInterval(REPAINT_MS)
-        self._repaint.timeout.connect(self._draw)
+        self._waiting: list[Callable[[History], None]] = []
+        self._turn = QTimer(self)
+        self._turn.setInterval(TURN_MS)
+        self._turn.timeout.connect(self._draw_next)
         self._build()
 
     def _build(self) -> None:
@@ -108,31 +109,37 @@ class Dashboard(QWidget):
     def refresh(self, history: History) -> None:
         """Draw this history within a tenth of a second, together with whatever else comes until then."""
         self._history = history
-        if not self._repaint.isActive():
-            self._repaint.start()
+        if not self._waiting:
+            self._waiting = self._parts()
+            self._turn.start()
 
-    def draw_now(self, history: History) -> None:
-        self._history = history
-        self._repaint.stop()
-        self._draw()
+    def _parts(self) -> list[Callable[[History], None]]:
+        return [self._show_figures, self._show_loss, self._show_dice, self._show_rate, self._show_pace]
 
-    def _draw(self) -> None:
-        history = self._history
-        run = history.run
-        self._show_figures(history)
-        length = history.steps_per_epoch
-        self.loss_card.show_curves(
-            self._named(history, {"train/loss": ("train", "accent"), "val/loss": ("val", "warn")}), length
-        )
+    def _draw_next(self) -> None:
+        """One part a turn: all at once would hold up whatever the user does meanwhile."""
+        if self._waiting:
+            self._waiting.pop(0)(self._history)
+        if not self._waiting:
+            self._turn.stop()
+
+    def _show_loss(self, history: History) -> None:
+        series = {"train/loss": ("train", "accent"), "val/loss": ("val", "warn")}
+        self.loss_card.show_curves(self._named(history, series), history.steps_per_epoch)
+
+    def _show_dice(self, history: History) -> None:
         colours = structure_colours({"label": n, "name": name} for n, name in enumerate(history.structures, 1))
         structures = {
             DICE + name: (name, colours[number].name()) for number, name in enumerate(history.structures, 1)
         } or {"val/dice": ("mean", "accent")}
-        self.dice_card.show_curves(self._named(history, structures), length)
-        self.rate_card.show_curves(self._named(history, {"lr": ("", "ok")}), length)
-        self.pace_card.show_curves(self._named(history, {"train/patches_per_s": ("", "dim")}), length)
-        if run is not None:
-            self.setAccessibleName(f"Dashboard of {run.name}")
+        self.dice_card.show_curves(self._named(history, structures), history.steps_per_epoch)
+
+    def _show_rate(self, history: History) -> None:
+        self.rate_card.show_curves(self._named(history, {"lr": ("", "ok")}), history.steps_per_epoch)
+
+    def _show_pace(self, history: History) -> None:
+        series = {"train/patches_per_s": ("", "dim")}
+        self.pace_card.show_curves(self._named(history, series), history.steps_per_epoch)
 
     def _named(self, history: History, wanted: dict[str, tuple[str, str]]) -> list[Curve]:
         found = ((history.series.get(key), name, colour) for key, (name, colour) in wanted.items())
@@ -142,6 +149,7 @@ class Dashboard(QWidget):
 
     def _show_figures(self, history: History) -> None:
         run = history.run
+        self.setAccessibleName(f"Dashboard of {run.name}" if run is not None else "Dashboard")
         best = history.best()
         self.dice.show_figure(figure_text(history.last("val/dice")), f"best {best:.3f}" if math.isfinite(best) else "")
         if run is None:

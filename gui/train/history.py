@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import yaml
@@ -78,11 +80,23 @@ class History:
         return left
 
     def _limit_seconds(self) -> float:
-        try:
-            tree = config.read_yaml(self.run.config) if self.run else {}
-            return 60.0 * float(tree["trainer"]["max_minutes"])
-        except (yaml.YAMLError, KeyError, TypeError, ValueError):
-            return 0.0
+        return 60.0 * self.setting("trainer.max_minutes")
+
+    def setting(self, key: str) -> float:
+        """A number of the run's settings by dotted key; 0 where there is none."""
+        node: Any = _settings(self.run.config) if self.run else {}
+        for part in key.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        return float(node) if isinstance(node, int | float) else 0.0
+
+
+@lru_cache(maxsize=4)
+def _settings(text: str) -> Any:
+    """A run's settings as a tree. Kept, since a dashboard asks several times a second."""
+    try:
+        return config.read_yaml(text)
+    except yaml.YAMLError:
+        return {}
 
 
 def _joined(old: Points, new: Points) -> Points:

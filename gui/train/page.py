@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import yaml
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
@@ -274,10 +272,7 @@ class TrainPage(QWidget):
         self._show_failure()
         self._show_remark()
         self._show_header()
-        if update.first:
-            self.dashboard.draw_now(self.history)
-        else:
-            self.dashboard.refresh(self.history)
+        self.dashboard.refresh(self.history)
 
     def _show_header(self) -> None:
         run = self.history.run
@@ -296,7 +291,7 @@ class TrainPage(QWidget):
             self.failure.show_failure(known or Failure.told(run.id, run.error or ""), run.folder)
 
     def _show_remark(self) -> None:
-        text = remark(self.history, _early_stopping(self.history))
+        text = remark(self.history, int(self.history.setting("trainer.early_stopping")))
         if text == self._remark:
             return
         self._remark = text
@@ -335,11 +330,3 @@ class TrainPage(QWidget):
         self.undo.undo()
         self.watcher.watch("")
         self.watcher.pause()
-
-
-def _early_stopping(history: History) -> int:
-    try:
-        tree: Any = config.read_yaml(history.run.config) if history.run else {}
-        return int(tree["trainer"]["early_stopping"])
-    except (yaml.YAMLError, KeyError, TypeError, ValueError):
-        return 0

@@ -16,6 +16,7 @@ from gui.train.reader import CatalogReader
 
 LIVE_MS = 250
 IDLE_MS = 1500
+CHUNK = 4000  # points in one answer: a long run comes over in parts, so that no part holds up the window
 SILENT_SECONDS = 15.0  # after which it is asked whether the run's process still lives
 
 
@@ -39,7 +40,7 @@ class Update:
     events: list[EventRow] = field(default_factory=list)
     checkpoints: list[CheckpointRow] = field(default_factory=list)
     previews: list[int] = field(default_factory=list)  # the epochs that have one
-    first: bool = False
+    more: bool = False  # there are further points to ask for
     last_point: int = 0
     last_event: int = 0
 
@@ -68,7 +69,6 @@ class RunWatcher(QObject):
         super().__init__(parent)
         self.run_id = ""
         self._after = (0, 0)
-        self._first = True
         self._asked = False
         self._folder: Path | None = None
         self._reader = CatalogReader(self)
@@ -79,7 +79,7 @@ class RunWatcher(QObject):
 
     def watch(self, run_id: str) -> None:
         """Follow a run from its beginning; an empty id follows none."""
-        self.run_id, self._after, self._first, self._asked, self._folder = run_id, (0, 0), True, False, None
+        self.run_id, self._after, self._asked, self._folder = run_id, (0, 0), False, None
         self._timer.stop()
         if run_id:
             self._timer.start(LIVE_MS)
@@ -110,8 +110,8 @@ class RunWatcher(QObject):
         if self._asked:
             return
         self._asked = True
-        run_id, after, first = self.run_id, self._after, self._first
-        self._reader.ask("run", lambda catalog: look(catalog, run_id, after, first))
+        run_id, after = self.run_id, self._after
+        self._reader.ask("run", lambda catalog: look(catalog, run_id, after))
 
     def _answered(self, topic: str, answer: Any) -> None:
         if topic == "live":
@@ -126,7 +126,6 @@ class RunWatcher(QObject):
         if answer.run_id != self.run_id:
             return
         self._asked = False
-        self._first = False
         self._after = (answer.last_point, answer.last_event)
         if answer.run is None:
             self._timer.stop()
@@ -134,6 +133,8 @@ class RunWatcher(QObject):
             self._folder = answer.run.folder
             self._timer.setInterval(LIVE_MS if answer.run.live else IDLE_MS)
         self.updated.emit(answer)
+        if answer.more:
+            self._ask()
 
     def _failed(self, topic: str, error: Exception) -> None:
         if topic == "run":
@@ -148,7 +149,7 @@ def live_run(catalog: Catalog) -> str:
     return next((run.id for run in catalog.runs() if run.live), "")
 
 
-def look(catalog: Catalog, run_id: str, after: tuple[int, int], first: bool) -> Update:
+def look(catalog: Catalog, run_id: str, after: tuple[int, int]) -> Update:
     """What the catalog and the run's folder hold beyond the point and event ids `after`."""
     try:
         run = catalog.run(run_id)
@@ -156,17 +157,17 @@ def look(catalog: Catalog, run_id: str, after: tuple[int, int], first: bool) -> 
             run = catalog.run(run_id)
     except CatalogError:
         return Update(run_id, None)
-    rows = catalog.metrics(run_id, after=after[0])
+    rows = catalog.metrics(run_id, after=after[0], limit=CHUNK)
     events = catalog.events(run_id, after=after[1])
     by_key: dict[str, list[Any]] = {}
     for row in rows:
         by_key.setdefault(row.key, []).append(row)
     points = {
-        key: Points(*np.array([(row.step, row.epoch, row.value, row.time) for row in of], dtype=np.float64).T)
+        key: Points(*np.array([(row.step, row.epoch, row.value, row.time) for row in of], dtype=np.float64).T.copy())
         for key, of in by_key.items()
     }
     return Update(
-        run_id, run, points, events, catalog.checkpoints(run_id), preview_epochs(run.folder), first,
+        run_id, run, points, events, catalog.checkpoints(run_id), preview_epochs(run.folder), len(rows) == CHUNK,
         last_point=rows[-1].id if rows else after[0], last_event=events[-1].id if events else after[1],
     )  # fmt: skip
 

@@ -14,13 +14,13 @@ from pytestqt.qtbot import QtBot
 
 from core.catalog import Catalog
 from gui.train.axis import round_step
-from gui.train.curves import Curve, CurveCard
+from gui.train.curves import Curve, CurveCard, extremes
 from gui.train.dashboard import Dashboard
 from gui.train.history import History, smoothed
 from gui.train.messages import remark
 from gui.train.preview import PreviewPanel, SliceView, outline
 from gui.train.reader import CatalogReader
-from gui.train.watch import Preview, look, read_preview
+from gui.train.watch import Preview, RunWatcher, look, read_preview
 
 WriteRun = Callable[..., str]
 
@@ -28,7 +28,7 @@ WriteRun = Callable[..., str]
 def history_of(run_id: str) -> History:
     history = History()
     with Catalog() as catalog:
-        history.add(look(catalog, run_id, (0, 0), True))
+        history.add(look(catalog, run_id, (0, 0)))
     return history
 
 
@@ -79,7 +79,8 @@ def test_axes_have_two_to_six_round_numbers(span: float) -> None:
 def test_figures_come_from_the_runs_rows(qtbot: QtBot, write_run: WriteRun) -> None:
     dashboard = Dashboard()
     qtbot.addWidget(dashboard)
-    dashboard.draw_now(history_of(write_run(dice=0.9)))
+    dashboard.refresh(history_of(write_run(dice=0.9)))
+    qtbot.waitUntil(lambda: bool(dashboard.pace_card.values_at(None)))
     assert dashboard.dice.figure.text() == "0.900"
     assert dashboard.epoch.figure.text() == "3 / 3"
     assert (dashboard.left.title.text(), dashboard.left.figure.text()) == ("Took", "2 min")
@@ -101,11 +102,34 @@ def test_time_left_follows_the_pace_of_the_last_epochs_and_the_time_limit(write_
 def test_only_what_is_new_is_read(write_run: WriteRun) -> None:
     id = write_run()
     with Catalog() as catalog:
-        first = look(catalog, id, (0, 0), True)
+        first = look(catalog, id, (0, 0))
         catalog.add_metrics(id, [("val/dice", 13, 3, 0.7, 1.0)])
-        second = look(catalog, id, (first.last_point, first.last_event), False)
+        second = look(catalog, id, (first.last_point, first.last_event))
     assert {key: points.values.tolist() for key, points in second.points.items()} == {"val/dice": [0.7]}
     assert second.events == []
+
+
+def test_a_long_run_comes_over_in_parts(qtbot: QtBot, write_run: WriteRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gui.train.watch.CHUNK", 7)
+    history, watcher = History(), RunWatcher()
+    watcher.updated.connect(history.add)
+    watcher.watch(write_run())
+    try:
+        with Catalog() as catalog:
+            every = catalog.metrics("run-1")
+        qtbot.waitUntil(lambda: sum(len(p.values) for p in history.series.values()) == len(every), timeout=5_000)
+        wanted = [point.value for point in every if point.key == "train/loss"]
+        assert history.series["train/loss"].values.tolist() == wanted
+    finally:
+        watcher.pause()
+
+
+def test_a_long_series_is_drawn_by_its_extremes() -> None:
+    y = np.zeros(100_000)
+    y[54_321] = 9.0
+    x, shown = extremes(np.arange(100_000.0), y)
+    assert len(x) < 2_000
+    assert x[shown.argmax()] == 54_321
 
 
 def test_a_flat_validation_is_remarked_on(write_run: WriteRun) -> None:

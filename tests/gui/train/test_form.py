@@ -212,7 +212,7 @@ def test_every_field_has_an_object_name_and_an_accessible_name(qtbot: QtBot) -> 
 
 
 @pytest.mark.parametrize(
-    "module", ["fields", "wording", "yaml_editor", "changes", "settings", "history", "preview", "axis"]
+    "module", ["fields", "wording", "yaml_editor", "changes", "settings", "history", "preview", "axis", "curves"]
 )
 def test_the_examples_in_the_docstrings_hold(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"gui.train.{module}")).failed == 0
