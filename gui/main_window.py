@@ -81,7 +81,7 @@ class MainWindow(QMainWindow):
         whole = QWidget()
         whole.setProperty("role", "page")
         whole.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        whole.setFocus()  # no button wears the ring before a key was pressed
+        self.painted.connect(whole.setFocus)  # no button wears the ring before a key was pressed
         outer = QVBoxLayout(whole)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)

@@ -79,9 +79,15 @@ class EmptyState(QWidget):
         column.addStretch(2)
         column.addWidget(self._picture, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addSpacing(8)
-        for line_of_text in (self.title, self.text):
-            line_of_text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-            column.addWidget(line_of_text)
+        self.title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.text.setMaximumWidth(460)  # a line that is longer is hard to read
+        column.addWidget(self.title)
+        middle = QHBoxLayout()
+        middle.addStretch(1)
+        middle.addWidget(self.text, 100)
+        middle.addStretch(1)
+        column.addLayout(middle)
         if buttons:
             column.addSpacing(8)
             row = QHBoxLayout()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     # A plot of pyqtgraph keeps its hidden context menus as long as the interpreter cares to.
     left += [f"window {widget!r}" for widget in new if widget.isVisible() or not isinstance(widget, QMenu)]
     assert not left, "left behind: " + "; ".join(left)
+
+
+@pytest.fixture(autouse=True)
+def fresh_theme(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the theme, or who listens to it, of the one before."""
+    monkeypatch.setattr(importlib.import_module("gui.theme.theme"), "_theme", None)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gui import __main__ as entry
+from gui.app import Faults
 from tests.gui.making import write_scan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,3 +99,11 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]):
     assert entry.main(["--help"]) == 0
     told = capsys.readouterr().out
     assert all(word in told for word in ("predict", "train", "snapshot", "SCAN"))
+
+
+def test_what_nobody_caught_is_logged_and_told(qtbot: object, caplog: pytest.LogCaptureFixture):
+    faults, error = Faults(), ValueError("odd")
+    with qtbot.waitSignal(faults.caught) as told:
+        faults._hook(ValueError, error, None)
+    assert told.args == [error]
+    assert "Unhandled error" in caplog.text
