@@ -116,7 +116,8 @@ def appearing(folder: Path) -> Iterator[Path]:
         sync_folder(folder.parent)
     except OSError as error:
         raise ModelError(
-            f"the model cannot be written ({error.strerror or error})", where=folder,
+            f"the model cannot be written ({error.strerror or error})",
+            where=folder,
             mend="Free some space or make the folder writable.",
         ) from error
     finally:

@@ -92,9 +92,7 @@ def segment(
     if package.manifest.whole_head is not None and max(checks.extent_mm(volume)) > checks.crop_limit_mm(package.plan):
         from core.inference.whole_head import segment_whole_head
 
-        labels, certainty, named = segment_whole_head(
-            volume, package, network, device, mirror, control.part(0.1, 0.95)
-        )
+        labels, certainty, named = segment_whole_head(volume, package, network, device, mirror, control.part(0.1, 0.95))
     else:
         labels, certainty = segment_region(volume, package, network, device, mirror, control.part(0.1, 0.95))
         named = package.plan.labels
@@ -174,7 +172,8 @@ def predict_file(
         control.progress(0.97, "Writing the segmentation")
         _make(out_dir)
         output = out_dir / f"{volume.name}_seg.nii.gz"
-        sha256 = write_segmentation(output, answer.labels, volume, description=f"{package.name} {package.version}")
+        made_by = f"{package.name} {package.version}"
+        sha256 = write_segmentation(output, answer.labels, volume, description=made_by, control=control.silent())
         structures = [structure.as_dict() for structure in answer.structures]
         findings = [finding.as_dict() for finding in answer.findings]
         seconds = time.perf_counter() - began
