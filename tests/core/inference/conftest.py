@@ -37,7 +37,7 @@ def bright_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make_package() -> Callable[..., ModelPackage]:
-    """Write a package into the home folder: class 1 where the standardised value is above 1. Keywords change the manifest."""
+    """Write a package that marks standardised values above 1; keywords change its manifest."""
 
     def make(name: str = "bright", version: str = "1.0", folder: Path | None = None, **changes: Any) -> ModelPackage:
         import torch

@@ -55,7 +55,7 @@ def test_a_package_is_found_by_its_folder(make_package: Make, tmp_path: Path):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(package: ModelPackage):
-    with pytest.raises(ModelError, match="The models here: .*bright"):
+    with pytest.raises(ModelError, match=r"The models here: .*bright"):
         find_package("nothing")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +222,7 @@ def test_windows_cover_everything_and_overlap(length: int):
     found = starts(length, 16)
     covered = set().union(*(range(start, start + 16) for start in found))
     assert covered == set(range(length))
-    assert all(b - a <= 8 for a, b in zip(found, found[1:], strict=False))
+    assert all(b - a <= 8 for a, b in pairwise(found))
 
 
 def test_the_middle_of_a_window_counts_most():
