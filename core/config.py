@@ -260,7 +260,7 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = float(value)
-    if last == "name" and node.get("name") not in (None, value):
+    if parents and last == "name" and node.get("name") not in (None, value):
         node.clear()  # another part: the old one's keys would not fit it
     node[last] = value
 
