@@ -11,7 +11,7 @@ from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QHideEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
 
-from core import __version__
+from core import RESEARCH_ONLY, __version__
 from core.control import JobControl
 from core.paths import home
 from gui.actions import Actions
@@ -241,7 +241,7 @@ class MainWindow(QMainWindow):
         box.setText(f"Isocenter {__version__}")
         box.setInformativeText(
             "Looks at medical scans, predicts on them and trains the models that do it.\n\n"
-            f"Research use only. Not a medical device.\nYour data stays in {home()}."
+            f"{RESEARCH_ONLY}\nYour data stays in {home()}."
         )
         box.open()
 

@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core import RESEARCH_ONLY
+
 if TYPE_CHECKING:
     from gui.viewer.scene import Scene
 
@@ -93,10 +95,7 @@ def _lay_over(scene: Scene, path: Path) -> None:
     structures = [{"label": int(n), "name": f"label {int(n)}"} for n in np.unique(labels) if n]
     colours = {label: colour.getRgb()[:3] for label, colour in structure_colours(structures).items()}
     scene.set_overlay(Overlay(labels, structures, colours))
-    if structures and scene.overlay_canonical is not None:
-        values, counts = np.unique(labels[labels > 0], return_counts=True)
-        inside = np.argwhere(scene.overlay_canonical == values[counts.argmax()])
-        scene.set_index(inside[len(inside) // 2] if len(inside) else scene.index)
+    scene.go_to_overlay()
 
 
 def _application() -> Any:
@@ -115,7 +114,7 @@ def _application() -> Any:
 
 def _draw(scene: Scene, out: Path, width: int, height: int) -> None:
     from PySide6.QtCore import QEventLoop, QSettings, QTimer
-    from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+    from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
     from core.errors import IsocenterError
     from gui.context import AppContext
@@ -130,9 +129,11 @@ def _draw(scene: Scene, out: Path, width: int, height: int) -> None:
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 6, 0, 0)
         column.setSpacing(0)
-        title = label(scene.volume.name if scene.volume else "", "viewtitle")
-        title.setContentsMargins(10, 0, 10, 0)
-        column.addWidget(title)
+        head = QHBoxLayout()
+        head.setContentsMargins(10, 0, 10, 0)
+        head.addWidget(label(scene.volume.name if scene.volume else "", "viewtitle"), 1)
+        head.addWidget(label(RESEARCH_ONLY, "viewtitle"))
+        column.addLayout(head)
         column.addWidget(grid, 1)
         whole.resize(width, height)
         whole.show()

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from core import RESEARCH_ONLY
 from core.control import JobControl
 from core.errors import IsocenterError
 from core.inference.package import ModelPackage
@@ -25,7 +26,6 @@ from gui.context import AppContext
 from gui.models.card_view import CardText, ModelFacts
 from gui.models.removal import Removal
 from gui.predict.model_card import choice_of, key, title
-from gui.predict.panel import RESEARCH_ONLY
 from gui.widgets import ElidedLabel, EmptyState, button, label, notice, scrolled, section
 
 ZIP = "Model package (*.zip)"

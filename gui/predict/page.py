@@ -24,12 +24,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from core import RESEARCH_ONLY
 from core.errors import IsocenterError
 from core.files import write_text
 from gui.context import AppContext
 from gui.predict.batch import Batch, default_folder, find_scans
 from gui.predict.model_card import ModelChooser, choice_of, key
-from gui.predict.panel import RESEARCH_ONLY
 from gui.predict.past import ROW_ROLE, SORT_ROLE, PastPredictions
 from gui.predict.queue_view import QueueView
 from gui.predict.stored import volumes_table

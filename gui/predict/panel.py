@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from core import RESEARCH_ONLY
 from core.errors import IsocenterError
 from core.imaging.volume import Volume
 from gui.context import AppContext
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 ON_DROP_KEY = "predict/on_drop"
 WARM_UP_AFTER_MS = 1500
-RESEARCH_ONLY = "Research use only. Not a medical device."
 
 
 @dataclass

@@ -277,6 +277,8 @@ class ScansPage(QStackedWidget):
             self.scene.set_overlay(Overlay(labels, structures, colours, opacity=opacity))
         except ValueError as error:
             self._context.tell(error)
+        else:
+            self.scene.go_to_overlay()
 
     def toggle_overlay(self) -> None:
         if self.grid is not None and self.scene.overlay is not None:

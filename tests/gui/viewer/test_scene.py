@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.imaging.volume import Source, Volume
-from gui.viewer.scene import OpenedScan, Scene
+from gui.viewer.scene import OpenedScan, Overlay, Scene
 from gui.viewer.window_level import CT_PRESETS, WindowLevel, auto_window, to_grey
 from tests.gui.making import BODY, MARKER, MARKER_RAS, opened, write_scan
 
@@ -99,3 +99,25 @@ def test_the_view_is_fitted_to_the_patient_not_to_the_air(tmp_path: Path):
     voxels[16:48, 16:48, 16:48] = BODY
     content = OpenedScan.prepare(volume_of(voxels)).content
     assert all(8 <= first <= 16 and 47 <= last <= 56 for first, last in content)
+
+
+@pytest.mark.parametrize("size", [2, 12])
+def test_a_new_overlay_brings_the_cursor_into_its_largest_structure(tmp_path: Path, size: int):
+    scene = scene_of(write_scan(tmp_path / "scan.nii", "LPS"))
+    labels = np.zeros(scene.volume.grid_shape, np.uint8)
+    labels[1, 1, 1] = 2
+    labels[4 : 4 + size, 5 : 5 + size, 3 : 3 + size] = 1
+    scene.set_overlay(Overlay(labels, [], {}))
+    scene.go_to_overlay()
+    assert scene.structure() == 1
+    at = scene.index
+    scene.go_to_overlay()
+    assert scene.index == at
+
+
+def test_an_empty_overlay_leaves_the_cursor_alone(tmp_path: Path):
+    scene = scene_of(write_scan(tmp_path / "scan.nii", "RAS"))
+    before = scene.index
+    scene.set_overlay(Overlay(np.zeros(scene.volume.grid_shape, np.uint8), [], {}))
+    scene.go_to_overlay()
+    assert scene.index == before
