@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from core import registry
+from core.inference import network
 from core.inference.package import ModelPackage, read_package
 from core.paths import models_folder
 from core.registry import Part
@@ -33,6 +34,7 @@ class BrightConfig(Part):
 def bright_network(monkeypatch: pytest.MonkeyPatch) -> None:
     registry.parts("model")
     monkeypatch.setitem(registry._parts["model"], "bright", BrightConfig)
+    network._cache.clear()
 
 
 @pytest.fixture

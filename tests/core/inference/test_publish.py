@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from tests.core.making import make_dataset, tiny_experiment
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A home folder with a short run in it, and the run's id."""
     home = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
@@ -36,7 +35,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
         (data / "dataset.json").write_text(json.dumps(about))
         run_id = prepare_run(tiny_experiment(data))
         execute(run_id)
-    yield home, run_id
+    return home, run_id
 
 
 @pytest.fixture
@@ -143,7 +142,9 @@ def test_a_damaged_checkpoint_is_refused(run_id: str):
 
 def test_a_run_without_a_checkpoint_is_refused(run_id: str):
     with Catalog() as catalog:
-        catalog.add_run(id="empty", name="empty", task="segmentation", config="", data_path="", folder=Path("x"), epochs=1)
+        catalog.add_run(
+            id="empty", name="empty", task="segmentation", config="", data_path="", folder=Path("x"), epochs=1
+        )
     with pytest.raises(ModelError, match="no checkpoint"):
         publish("empty")
     with pytest.raises(CatalogError, match="no run"):
@@ -160,7 +161,9 @@ def test_evaluating_a_run_by_its_split_takes_these_cases_only(run_id: str):
     assert np.isfinite(answer["metrics"]["test/dice"])
 
 
-@pytest.mark.parametrize(("text", "name"), [("My run, 2nd try!", "my-run-2nd-try"), ("--", "model"), ("Ü" * 99, "model")])
+@pytest.mark.parametrize(
+    ("text", "name"), [("My run, 2nd try!", "my-run-2nd-try"), ("--", "model"), ("Ü" * 99, "model")]
+)
 def test_names_of_models_are_plain(text: str, name: str):
     assert model_name(text) == name
 
