@@ -99,7 +99,7 @@ def augmentation(config: AugmentConfig) -> Compose:
 
 
 def crop(image: Array, label: Array, size: tuple[int, int, int], centre: Sequence[int]) -> tuple[Array, Array]:
-    """Cut (C, x, y, z) arrays to a window about `centre`, kept inside where the case is larger, zero-padded where smaller."""
+    """Cut (C, x, y, z) arrays to a window about `centre`: inside the case where larger, zero-padded where smaller."""
     cuts, pads = [slice(None)], [(0, 0)]
     for n, p, c in zip(image.shape[1:], size, centre, strict=True):
         start = min(max(c - p // 2, 0), n - p) if n >= p else 0

@@ -45,12 +45,15 @@ class CrashSafeCheckpoints(CheckpointIO):
             hashing = _Hashing(file)
             torch.save(checkpoint, hashing)
         value = checkpoint.get("metrics", {}).get(self.monitor)
+        epoch = int(checkpoint["epoch"])
         with Catalog() as catalog:
             catalog.set_checkpoint(
                 self.run_id, path.stem, path=path, sha256=hashing.hash.hexdigest(), size=hashing.size,
-                epoch=int(checkpoint["epoch"]), step=int(checkpoint["global_step"]),
+                epoch=epoch, step=int(checkpoint["global_step"]),
                 metric=self.monitor if value is not None else None, value=value,
             )  # fmt: skip
+            if path.stem == "best" and value is not None:
+                catalog.add_event(self.run_id, "info", f"Epoch {epoch + 1}: best {self.monitor} {value:.4f}, saved.")
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         return load(Path(path))

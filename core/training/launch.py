@@ -76,7 +76,8 @@ def prepare_run(experiment: Any, job: JobControl | None = None) -> str:
 def _describe(catalog: Catalog, run_id: str, dataset: Dataset, plan: Plan, split: dict[str, list[str]]) -> None:
     patch, spacing = (" x ".join(f"{n:g}" for n in of) for of in (plan.patch_size, plan.spacing_mm))
     parts = ", ".join(f"{len(ids)} {part}" for part, ids in split.items() if ids)
-    catalog.add_event(run_id, "info", f"{dataset.summary()}: {parts}.")
+    names = ", ".join(label.name for label in plan.labels)
+    catalog.add_event(run_id, "info", f"{len(dataset.cases)} cases ({parts}) with {names}.")
     catalog.add_event(run_id, "info", f"Patches of {patch} voxels at {spacing} mm.")
     for finding in dataset.findings:
         catalog.add_event(run_id, finding.severity, finding.message)

@@ -1,4 +1,4 @@
-"""Choosing the plan from a checked data set: grid, patch and structures, as the experiment asks or the data suggests."""
+"""Choosing the plan from a checked data set: grid, patch and structures."""
 
 from __future__ import annotations
 

@@ -130,11 +130,14 @@ class Recorder(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._validation_seconds = time.monotonic() - self._validation_began
-        metrics = {key: float(value) for key, value in trainer.callback_metrics.items() if key.startswith("val/")}
+        metrics = _validation_metrics(trainer)
         for key, value in metrics.items():
             self._add(key, value, trainer)
         self._preview(trainer, module)
         log.info("epoch %d: loss %.3f, Dice %.4f", trainer.current_epoch + 1, metrics["val/loss"], metrics["val/dice"])
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["metrics"] = _validation_metrics(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         seconds = time.monotonic() - self._epoch_began - self._validation_seconds
@@ -164,6 +167,10 @@ class Recorder(pl.Callback):
         if paused:
             self.elapsed = self._elapsed_now()
         self._clock = time.monotonic()
+
+
+def _validation_metrics(trainer: pl.Trainer) -> dict[str, float]:
+    return {key: float(value) for key, value in trainer.callback_metrics.items() if key.startswith("val/")}
 
 
 class LastCheckpoint(pl.Callback):

@@ -60,6 +60,9 @@ def test_training_fills_the_catalog_and_the_run_folder(dataset: Path) -> None:
 
             assert sha256(row.path) == row.sha256 and row.path.stat().st_size == row.size
         assert {row.kind for row in catalog.checkpoints(run.id)} == {"best", "last"}
+        best = catalog.checkpoint(run.id, "best")
+        assert best is not None and best.metric == "val/dice" and best.value == run.summary["val/dice"]
+        assert any("best val/dice" in event.message for event in catalog.events(run.id))
     preview = np.load(run.folder / "previews" / "epoch_0002.npz", allow_pickle=False)
     assert preview["image"].shape == preview["truth"].shape == preview["prediction"].shape == (16, 16)
     assert not list(run.folder.rglob(".part-*"))
