@@ -142,15 +142,13 @@ def _weights(checkpoint: CheckpointRow, experiment: Any, plan: Any, half: bool) 
     import torch
     from safetensors.torch import save
 
-    from core.inference.network import own_tensors
+    from core.inference.network import own_tensors, skeleton
     from core.training.checkpoints import load_weights
 
     if checkpoint.path.is_file() and sha256(checkpoint.path) != checkpoint.sha256:
         raise ModelError("the checkpoint is damaged (sha256)", where=checkpoint.path, mend="Use the other checkpoint.")
     tensors = load_weights(checkpoint.path)
-    with torch.device("meta"):
-        network = experiment.model.build(plan.channels, plan.classes)
-    wanted = own_tensors(network)
+    wanted = own_tensors(skeleton(experiment.model, plan))
     for name, tensor in wanted.items():
         if name not in tensors or tensors[name].shape != tensor.shape:
             raise ModelError(f"the checkpoint does not fit the run's network ({name})", where=checkpoint.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from core.data.plan import Plan
 from core.errors import ConfigError, ModelError
 from core.inference.package import WEIGHTS, ModelPackage
 
@@ -43,7 +44,6 @@ def load_network(package: ModelPackage, device: str = "cpu") -> nn.Module:
 
 
 def _load(package: ModelPackage) -> nn.Module:
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -52,10 +52,8 @@ def _load(package: ModelPackage) -> nn.Module:
         weights: dict[str, Tensor] = load(package.read_weights())
     except (SafetensorError, ValueError, KeyError, OverflowError, AttributeError) as error:
         raise ModelError(f"the weights are not readable ({error})", where=where, mend=again) from None
-    # On the meta device a network has shapes but no memory: a hostile configuration costs nothing.
     try:
-        with torch.device("meta"):
-            network: nn.Module = package.network.build(package.plan.channels, package.plan.classes)
+        network = skeleton(package.network, package.plan)
     except Exception as error:
         raise ModelError(f"the network cannot be built ({error})", where=package.folder) from error
     _check_fit(own_tensors(network), weights, package)
@@ -64,6 +62,23 @@ def _load(package: ModelPackage) -> nn.Module:
     if unset:
         raise ModelError(f"the weights leave {unset[0]} of the network unset", where=where)
     return network.requires_grad_(False)
+
+
+def skeleton(config: Any, plan: Plan) -> nn.Module:
+    """The network without memory for its weights, so that a hostile configuration costs nothing."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    draws = {torch.Tensor.normal_, torch.Tensor.uniform_}
+
+    class NoDraws(TorchFunctionMode):
+        # The initial weights are never used, and drawing them on the meta device first imports torch's compiler (1 s).
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return args[0] if func in draws else func(*args, **(kwargs or {}))
+
+    with torch.device("meta"), NoDraws():
+        network: nn.Module = config.build(plan.channels, plan.classes)
+    return network
 
 
 def own_tensors(network: nn.Module) -> dict[str, Tensor]:
