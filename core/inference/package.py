@@ -159,7 +159,7 @@ class ModelPackage:
         """One line, such as "Dice 0.89 on unseen volumes · CC-BY-SA 4.0"."""
         training = self.manifest.training
         dice = self.mean_dice
-        parts = ["accuracy not measured" if dice is None else f"Dice {dice:.2f} on unseen volumes"]
+        parts = ["accuracy not measured" if dice is None else f"Dice {dice:.3f} on unseen volumes"]
         if training.simulated:
             parts.append("trained on simulated data")
         if training.licence:

@@ -11,11 +11,9 @@ from monai.inferers.utils import sliding_window_inference
 from torch import Tensor
 
 from core.data.plan import Plan
+from core.inference.sliding import OVERLAP, window_size
 from core.tasks.segmentation.losses import build_loss
 from core.tasks.segmentation.metrics import dice_per_class
-
-# A volume up to this many patches large is taken in one pass: faster than windows, and without their seams.
-ONE_PASS_PATCHES = 4
 
 
 class SegmentationModule(pl.LightningModule):
@@ -72,10 +70,8 @@ class SegmentationModule(pl.LightningModule):
 
     def whole(self, image: Tensor) -> Tensor:
         """Logits of a whole volume (1, channels, x, y, z), in one pass or by windows."""
-        patch, divisor = self.plan.patch_size, self.experiment.model.divisor
-        size = [max(-(-n // divisor) * divisor, p) for n, p in zip(image.shape[2:], patch, strict=True)]
-        roi = size if np.prod(size) <= ONE_PASS_PATCHES * np.prod(patch) else patch
-        return sliding_window_inference(image, roi, 1, self.network, overlap=0.5, mode="gaussian")
+        window = window_size(image.shape[2:], self.plan.patch_size, self.experiment.model.divisor)
+        return sliding_window_inference(image, window, 1, self.network, overlap=OVERLAP, mode="gaussian")
 
     def configure_optimizers(self) -> Any:
         optimizer = self.experiment.optimizer.build(self.parameters())

@@ -32,7 +32,7 @@ def with_weights(package: ModelPackage, content: bytes) -> ModelPackage:
 
 def test_a_package_says_what_it_is(package: ModelPackage):
     assert (package.name, package.version, package.title) == ("bright", "1.0", "What is bright")
-    assert package.summary == "Dice 0.90 on unseen volumes · CC0"
+    assert package.summary == "Dice 0.900 on unseen volumes · CC0"
     assert package.card.startswith("# What is bright")
     assert package.plan.classes == 2
 
