@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from core import registry
 from core.errors import ConfigError
 from core.paths import RESOURCES
 from core.registry import Part
+from core.wording import plain
 
 MAX_CONFIG_BYTES = 1_000_000
 
@@ -154,24 +156,32 @@ def parse(tree: Mapping[str, Any], *, where: str | Path | None = None) -> Any:
     try:
         return experiment_class().model_validate(tree)
     except ValidationError as error:
-        raise ConfigError("; ".join(_plain(e) for e in error.errors()), where=where) from None
+        wrong = (_plain(e) for e in error.errors())
+        raise ConfigError("; ".join(f"{key} {text}" for key, text in wrong), where=where) from None
 
 
-def _plain(error: Any) -> str:
-    """One validation error as `key: what is wrong`."""
+def _plain(error: Any) -> tuple[str, str]:
+    """One validation error as a dotted key and what is wrong with it."""
     # The names of union members stand in pydantic's path; a person's path has only keys.
     keys = [str(part) for part in error["loc"] if not (isinstance(part, str) and part in _member_names())]
     key = ".".join(keys) or "experiment"
     if error["type"] == "extra_forbidden":
-        return f"{key} is not a known key"
-    message = error["msg"][:1].lower() + error["msg"][1:]
-    return f"{key}: {message}"
+        near = difflib.get_close_matches(keys[-1], _field_names(), n=1)
+        return key, "is not a known key" + (f" (did you mean {near[0]}?)" if near else "")
+    return key, plain(error["msg"][:1].lower() + error["msg"][1:])
 
 
 @cache
 def _member_names() -> frozenset[str]:
-    kinds = ("task", "model", "optimizer", "scheduler")
-    return frozenset(name for kind in kinds for name in registry.parts(kind))
+    return frozenset(name for kind in registry.KINDS for name in registry.parts(kind))
+
+
+@cache
+def _field_names() -> frozenset[str]:
+    """Every key of every block, to guess what a wrong one was meant to be."""
+    parts = [part for kind in registry.KINDS for part in registry.parts(kind).values()]
+    blocks: list[type[Part]] = [experiment_class(), DataConfig, AugmentConfig, TrainerConfig, *parts]
+    return frozenset(name for block in blocks for name in block.model_fields)
 
 
 def problems(tree: Mapping[str, Any]) -> dict[str, str]:
@@ -179,8 +189,7 @@ def problems(tree: Mapping[str, Any]) -> dict[str, str]:
     try:
         experiment_class().model_validate(tree)
     except ValidationError as error:
-        found = (_plain(e).partition(": ") for e in error.errors())
-        return {key.removesuffix(" is not a known key"): text or "is not a known key" for key, _, text in found}
+        return dict(_plain(e) for e in error.errors())
     return {}
 
 

@@ -36,6 +36,9 @@ _PACKAGES = {
 }
 
 
+KINDS = tuple(_PACKAGES)
+
+
 def register(kind: str) -> Callable[[P], P]:
     """Class decorator that makes a `Part` available under its `name` literal."""
 

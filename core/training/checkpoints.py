@@ -22,11 +22,16 @@ class _Hashing:
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.hash, self.size = file, hashlib.sha256(), 0
+        self.error: OSError | None = None
 
     def write(self, content: Any) -> int:
         self.hash.update(content)
         self.size += len(content)
-        return self.file.write(content)
+        try:
+            return self.file.write(content)
+        except OSError as error:  # torch would tell of a full disk only as a wrong position in its archive
+            self.error = error
+            raise
 
     def flush(self) -> None:
         self.file.flush()
@@ -43,7 +48,12 @@ class CrashSafeCheckpoints(CheckpointIO):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part, open(part, "wb") as file:
             hashing = _Hashing(file)
-            torch.save(checkpoint, hashing)
+            try:
+                torch.save(checkpoint, hashing)
+            except RuntimeError:
+                if hashing.error is None:
+                    raise
+                raise hashing.error from None
         value = checkpoint.get("metrics", {}).get(self.monitor)
         epoch = int(checkpoint["epoch"])
         with Catalog() as catalog:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -112,9 +113,12 @@ def execute(run_id: str, *, resume: bool = False, beside_window: bool = False, j
             _end(catalog, run, "stopped", "Stopped; the best and the last checkpoint are kept.")
         except BaseException as error:
             known = isinstance(error, IsocenterError)
-            write_text(run.folder / "error.txt", traceback.format_exc())
             message = str(error) if known else f"Unexpected {type(error).__name__}: {error}"
-            _end(catalog, run, "failed", message, error=message)
+            # On a full disk these may fail too; the first error is the one to tell.
+            with contextlib.suppress(IsocenterError):
+                write_text(run.folder / "error.txt", traceback.format_exc())
+            with contextlib.suppress(IsocenterError):
+                _end(catalog, run, "failed", message, error=message)
             raise
         else:
             _end(catalog, run, "finished", "Finished.")

@@ -12,8 +12,8 @@ from pydantic_core import to_jsonable_python
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from gui.train.field_messages import message_for
 from gui.train.fields import ChoiceEditor, Editor, make_editor
-from gui.train.wording import message_for, plain
 from gui.widgets.labels import label, section
 
 # The fields a person sets most, by block; a block not named here shows its first two. The rest is under More.
@@ -183,13 +183,9 @@ class BlockForm(QWidget):
         """Put each message under its field; True if there was one. A hidden field with a message is unfolded."""
         wrong_rows = [row for row in self.rows.values() if row.show_problems(problems)]
         wrong_blocks = [block for block in self.blocks.values() if block.show_problems(problems)]
-        own = [
-            f"{name}: {plain(text)}"
-            for name in self._extras
-            if (text := problems.get(f"{self.key}.{name}".lstrip(".")))
-        ]
+        own = [f"{name}: {text}" for name in self._extras if (text := problems.get(f"{self.key}.{name}".lstrip(".")))]
         if self.key in problems:
-            own.append(plain(problems[self.key]))
+            own.append(problems[self.key])
         self.message.setText("\n".join(own))
         self.message.setVisible(bool(own))
         if any(self.rest.isAncestorOf(widget) for widget in [*wrong_rows, *wrong_blocks]):

@@ -24,7 +24,6 @@ from core.errors import IsocenterError
 from core.files import write_text
 from gui.train.changes import ChangesView, differences
 from gui.train.form import ExperimentForm, MakeEditor
-from gui.train.wording import plain
 from gui.train.yaml_editor import YamlEditor, to_text
 
 FORM, YAML, CHANGES = range(3)
@@ -106,7 +105,7 @@ class Settings(QWidget):
             return ""
         key, text = next(iter(self._problems.items()))
         more = f" (and {len(self._problems) - 1} more)" if len(self._problems) > 1 else ""
-        return f"{key} {plain(text)}{more}"
+        return f"{key} {text}{more}"
 
     def set_tree(self, tree: Mapping[str, Any]) -> None:
         self._take(dict(tree), None)

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QVBoxLayout, QWidget
 
 from core.config import read_yaml
 from gui.theme import theme
-from gui.train.wording import plain
 from gui.widgets.labels import label
 
 SETTLE_MS = 150
@@ -110,7 +109,7 @@ class YamlEditor(QWidget):
         """Say what is wrong with the values, with their lines."""
         if self.broken:
             return
-        found = sorted((self._line(key), key, plain(text)) for key, text in problems.items())
+        found = sorted((self._line(key), key, text) for key, text in problems.items())
         self._show(
             "\n".join(f"Line {line + 1}: {key} {text}" for line, key, text in found), [line for line, _, _ in found]
         )

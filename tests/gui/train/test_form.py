@@ -14,9 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from core import config
 from core.registry import Part
+from gui.train.field_messages import message_for
 from gui.train.fields import BoolEditor, ChoiceEditor, ListEditor, ManyEditor, NumberEditor, PairsEditor, PathEditor
 from gui.train.form import ExperimentForm
-from gui.train.wording import message_for
 
 
 class Small(Part):
@@ -212,7 +212,7 @@ def test_every_field_has_an_object_name_and_an_accessible_name(qtbot: QtBot) -> 
 
 
 @pytest.mark.parametrize(
-    "module", ["fields", "wording", "yaml_editor", "changes", "settings", "history", "preview", "axis", "curves"]
+    "module", ["fields", "yaml_editor", "changes", "settings", "history", "preview", "axis", "curves"]
 )
 def test_the_examples_in_the_docstrings_hold(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"gui.train.{module}")).failed == 0

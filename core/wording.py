@@ -1,4 +1,4 @@
-"""What the schema says of a wrong value, in the words of a form: `must be 0 or more`."""
+"""What the schema says of a wrong value, in a person's words: `must be 0 or more`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"string should have at most (\d+) characters?.*", r"must be at most \1 characters long"),
     (r"string should match pattern.*", "may hold letters, digits, space and . + - _ only"),
     (r"field required", "must be given"),
-    (r"is not a known key", "is not a known key"),
 )
 
 
@@ -40,19 +39,3 @@ def plain(message: str) -> str:
         if found:
             return found.expand(words).replace("'", "")
     return message
-
-
-def message_for(problems: dict[str, str], key: str, *, length: int | None = None) -> str:
-    """What is wrong with the field at a dotted key, its list members included; empty when nothing is.
-
-    length: how many values the field must hold, where that is fixed.
-    """
-    if key in problems:
-        return f"needs {length} values" if length and "items" in problems[key] else plain(problems[key])
-    for path, text in problems.items():
-        member = path.removeprefix(f"{key}.")
-        if member != path and member.isdigit():
-            if length and text == "field required":
-                return f"needs {length} values"
-            return f"value {int(member) + 1} {plain(text)}"
-    return ""
