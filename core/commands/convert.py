@@ -1,4 +1,4 @@
-"""`isocenter convert`: a scan written as NIfTI, its values and its place kept."""
+"""`isocenter convert`: a scan written in another format, its values and its place kept."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from core.errors import IsocenterError
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("convert", help="write a scan as NIfTI")
+    parser = commands.add_parser("convert", help="write a scan as NIfTI, NRRD or MetaImage")
     parser.add_argument("scan", type=Path, metavar="SCAN")
-    parser.add_argument("out", type=Path, metavar="OUT", help="file that ends with .nii.gz or .nii")
+    parser.add_argument("out", type=Path, metavar="OUT", help="file that ends with .nii.gz, .nii, .nrrd or .mha")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 

@@ -24,6 +24,7 @@ from core.imaging.checks import voxel_findings
 from core.imaging.frames import frames_of
 from core.imaging.kind import is_dicom_file
 from core.imaging.pixels import decode
+from core.imaging.series import SeriesInfo, series_info
 from core.imaging.stack import Frame, Stack, arrange, resample
 from core.imaging.volume import Finding, Source, Volume
 
@@ -39,32 +40,12 @@ _TAGS = [
     "PixelRepresentation", "NumberOfFrames", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing",
     "SliceThickness", "SpacingBetweenSlices", "RescaleSlope", "RescaleIntercept", "InstanceNumber",
     "TemporalPositionIdentifier", "EchoTime", "TriggerTime", "AcquisitionNumber", "AcquisitionTime",
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "SeriesDate", "StudyDate",
 ]  # fmt: skip
 
 # Damaged values are found by our own checks; the library's warnings would print them, patient names included.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
-
-
-@dataclass(frozen=True)
-class SeriesInfo:
-    """What tells one series of a folder from another. `description` is for the screen only: it is not stored."""
-
-    uid: str
-    modality: str
-    number: str
-    description: str
-    images: int
-    rows: int
-    columns: int
-
-    @property
-    def title(self) -> str:
-        """How a finding names it, without free text from the file."""
-        number = f" {self.number}" if self.number else ""
-        noun = "image" if self.images == 1 else "images"
-        return f"{self.modality or 'series'}{number} ({self.images} {noun})"
 
 
 @dataclass
@@ -141,7 +122,9 @@ def _volume(
     if times == 1:
         native = native[..., 0]
     findings += voxel_findings(native, control)
-    source = Source(path, "DICOM", info.uid, info.modality, info.description)
+    source = Source(
+        path, "DICOM", info.uid, info.modality, info.description, frame_of_reference=info.frame_of_reference
+    )
     return Volume(native, stack.affine_ras, source, slope, intercept, tuple(findings))
 
 
@@ -231,36 +214,8 @@ def _is_image(header: Any) -> bool:
 
 def _infos(found: _Found) -> list[SeriesInfo]:
     """The series, volumes before pictures, then by the number of images."""
-    infos = [_info(uid, files) for uid, files in found.series.items()]
-    return sorted(infos, key=lambda info: (not _is_placed(found.series[info.uid][0][1]), -info.images, info.uid))
-
-
-def _is_placed(header: Any) -> bool:
-    """Whether an image says where it lies, as screenshots and reports do not."""
-    return "ImageOrientationPatient" in header or "PerFrameFunctionalGroupsSequence" in header
-
-
-def _info(uid: str, files: list[tuple[Path, Any]]) -> SeriesInfo:
-    header = files[0][1]
-    images = sum(_whole(h, "NumberOfFrames", 1) for _, h in files)
-    texts = [_text(header, name) for name in ("Modality", "SeriesNumber", "SeriesDescription")]
-    modality = texts[0] if texts[0].isalnum() and len(texts[0]) <= 16 else ""
-    number = texts[1] if texts[1].lstrip("-").isdigit() else ""
-    return SeriesInfo(uid, modality, number, texts[2], images, _whole(header, "Rows", 0), _whole(header, "Columns", 0))
-
-
-def _whole(header: Any, name: str, default: int) -> int:
-    try:
-        return int(header.get(name) or default)
-    except (TypeError, ValueError):
-        return default
-
-
-def _text(header: Any, name: str) -> str:
-    try:
-        return str(header.get(name) or "")[:64]
-    except Exception:  # an element that cannot be parsed
-        return ""
+    infos = [series_info(uid, files) for uid, files in found.series.items()]
+    return sorted(infos, key=lambda info: (not info.placed, -info.images, info.uid))
 
 
 def _nothing(path: Path, found: _Found) -> UnreadableScan:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import UnreadableScan
-from core.imaging import gz
+from core.imaging import gz, nrrd
 from core.imaging.bounds import regular_size, unreadable
+from core.imaging.metaimage import is_metaimage
 from core.imaging.nifti import HEADER_BYTES, is_nifti
 
 Kind = Literal["nifti", "dicom", "nrrd", "metaimage", "picture", "empty", "unknown"]
@@ -37,9 +38,9 @@ def kind_of(path: Path) -> Kind:
         return "dicom"
     if is_nifti(head) or lower.endswith(_NIFTI_SUFFIXES):
         return "nifti"
-    if head.startswith(b"NRRD") or lower.endswith((".nrrd", ".nhdr")):
+    if head.startswith(nrrd.MAGIC) or lower.endswith((".nrrd", ".nhdr")):
         return "nrrd"
-    if lower.endswith((".mha", ".mhd")):
+    if lower.endswith((".mha", ".mhd")) or is_metaimage(head):
         return "metaimage"
     if head.startswith(_PICTURES):
         return "picture"

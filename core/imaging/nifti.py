@@ -7,8 +7,6 @@ array of the size that its header declares, and no further.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,23 +15,18 @@ import numpy as np
 
 from core.control import JobControl
 from core.errors import UnreadableScan
-from core.imaging import gz
-from core.imaging.bounds import check_size, readable_size, regular_size, unreadable
+from core.imaging import gz, layout
 from core.imaging.checks import voxel_findings
 from core.imaging.header import DATA_TYPES, NIFTI1, NIFTI2, parse
+from core.imaging.payload import Encoding, Payload, broken, opened, read_payload
 from core.imaging.transform import place
 from core.imaging.volume import Finding, Source, Volume
 
 Array = np.ndarray[Any, Any]
 
 HEADER_BYTES = 540  # NIfTI-2; NIfTI-1 has 348
-_PIECE = 4 * 2**20
-# Header extensions may be long (whole DICOM headers), but not without end.
-_MOST_OFFSET = 256 * 2**20
 # A memory-mapped file up to this size is looked through at once; a larger one when its checks are asked for.
-_CHECKED_AT_ONCE = 32 * 2**20
-# Padding after the last voxel that is still taken as harmless.
-_MOST_PADDING = 2**20
+CHECKED_AT_ONCE = 32 * 2**20
 
 _COLOURS = {128: 3, 2304: 4}  # RGB24, RGBA32: bytes of a voxel
 _MAGIC = {b"n+1\0": False, b"ni1\0": True, b"n+2\0\r\n\x1a\n": False, b"ni2\0\r\n\x1a\n": True}
@@ -53,10 +46,6 @@ class _Declared:
     slope: float
     intercept: float
 
-    @property
-    def nbytes(self) -> int:
-        return math.prod(self.shape) * self.dtype.itemsize * self.channels
-
 
 def is_nifti(head: bytes) -> bool:
     """Whether the first bytes (uncompressed) look like a NIfTI header."""
@@ -68,15 +57,17 @@ def read_nifti(path: Path, control: JobControl) -> Volume:
     header_path, data_path = _files(path)
     head = _head(header_path)
     declared = _declared(head, header_path, pair=data_path != header_path)
-    check_size(declared.nbytes, header_path)
     if not declared.pair:
         data_path = header_path
-    raw, findings = _voxel_data(data_path, declared, control)
+    shape = declared.shape if declared.channels == 1 else (declared.channels, *declared.shape)
+    encoding: Encoding = "gzip" if _is_compressed(data_path) else "raw"
+    payload = Payload(shape, declared.dtype, encoding, skip=declared.offset)
+    raw, findings = read_payload(data_path, payload, control)
     voxels, more = _plain(raw, declared, header_path)
     grid = voxels.shape[:3]
     placement = place(declared.header, (grid[0], grid[1], grid[2]), header_path)
     findings += [*more, *placement.findings]
-    if not isinstance(voxels, np.memmap) or voxels.nbytes <= _CHECKED_AT_ONCE:
+    if not isinstance(voxels, np.memmap) or voxels.nbytes <= CHECKED_AT_ONCE:
         findings += voxel_findings(voxels, control)
     source = Source(path, declared.format, form_codes=placement.codes)
     return Volume(voxels, placement.affine_ras, source, declared.slope, declared.intercept, tuple(findings))
@@ -103,30 +94,17 @@ def _files(path: Path) -> tuple[Path, Path]:
     return path, path
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, int, bool]]:
-    """The stream of a plain or gzip file, its size on disk, and whether it is compressed."""
-    size = regular_size(path)
-    try:
-        with path.open("rb") as file:
-            compressed = file.read(2) == gz.MAGIC
-            file.seek(0)
-            yield (gz.reader(file) if compressed else file), size, compressed
-    except gz.ERRORS as error:
-        raise UnreadableScan(
-            f"the compressed data is damaged or cut off ({str(error).rstrip('.') or type(error).__name__})",
-            where=path,
-            mend="Copy or download the file again.",
-        ) from None
-    except OSError as error:
-        raise unreadable(error, path) from None
+def _is_compressed(path: Path) -> bool:
+    with opened(path) as (file, _):
+        return bool(file.read(2) == gz.MAGIC)
 
 
 def _head(path: Path) -> bytes:
-    with _opened(path) as (stream, size, _):
+    compressed = _is_compressed(path)
+    with opened(path) as (file, size):
         if size == 0:
             raise UnreadableScan("the file is empty", where=path, mend="Copy or download it again.")
-        head: bytes = stream.read(HEADER_BYTES)
+        head: bytes = (gz.reader(file) if compressed else file).read(HEADER_BYTES)
     return head
 
 
@@ -139,10 +117,10 @@ def _declared(head: bytes, where: Path, *, pair: bool) -> _Declared:
         raise UnreadableScan("this is only the header of a pair", where=where, mend="Put the .img file beside it.")
     dim = [int(n) for n in header["dim"]]
     if not 1 <= dim[0] <= 7:
-        raise _broken(f"the header declares {dim[0]} dimensions", where)
+        raise broken(f"the header declares {dim[0]} dimensions", where)
     shape = tuple(dim[1 : dim[0] + 1])
     if min(shape) < 1:
-        raise _broken(f"the header declares a size of {' x '.join(map(str, shape))} voxels", where)
+        raise broken(f"the header declares a size of {' x '.join(map(str, shape))} voxels", where)
     code = int(header["datatype"])
     bits = int(header["bitpix"])
     if code in DATA_TYPES:
@@ -150,18 +128,18 @@ def _declared(head: bytes, where: Path, *, pair: bool) -> _Declared:
     elif code in _COLOURS:
         dtype, channels = np.dtype("u1"), _COLOURS[code]
     else:
-        raise _broken(f"the header declares the voxel type {code}, which is unknown or not read", where)
+        raise broken(f"the header declares the voxel type {code}, which is unknown or not read", where)
     if bits != dtype.itemsize * channels * 8:
-        raise _broken(f"the header declares {bits} bits for voxels of {dtype.itemsize * channels * 8} bits", where)
+        raise broken(f"the header declares {bits} bits for voxels of {dtype.itemsize * channels * 8} bits", where)
     offset = float(header["vox_offset"])
     least = 0 if in_two else (352 if version == 1 else 544)
     if not math.isfinite(offset) or offset != int(offset) or offset < least:
-        raise _broken(f"the header says that the voxels begin at byte {offset:g}, inside the header", where)
+        raise broken(f"the header says that the voxels begin at byte {offset:g}, inside the header", where)
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
     if slope == 0:  # the standard's way to say: no scaling
         slope, intercept = 1.0, 0.0
     if not (math.isfinite(slope) and math.isfinite(intercept)):
-        raise _broken(f"the header scales its values by {slope:g} and {intercept:g}", where)
+        raise broken(f"the header scales its values by {slope:g} and {intercept:g}", where)
     return _Declared(f"NIfTI-{version}", header, in_two, shape, dtype, channels, int(offset), slope, intercept)
 
 
@@ -189,99 +167,17 @@ def _header(head: bytes, where: Path) -> tuple[Any, int, str]:
     )
 
 
-def _voxel_data(path: Path, declared: _Declared, control: JobControl) -> tuple[Array, list[Finding]]:
-    """The voxels as declared, flat in file order: a memory map, or decoded from gzip."""
-    with _opened(path) as (stream, size, compressed):
-        if compressed:
-            return _decoded(stream, size, path, declared, control), []
-        missing = declared.offset + declared.nbytes - size
-        if missing > 0:
-            raise _cut_off(missing, declared, path)
-        findings = []
-        if missing < -_MOST_PADDING:
-            message = f"The file goes on for {readable_size(-missing)} after its last voxel; that part was left out."
-            findings.append(Finding("trailing_data", "warning", message))
-        count = declared.nbytes // declared.dtype.itemsize
-        return np.memmap(path, declared.dtype, "r", declared.offset, (count,)), findings
-
-
-def _decoded(stream: Any, size: int, path: Path, declared: _Declared, control: JobControl) -> Array:
-    if declared.offset > _MOST_OFFSET:
-        raise _broken(f"the header says that the voxels begin at byte {declared.offset}", path)
-    if declared.nbytes > size * gz.MOST_RATIO:
-        raise _cut_off(declared.nbytes - size * gz.MOST_RATIO, declared, path)
-    to_skip = declared.offset
-    while to_skip:
-        piece = stream.read(min(to_skip, _PIECE))
-        if not piece:
-            raise _cut_off(declared.nbytes + to_skip, declared, path)
-        to_skip -= len(piece)
-        control.check()
-    data = np.empty(declared.nbytes, np.uint8)
-    view = memoryview(data)  # type: ignore[arg-type]  # an array is a buffer
-    done = 0
-    while done < declared.nbytes:
-        count = stream.readinto(view[done : done + _PIECE])
-        if not count:
-            raise _cut_off(declared.nbytes - done, declared, path)
-        done += count
-        control.progress(done / declared.nbytes, f"Reading {path.name}")
-    # The CRC stands at the end of the stream, so the rest is read too, but not without end.
-    rest = 0
-    while piece := stream.read(_PIECE // 4):
-        rest += len(piece)
-        control.check()
-        if rest > _MOST_PADDING:
-            raise UnreadableScan(
-                "the compressed data goes on long after the last voxel that the header declares",
-                where=path,
-                mend="The header is damaged or the file was tampered with: get it again from its source.",
-            )
-    return data.view(declared.dtype)
-
-
 def _plain(raw: Array, declared: _Declared, where: Path) -> tuple[Array, list[Finding]]:
     """(i, j, k) or (i, j, k, t) numbers in this computer's byte order."""
-    findings: list[Finding] = []
     if declared.channels > 1:
-        raw = _brightness(raw.reshape(-1, declared.channels))
-        findings.append(Finding("colour", "warning", "This is a colour image; it was read as its brightness."))
-    elif raw.dtype.kind == "c":
-        raw = np.abs(raw)
-        findings.append(Finding("complex", "warning", "The values are complex numbers; they were read as magnitudes."))
-    if not raw.dtype.isnative:
-        raw = raw.astype(raw.dtype.newbyteorder("="))
+        raw, findings = layout.brightness(raw.reshape(-1, declared.channels))
+    else:
+        raw, findings = layout.plain_numbers(raw)
     extra = tuple(n for n in declared.shape[3:] if n > 1)
     if len(extra) > 1:
-        text = " x ".join(map(str, declared.shape))
-        raise UnreadableScan(
-            f"the scan has more than four dimensions ({text})",
-            where=where,
-            mend="Extract one volume or one series from it.",
-        )
-    if extra and len(declared.shape) > 4 and declared.shape[3] == 1:
-        message = f"Each voxel holds {extra[0]} values; they are shown like time points."
-        findings.append(Finding("vector", "warning", message))
-    elif extra:
-        findings.append(Finding("time_series", "info", f"The scan holds {extra[0]} volumes; the first is shown."))
+        raise layout.too_many_dimensions(declared.shape, where)
+    if extra:
+        is_vector = len(declared.shape) > 4 and declared.shape[3] == 1
+        findings.append(layout.vector(extra[0]) if is_vector else layout.time_series(extra[0]))
     grid = (*declared.shape, 1, 1)[:3]
     return raw.reshape((*grid, *extra), order="F"), findings
-
-
-def _brightness(colours: Array) -> Array:
-    """(n, 3 or 4) bytes -> (n,) bytes, by the weights of ITU-R BT.601."""
-    weights = np.array([299, 587, 114], np.uint32)
-    return ((colours[:, :3] @ weights + 500) // 1000).astype(np.uint8)
-
-
-def _cut_off(missing: int, declared: _Declared, where: Path) -> UnreadableScan:
-    text = " x ".join(map(str, declared.shape))
-    return UnreadableScan(
-        f"the file is cut off: at least {readable_size(missing)} of {text} voxels are missing",
-        where=where,
-        mend="Copy or download it again.",
-    )
-
-
-def _broken(what: str, where: Path) -> UnreadableScan:
-    return UnreadableScan(what, where=where, mend="The header is damaged: convert the scan again from its source.")

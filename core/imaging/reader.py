@@ -9,15 +9,18 @@ from core.control import JobControl
 from core.errors import UnreadableScan
 from core.imaging.bounds import unreadable
 from core.imaging.kind import Kind, is_dicom_file, kind_of
+from core.imaging.metaimage import read_metaimage
 from core.imaging.nifti import read_nifti
+from core.imaging.nrrd import read_nrrd
 from core.imaging.volume import Volume
 
+_READERS = {"nifti": read_nifti, "nrrd": read_nrrd, "metaimage": read_metaimage}
 # A folder is looked through this far for a first DICOM file.
 _LOOK = 50
 
 
 def read(path: Path, control: JobControl | None = None, *, series: str | None = None) -> Volume:
-    """Read a NIfTI file, a DICOM file with the series beside it, or a DICOM folder.
+    """Read a NIfTI, NRRD or MetaImage file, a DICOM file with the series beside it, or a DICOM folder.
 
     series: the UID of the series to take from a DICOM folder; without it the one with most images.
     Raises UnreadableScan, or Cancelled where `control` asks for it.
@@ -31,8 +34,8 @@ def read(path: Path, control: JobControl | None = None, *, series: str | None = 
             from core.imaging.dicom import read_dicom  # pydicom is slow to import, and most scans are NIfTI
 
             return read_dicom(path, control, series)
-        if kind == "nifti":
-            return read_nifti(path, control)
+        if kind in _READERS:
+            return _READERS[kind](path, control)
     except OSError as error:
         raise unreadable(error, path) from None
     except MemoryError:
@@ -46,7 +49,7 @@ def is_scan(path: Path) -> bool:
     """A cheap look: whether a file, or the first files of a folder, are of a kind that `read` takes."""
     try:
         if not path.is_dir():
-            return kind_of(path) in ("nifti", "dicom")
+            return kind_of(path) in ("dicom", *_READERS)
         seen = 0
         for folder, _, names in os.walk(path):
             for name in sorted(names):
@@ -69,17 +72,14 @@ def _kind(path: Path) -> Kind:
 
 
 def _not_read(path: Path, kind: Kind) -> UnreadableScan:
-    convert = "Convert it to NIfTI (.nii.gz), for example with 3D Slicer."
     if kind == "empty":
         return UnreadableScan("the file is empty", where=path, mend="Copy or download it again.")
-    if kind == "nrrd":
-        return UnreadableScan("NRRD is not read yet", where=path, mend=convert)
-    if kind == "metaimage":
-        return UnreadableScan("MetaImage (.mha, .mhd) is not read yet", where=path, mend=convert)
     if kind == "picture":
         return UnreadableScan(
-            "this is a picture, document or archive, not a scan", where=path, mend="Choose NIfTI or DICOM."
+            "this is a picture, document or archive, not a scan",
+            where=path,
+            mend="Choose NIfTI, NRRD, MetaImage or DICOM.",
         )
     return UnreadableScan(
-        "this is not a scan", where=path, mend="Choose a NIfTI file (.nii, .nii.gz) or a DICOM folder."
+        "this is not a scan", where=path, mend="Choose a file of NIfTI, NRRD or MetaImage, or a DICOM folder."
     )

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from core.errors import CatalogError, IsocenterError
 from core.imaging.reader import read
+from core.imaging.titles import SAMPLE_NAME
 from core.imaging.writer import whole_file, write_volume
 from core.paths import ensure_home, home
 
-_NAME = "icbm152_2009_t1"
 _TEMPLATE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
 _MNI_CODE = 4  # NIfTI's code for the space of the MNI 152 template
 
@@ -40,7 +40,7 @@ def sample_scan() -> Path:
 
     Raises CatalogError where the home folder cannot be written, IsocenterError where nilearn is not installed.
     """
-    path = home() / "samples" / f"{_NAME}.nii"  # uncompressed: it opens at once
+    path = home() / "samples" / f"{SAMPLE_NAME}.nii"  # uncompressed: it opens at once
     if path.is_file():
         return path
     template = template_file(_TEMPLATE)
@@ -51,7 +51,7 @@ def sample_scan() -> Path:
         raise CatalogError(f"the folder cannot be made ({error.strerror})", where=folder) from error
     volume = read(template)
     in_template_space = replace(volume, source=replace(volume.source, form_codes=(_MNI_CODE, _MNI_CODE)))
-    with whole_file(folder / f"{_NAME}.txt") as note:
+    with whole_file(folder / f"{SAMPLE_NAME}.txt") as note:
         note.write(NOTE.encode())
     write_volume(path, in_template_space, description="ICBM 152 2009a, (C) Collins, McGill; free with notice")
     return path

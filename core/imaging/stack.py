@@ -14,7 +14,7 @@ import numpy as np
 
 from core.control import JobControl
 from core.errors import UnreadableScan
-from core.imaging.transform import check_affine
+from core.imaging.transform import LPS, check_affine, ras_from
 from core.imaging.volume import Finding
 
 Array = np.ndarray[Any, Any]
@@ -85,12 +85,8 @@ def arrange(frames: list[Frame], where: Path) -> Stack:
         grid = _even_grid(positions, findings, where)
         step = (ends[1] - ends[0]) / (len(grid) - 1)
         _check_tilt(step, normal, findings, where)
-    affine_lps = np.eye(4)
-    affine_lps[:3, 0] = row * first.pixel_spacing[1]
-    affine_lps[:3, 1] = column * first.pixel_spacing[0]
-    affine_lps[:3, 2] = step
-    affine_lps[:3, 3] = ends[0]
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine_lps
+    axes = np.column_stack([row * first.pixel_spacing[1], column * first.pixel_spacing[0], step])
+    affine = ras_from(LPS, axes, ends[0])
     check_affine(affine, where)
     return Stack(places, spares, positions, grid, affine, findings)
 

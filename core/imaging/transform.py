@@ -27,6 +27,8 @@ _SMALLEST_MM, _LARGEST_MM = 1e-5, 1e3
 _FARTHEST_MM = 1e6
 # Axes further from a right angle than this (cosine) are sheared; rounding in headers stays far below.
 _SHEAR_COSINE = 1e-3
+# DICOM, NRRD and MetaImage measure to the left and to the back.
+LPS = np.array([-1.0, -1.0, 1.0])
 _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _UNIT_NAMES = {1: "metres", 3: "micrometres"}
 
@@ -83,7 +85,7 @@ def place(header: Any, grid_shape: tuple[int, int, int], where: Path) -> Placeme
                 "The header does not say how the scan lies in the patient: left and right are a guess.",
             )
         )
-    affine, unit_findings = _in_mm(affine, int(header["xyzt_units"]) & 7)
+    affine, unit_findings = in_mm(affine, int(header["xyzt_units"]) & 7)
     findings += unit_findings
     check_affine(affine, where)
     findings += shear_findings(affine)
@@ -101,6 +103,17 @@ def check_affine(affine_ras: Array, where: Path) -> None:
         raise _damaged(f"the voxel size is {_numbers(sizes)} mm, which no scanner makes", where)
     if abs(np.linalg.det(affine_ras[:3, :3] / sizes)) < 1e-3:
         raise _damaged("the transform to patient space is singular (two axes run the same way)", where)
+
+
+def ras_from(signs: Array, directions: Array, origin: Array) -> Array:
+    """The affine in RAS from axis directions (3, 3; a column for each) and an origin in another space.
+
+    signs: (3,) of that space's axes in RAS: -1, -1, 1 for LPS. Makes no check: directions may hold anything.
+    """
+    affine = np.eye(4)
+    affine[:3, :3] = directions * signs[:, None]
+    affine[:3, 3] = origin * signs
+    return affine
 
 
 def is_sheared(affine_ras: Array) -> bool:
@@ -153,7 +166,8 @@ def _centred(sizes: Array, shape: tuple[int, int, int]) -> Array:
     return affine
 
 
-def _in_mm(affine: Array, unit: int) -> tuple[Array, list[Finding]]:
+def in_mm(affine: Array, unit: int) -> tuple[Array, list[Finding]]:
+    """An affine in millimetres from one in the unit of NIfTI's code: 1 metres, 2 millimetres, 3 micrometres."""
     factor = _MM_PER_UNIT.get(unit, 1.0)
     if factor == 1.0:
         return affine, []

@@ -33,6 +33,7 @@ class Source:
     modality: str = ""  # "MR", "CT", "PT" where the file says so
     description: str = ""
     form_codes: tuple[int, int] = (0, 0)  # the NIfTI qform and sform codes behind the affine; 4: template space
+    frame_of_reference: str = ""  # the UID that DICOM series of one patient position share
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +76,17 @@ class Volume:
     @property
     def name(self) -> str:
         """The file's name without its scan suffixes, for titles and for the names of what is written."""
-        name = self.source.path.name
-        for suffix in (".nii.gz", ".nii", ".hdr", ".img", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm"):
-            if name.lower().endswith(suffix):
-                return name[: -len(suffix)] or name
-        return name
+        from core.imaging.titles import stem_of
+
+        return stem_of(self.source.path)
+
+    @property
+    def title(self) -> str:
+        """How the scan is called on the screen, where a series' own description may show; never stored."""
+        from core.imaging.titles import title_of
+
+        own = self.source.description if self.source.format == "DICOM" else ""
+        return own.strip() or title_of(self.source.path)
 
     def values(self, time: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
         """The scaled values of one time point as a new (i, j, k) float32 array."""

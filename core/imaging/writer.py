@@ -1,4 +1,4 @@
-"""Writing NIfTI: a file is there whole, or not at all."""
+"""Writing NIfTI, NRRD and MetaImage: a file is there whole, or not at all."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ import numpy as np
 
 from core.control import JobControl
 from core.errors import IsocenterError
-from core.imaging import gz
+from core.imaging import gz, metaimage, nrrd
+from core.imaging.plain import PlainValues, plain_values
 from core.imaging.transform import is_sheared
 from core.imaging.volume import Volume
 
 Array = np.ndarray[Any, Any]
 
+SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+_SUFFIXES_SAID = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 OWED_TEXT = "research use only"
 _DESCRIP_BYTES = 79
 _MM = 2
@@ -44,7 +47,9 @@ def write_segmentation(
 
 
 def write_volume(path: Path, volume: Volume, *, description: str = "", control: JobControl | None = None) -> str:
-    """Write a scan as it is (its own type, slope and intercept) and return the file's sha256.
+    """Write a scan as it is and return the file's sha256; the suffix of `path` chooses the format.
+
+    NIfTI keeps the scan's type, slope and intercept. NRRD and MetaImage know no scaling: they get the true values.
 
     Raises IsocenterError where the file cannot be written.
     """
@@ -82,22 +87,56 @@ def _write(
     control: JobControl | None,
 ) -> str:
     name = path.name.lower()
-    if not name.endswith((".nii", ".nii.gz")):
-        raise IsocenterError("only NIfTI can be written", where=path, mend="End the name with .nii.gz or .nii.")
+    suffix = next((s for s in SUFFIXES if name.endswith(s)), "")
+    if not suffix:
+        raise IsocenterError(
+            "a scan is written as NIfTI, NRRD or MetaImage", where=path, mend=f"End the name with {_SUFFIXES_SAID}."
+        )
     control = control or JobControl()
-    header = _header(voxels, like, description, scaling)
-    little = header.get_data_dtype().newbyteorder("<")
-    planes = voxels.T  # NIfTI's first axis runs fastest
     with whole_file(path) as file:
-        stream = gz.writer(file) if name.endswith(".gz") else file
-        stream.write(header.binaryblock + bytes(4))  # no extensions
-        for index in np.ndindex(*planes.shape[:-2]):
-            control.check()
-            stream.write(np.ascontiguousarray(planes[index], little).tobytes())
-        if stream is not file:
-            stream.close()
+        if suffix in (".nrrd", ".mha"):
+            plain = plain_values(voxels, *scaling)
+            (_write_nrrd if suffix == ".nrrd" else _write_mha)(file, plain, like, control)
+        else:
+            header = _header(voxels, like, description, scaling)
+            stream = gz.writer(file) if suffix == ".nii.gz" else file
+            stream.write(header.binaryblock + bytes(4))  # no extensions
+            for piece in _planes(voxels, header.get_data_dtype(), control):
+                stream.write(piece)
+            if stream is not file:
+                stream.close()
     with path.open("rb") as written:
         return hashlib.file_digest(written, "sha256").hexdigest()
+
+
+def _planes(voxels: Array, dtype: np.dtype[Any], control: JobControl) -> Iterator[bytes]:
+    """The bytes of one slice after the other, little endian, i fastest."""
+    little = dtype.newbyteorder("<")
+    planes = voxels.T
+    for index in np.ndindex(*planes.shape[:-2]):
+        control.check()
+        yield np.ascontiguousarray(planes[index], little).tobytes()
+
+
+def _write_nrrd(file: IO[bytes], plain: PlainValues, like: Volume, control: JobControl) -> None:
+    file.write(nrrd.header_text(plain.dtype, plain.shape, like.affine_ras))
+    with gz.writer(file) as stream:
+        for index in plain.slices():
+            control.check()
+            stream.write(plain.slice_bytes(index))
+
+
+def _write_mha(file: IO[bytes], plain: PlainValues, like: Volume, control: JobControl) -> None:
+    # The header says how long the compressed voxels are, so it is written again when that is known.
+    start = file.write(metaimage.header_text(plain.dtype, plain.shape, like.affine_ras, 0))
+    compressor = gz.compressor()
+    for index in plain.slices():
+        control.check()
+        file.write(compressor.compress(plain.slice_bytes(index)))
+    file.write(compressor.flush())
+    size = file.tell() - start
+    file.seek(0)
+    file.write(metaimage.header_text(plain.dtype, plain.shape, like.affine_ras, size))
 
 
 def _header(voxels: Array, like: Volume, description: str, scaling: tuple[float, float]) -> Any:

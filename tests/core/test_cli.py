@@ -258,7 +258,7 @@ def test_conversion_keeps_values_and_place(scan: Path, tmp_path: Path, capsys: p
     assert np.array_equal(before.affine, after.affine)
     assert np.array_equal(before.get_fdata(), after.get_fdata())
     assert "overwrite" in refused(capsys, "convert", str(scan), str(scan))
-    assert "only NIfTI" in refused(capsys, "convert", str(scan), str(tmp_path / "x.png"))
+    assert "End the name with" in refused(capsys, "convert", str(scan), str(tmp_path / "x.png"))
 
 
 def test_doctor_never_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):

@@ -111,8 +111,8 @@ def test_a_folder_that_is_not_there_and_a_wrong_suffix_are_refused(oblique_scan,
     scan = read(oblique_scan)
     with pytest.raises(IsocenterError, match="no such folder"):
         write_volume(tmp_path / "absent" / "out.nii", scan)
-    with pytest.raises(IsocenterError, match="only NIfTI"):
-        write_volume(tmp_path / "out.nrrd", scan)
+    with pytest.raises(IsocenterError, match="NIfTI, NRRD or MetaImage"):
+        write_volume(tmp_path / "out.png", scan)
 
 
 def test_a_cancelled_write_leaves_nothing(oblique_scan, tmp_path):
@@ -122,3 +122,52 @@ def test_a_cancelled_write_leaves_nothing(oblique_scan, tmp_path):
     with pytest.raises(Cancelled):
         write_volume(tmp_path / "out.nii", scan, control=control)
     assert [path.name for path in tmp_path.iterdir()] == ["oblique.nii.gz"]
+
+
+# -- NRRD and MetaImage ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"])
+@pytest.mark.parametrize("name", ["out.nrrd", "out.mha"])
+def test_nrrd_and_metaimage_keep_voxels_type_and_place(tmp_path, dtype, name):
+    turn = np.linalg.qr(np.random.default_rng(2).normal(size=(3, 3)))[0]
+    affine = np.eye(4)
+    affine[:3, :3] = turn * (0.7, 1.3, 2.1)
+    affine[:3, 3] = (1 / 3, -20.7, 1e-3)
+    for shape in ((3, 4, 5), (3, 4, 5, 2)):
+        voxels = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+        write_volume(tmp_path / name, volume_of(voxels, affine))
+        again = read(tmp_path / name)
+        np.testing.assert_array_equal(again.voxels, voxels)
+        assert again.voxels.dtype == np.dtype(dtype)
+        np.testing.assert_allclose(again.affine_ras, affine, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["out.nrrd", "out.mha"])
+@pytest.mark.parametrize(
+    ("stored", "slope", "intercept", "written"),
+    [
+        ("i2", 1.0, -1024.0, "i2"),  # Hounsfield units
+        ("u1", 2.0, 0.0, "i2"),
+        ("u2", 1.0, -1.0, "i4"),
+        ("i2", 0.25, -1024.0, "f4"),
+        ("i4", 0.5, 0.0, "f8"),
+        ("f4", 2.0, 1.0, "f4"),
+    ],
+)
+def test_formats_without_scaling_get_the_true_values(tmp_path, name, stored, slope, intercept, written):
+    high = 2**30 if stored == "i4" else 65_000 if stored == "u2" else 200
+    voxels = np.linspace(0, high, 24).astype(stored).reshape(2, 3, 4)
+    write_volume(tmp_path / name, replace(volume_of(voxels, np.eye(4)), slope=slope, intercept=intercept))
+    again = read(tmp_path / name)
+    np.testing.assert_array_equal(again.voxels, voxels * np.float64(slope) + intercept)
+    assert again.voxels.dtype == np.dtype(written)
+
+
+def test_segmentations_can_be_nrrd(oblique_scan, tmp_path):
+    scan = read(oblique_scan)
+    labels = (np.asarray(scan.voxels) % 3).astype(np.int64)
+    write_segmentation(tmp_path / "out.nrrd", labels, scan)
+    again = read(tmp_path / "out.nrrd")
+    np.testing.assert_array_equal(again.voxels, labels)
+    np.testing.assert_array_equal(again.affine_ras, scan.affine_ras)
