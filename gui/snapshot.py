@@ -26,6 +26,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("snapshot", help=words, description=words)
     parser.add_argument("scan", type=Path)
     parser.add_argument("out", type=Path, help="a .png file")
+    parser.add_argument("--series", metavar="UID", help="of a DICOM folder, the series to draw")
     parser.add_argument("--overlay", type=Path, metavar="SEG", help="a segmentation on the scan's grid")
     parser.add_argument("--size", default=SIZE, metavar="WxH", help=f"in pixels, {SIZE} by default")
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
@@ -34,14 +35,14 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     width, height = _size(args.size)
-    take(args.scan, args.out, args.overlay, width, height)
+    take(args.scan, args.out, args.overlay, width, height, series=args.series)
     if args.json:
         told = {"scan": str(args.scan), "picture": str(args.out), "size": [width, height]}
         sys.stdout.write(json.dumps(told) + "\n")
     return 0
 
 
-def take(scan: Path, out: Path, overlay: Path | None, width: int, height: int) -> None:
+def take(scan: Path, out: Path, overlay: Path | None, width: int, height: int, *, series: str | None = None) -> None:
     """Draw a scan's four views into a PNG file.
 
     Raises UnreadableScan for a scan or segmentation that cannot be read or does not fit, IsocenterError where the
@@ -53,7 +54,7 @@ def take(scan: Path, out: Path, overlay: Path | None, width: int, height: int) -
 
     if out.suffix.lower() != ".png":
         raise IsocenterError("the picture is written as PNG", where=out, mend="Give it a name that ends in .png.")
-    opened = OpenedScan.prepare(read(scan))
+    opened = OpenedScan.prepare(read(scan, series=series))
     scene = Scene()
     scene.show(opened)
     if overlay is not None:

@@ -97,6 +97,7 @@ class PredictionRow:
     seconds: float
     device: str
     time: float
+    series: str = ""  # of a DICOM folder, the UID of the series
 
 
 class Catalog:
@@ -267,6 +268,17 @@ class Catalog:
         }
         self._insert("models", row, verb="INSERT OR REPLACE")
 
+    def remove_model(self, name: str, version: str) -> dict[str, Any] | None:
+        """Forget a model package and return the row it had, or None where it had none. Its folder is the caller's."""
+        rows = self._rows("SELECT * FROM models WHERE name = ? AND version = ?", [name, version])
+        with self._writing() as connection:
+            connection.execute("DELETE FROM models WHERE name = ? AND version = ?", [name, version])
+        return rows[0] if rows else None
+
+    def restore_model(self, row: Mapping[str, Any]) -> None:
+        """Put back a row that `remove_model` returned."""
+        self._insert("models", row, verb="INSERT OR REPLACE")
+
     def models(self) -> list[dict[str, Any]]:
         return self._rows("SELECT * FROM models ORDER BY time DESC")
 
@@ -291,6 +303,7 @@ class Catalog:
     def add_prediction(
         self, *, scan: Path, model: str, model_version: str, output: Path, sha256: str,
         structures: list[dict[str, Any]], findings: list[dict[str, str]], seconds: float, device: str,
+        series: str = "",
     ) -> int:  # fmt: skip
         """Record a prediction and return its id."""
         return self._insert(
@@ -298,7 +311,7 @@ class Catalog:
             {
                 "scan": str(scan), "model": model, "model_version": model_version, "output": str(output),
                 "sha256": sha256, "structures": json.dumps(structures), "findings": json.dumps(findings),
-                "seconds": seconds, "device": device, "time": time.time(),
+                "seconds": seconds, "device": device, "time": time.time(), "series": series,
             },
         )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlite_utils import Database, Migrations
 
 migrations = Migrations("isocenter")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @migrations()
@@ -55,4 +55,11 @@ def m001_first_tables(db: Database) -> None:
     db.table("models").create(
         {"name": str, "version": str, "folder": str, "run": str, "sha256": str, "time": float}, pk=("name", "version")
     )
-    db.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    db.conn.execute("PRAGMA user_version = 1")
+
+
+@migrations()
+def m002_series_of_predictions(db: Database) -> None:
+    """A DICOM folder holds several series: a prediction says which it was made on."""
+    db.table("predictions").add_column("series", str, not_null_default="")
+    db.conn.execute("PRAGMA user_version = 2")

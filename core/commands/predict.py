@@ -15,6 +15,7 @@ def add(commands: Any) -> None:
     parser.add_argument("scans", nargs="+", type=Path, metavar="SCAN", help="NIfTI file, DICOM file or DICOM folder")
     parser.add_argument("--model", required=True, help="name, name-version, or folder of a model package")
     parser.add_argument("--out", required=True, type=Path, help="folder for the segmentations (SCAN_seg.nii.gz)")
+    parser.add_argument("--series", metavar="UID", help="of a DICOM folder, the series to predict")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -26,12 +27,17 @@ def run(args: Namespace) -> int:
 
     package = find_package(args.model)
     _refuse_equal_names(args.scans)
+    if args.series and len(args.scans) > 1:
+        raise IsocenterError("--series names one series of one folder", mend="Give one SCAN with it.")
     done: list[PredictionResult] = []
     failed: list[dict[str, Any]] = []
     for scan in args.scans:
         with Progress() as progress:
             try:
-                done.append(predict_file(scan, package, args.out, device=args.device, control=progress.control()))
+                control = progress.control()
+                done.append(
+                    predict_file(scan, package, args.out, series=args.series, device=args.device, control=control)
+                )
             except IsocenterError as error:
                 # One bad scan does not keep the others from their answer.
                 progress.end()

@@ -68,12 +68,14 @@ class PredictionResult:
     seconds: float
     device: str
     id: int
+    series: str = ""  # of a DICOM folder, the UID of the series that was predicted
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "scan": str(self.scan), "model": self.model, "model_version": self.model_version,
             "output": str(self.output), "structures": self.structures, "findings": self.findings,
             "seconds": round(self.seconds, 3), "device": self.device, "id": self.id,
+            "series": self.series,
         }  # fmt: skip
 
 
@@ -150,11 +152,12 @@ def measure(labels: Array, certainty: Array, named: Sequence[Label], volume: Vol
 
 
 def predict_file(
-    scan: Path, package: ModelPackage, out_dir: Path, *, device: str = "auto", mirror: bool | None = None,
-    control: JobControl | None = None,
+    scan: Path, package: ModelPackage, out_dir: Path, *, series: str | None = None, device: str = "auto",
+    mirror: bool | None = None, control: JobControl | None = None,
 ) -> PredictionResult:  # fmt: skip
     """Read a scan, predict it, write `<stem>_seg.nii.gz` into `out_dir` and record it in the catalog.
 
+    series: the UID of the series to predict of a DICOM folder; without it the one with most images.
     Raises IsocenterError (bad scan, bad model, a folder that cannot be written) with nothing half-written.
     """
     from core.catalog import Catalog
@@ -167,7 +170,7 @@ def predict_file(
     _refuse_unwritable(out_dir)
     with Catalog() as catalog:
         control.progress(0.0, "Reading the scan")
-        volume = read(scan, control.part(0.0, 0.05))
+        volume = read(scan, control.part(0.0, 0.05), series=series or None)
         answer = segment(volume, package, device=device, mirror=mirror, control=control.part(0.05, 0.97))
         control.progress(0.97, "Writing the segmentation")
         _make(out_dir)
@@ -180,10 +183,12 @@ def predict_file(
         row = catalog.add_prediction(
             scan=Path(scan).absolute(), model=package.name, model_version=package.version, output=output.absolute(),
             sha256=sha256, structures=structures, findings=findings, seconds=seconds, device=answer.device,
+            series=volume.source.series,
         )  # fmt: skip
     return PredictionResult(
-        Path(scan), package.name, package.version, output, structures, findings, seconds, answer.device, row
-    )
+        Path(scan), package.name, package.version, output, structures, findings, seconds, answer.device, row,
+        volume.source.series,
+    )  # fmt: skip
 
 
 def _refuse_unwritable(folder: Path) -> None:

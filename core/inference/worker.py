@@ -1,8 +1,8 @@
 """A child process that predicts: JSON lines in and out, torch loaded once, ended when its input closes.
 
-A request is {"id", "scan", "model", "out", "device"}; each answer is a line {"id", "event", ...} with event "ready"
-(once, when torch is loaded; id null), "progress" (fraction, message), "done" (result) or "failed" (error: what, where,
-mend). Cancelling is ending the process: nothing half-written stays behind.
+A request is {"id", "scan", "model", "out", "device", "series"}, the last two at will; each answer is a line
+{"id", "event", ...} with event "ready" (once, when torch is loaded; id null), "progress" (fraction, message), "done"
+(result) or "failed" (error: what, where, mend). Cancelling is ending the process: nothing half-written stays behind.
 """
 
 from __future__ import annotations
@@ -68,8 +68,9 @@ def _predict(request: dict[str, Any], listener: Any) -> dict[str, Any]:
     except KeyError as error:
         raise IsocenterError(f"the request lacks {error}") from None
     device = str(request.get("device") or "auto")
-    package = find_package(model)
-    return predict_file(Path(scan), package, Path(out), device=device, control=JobControl(listener)).as_dict()
+    series = str(request.get("series") or "") or None
+    package, control = find_package(model), JobControl(listener)
+    return predict_file(Path(scan), package, Path(out), series=series, device=device, control=control).as_dict()
 
 
 def main() -> int:

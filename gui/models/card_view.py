@@ -41,7 +41,7 @@ class CardText(QTextEdit):
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self._card = ""
-        theme().changed.connect(lambda: self.show_card(self._card))
+        theme().changed.connect(self._redraw)
 
     def loadResource(self, _kind: int, _name: QUrl) -> Any:
         return None  # a card may name pictures anywhere: none is fetched
@@ -50,6 +50,9 @@ class CardText(QTextEdit):
         self._card = card
         self.document().setMarkdown(card or "This model has no card.", MARKDOWN)
         self._set_type()
+
+    def _redraw(self) -> None:
+        self.show_card(self._card)
 
     def _drop_pictures(self) -> None:
         """Take out the places of pictures, which would show a broken one."""

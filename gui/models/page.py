@@ -255,7 +255,9 @@ class ModelsPage(QWidget):
         if package is None:
             return
         try:
-            self._removed.append(Removal(package))
+            removal = Removal(package)
+            removal.row = self._context.catalog().remove_model(package.name, package.version)
+            self._removed.append(removal)
         except IsocenterError as error:
             self._context.tell(error)
             return
@@ -268,6 +270,8 @@ class ModelsPage(QWidget):
         removal = self._removed.pop()
         try:
             removal.undo()
+            if removal.row is not None:
+                self._context.catalog().restore_model(removal.row)
         except IsocenterError as error:
             self._context.tell(error)
         self._context.models_changed.emit()

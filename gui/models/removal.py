@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from core.errors import IsocenterError
 from core.inference.package import ModelPackage
@@ -19,6 +20,7 @@ class Removal:
         if package.bundled or package.folder.parent.resolve() != models_folder().resolve():
             raise IsocenterError("this model comes with the program and cannot be removed", where=package.folder)
         self.package = package
+        self.row: dict[str, Any] | None = None  # what the catalog held of it
         self._aside = package.folder.with_name(f".removed-{os.getpid()}-{package.folder.name}")
         _move(package.folder, self._aside)
 

@@ -105,3 +105,35 @@ def test_four_processes_create_and_write_one_catalog() -> None:
     assert [child.wait(60) for child in children] == [0] * 4
     with Catalog() as catalog:
         assert [len(catalog.metrics(f"r{n}")) for n in range(4)] == [20] * 4
+
+
+def test_a_catalog_of_the_first_version_is_brought_up_with_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    old = sqlite3.connect(path)
+    old.executescript((Path(__file__).parent / "version_1.sql").read_text(encoding="utf-8"))
+    old.close()
+    with Catalog(path) as catalog:
+        (row,) = catalog.predictions()
+        assert (row.scan, row.model, row.series) == (Path("/scans/a.nii"), "hippocampus", "")
+        add_prediction(catalog, series="1.2.3")
+        assert catalog.predictions()[0].series == "1.2.3"
+    with Catalog(path) as catalog:
+        assert len(catalog.predictions()) == 2
+
+
+def add_prediction(catalog: Catalog, **more: str) -> int:
+    return catalog.add_prediction(
+        scan=Path("/scans/b"), model="m", model_version="1", output=Path("/out"), sha256="0", structures=[],
+        findings=[], seconds=1.0, device="cpu", **more,
+    )  # fmt: skip
+
+
+def test_a_removed_model_leaves_no_row_and_can_be_put_back() -> None:
+    with Catalog() as catalog:
+        catalog.add_model(name="m", version="1", folder=Path("/models/m-1"), run="", sha256="0")
+        before = catalog.models()
+        row = catalog.remove_model("m", "1")
+        assert catalog.models() == [] and row is not None
+        assert catalog.remove_model("m", "1") is None
+        catalog.restore_model(row)
+        assert catalog.models() == before

@@ -4,14 +4,20 @@ import io
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from core.catalog import Catalog
+from core.commands.info import run as info
 from core.inference import worker
 from core.inference.package import ModelPackage
+from tests.core.imaging.conftest import SeriesMaker, make_series
 
+__all__ = ["make_series"]
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -31,6 +37,34 @@ def test_a_request_is_answered_with_progress_and_the_result(package: ModelPackag
     assert (last["id"], last["event"]) == (7, "done")
     assert Path(last["result"]["output"]).is_file()
     assert last["result"]["structures"][0]["name"] == "Bright"
+
+
+def test_the_series_asked_for_is_the_one_predicted(package: ModelPackage, make_series: SeriesMaker, tmp_path: Path):
+    pixels = np.zeros((24, 24), np.int16)
+    pixels[8:16, 8:16] = 1000
+    look = {"Rows": 24, "Columns": 24, "PixelSpacing": [1, 1], "PixelData": pixels.tobytes()}
+    folder = make_series(range(20), **look)
+    make_series(range(24), names=[f"b{n}" for n in range(24)], SeriesInstanceUID="1.2.4", **look)
+    request = {"scan": str(folder), "model": "bright", "out": str(tmp_path / "out")}
+    answers = answers_to(*({"id": n, **request, "series": series} for n, series in enumerate(("", "1.2.3", "9"))))
+    ends = [answer for answer in answers if answer["event"] in ("failed", "done")]
+    assert [end["result"]["series"] for end in ends[:2]] == ["1.2.4", "1.2.3"]
+    assert ends[2]["error"]["what"].startswith("the series asked for")
+    with Catalog() as catalog:
+        assert [row.series for row in catalog.predictions()] == ["1.2.3", "1.2.4"]
+
+
+def test_info_names_the_other_series_so_that_they_can_be_asked_for(
+    make_series: SeriesMaker, capsys: pytest.CaptureFixture[str]
+):
+    folder = make_series(range(3))
+    make_series(range(4), names=list("abcd"), SeriesInstanceUID="1.2.4", SeriesDescription="Someone's head")
+    info(Namespace(scan=folder, series=None, json=True))
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["series"], facts["shape"][2]) == ("1.2.4", 4)
+    assert facts["other_series"] == [{"series": "1.2.3", "modality": "CT", "images": 3}]
+    info(Namespace(scan=folder, series="1.2.3", json=False))
+    assert "1.2.3" in capsys.readouterr().out
 
 
 def test_a_bad_request_does_not_end_the_process(package: ModelPackage, scan: Path, tmp_path: Path):
