@@ -17,10 +17,19 @@ def main(argv: list[str] | None = None) -> int:
         from core.cli import main as command
         from gui import snapshot
 
+        if first == "doctor":
+            _look_at_the_display_too()
         return command(args, [snapshot.add])
     from gui.app import main as window
 
     return window(args)
+
+
+def _look_at_the_display_too() -> None:
+    from core.commands import doctor as core_doctor
+    from gui import doctor
+
+    core_doctor.CHECKS.extend(check for check in doctor.CHECKS if check not in core_doctor.CHECKS)
 
 
 def _is_command(word: str) -> bool:
