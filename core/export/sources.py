@@ -1,0 +1,85 @@
+"""The DICOM files behind a scan, with their whole headers: what exports refer to, or copy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pydicom
+
+from core.control import JobControl
+from core.errors import UnreadableScan
+from core.imaging.kind import is_dicom_file
+
+_MOST_FILES = 50_000
+
+
+def image_files(path: Path, control: JobControl, series: str = "") -> list[tuple[Path, Any]]:
+    """The images at a path with their headers (no pixels), in the order of their numbers.
+
+    path: a folder, with those below it, or a file, with its series beside it. series: only the images of this UID.
+    Raises UnreadableScan where there are none.
+    """
+    folder = path
+    if not path.is_dir():
+        own = read_header(path)
+        if own is None:
+            raise UnreadableScan("this is no DICOM file", where=path, mend="Choose a DICOM series.")
+        folder = path.parent
+        series = series or ("" if _is_directory_file(own) else str(own.get("SeriesInstanceUID", "")))
+    found = []
+    for file in _files(folder):
+        control.check()
+        if not is_dicom_file(file):
+            continue
+        header = read_header(file)
+        if header is not None and is_image(header) and series in ("", str(header.get("SeriesInstanceUID", ""))):
+            found.append((file, header))
+    if not found:
+        raise UnreadableScan("there are no DICOM images here", where=path, mend="Choose a DICOM series.")
+    return sorted(found, key=lambda one: (str(one[1].get("SeriesInstanceUID", "")), _number(one[1]), one[0]))
+
+
+def read_header(path: Path) -> Any | None:
+    """All of a DICOM file but its pixels, or None where it cannot be read."""
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+        return header if len(header) else None
+    except Exception:  # pydicom raises nearly anything on damaged files
+        return None
+
+
+def is_image(header: Any) -> bool:
+    """Whether a file holds an image, and no segmentation, dose or report."""
+    try:
+        modality = str(header.get("Modality", ""))
+        return "Rows" in header and "Columns" in header and modality not in ("SEG", "RTDOSE", "SR", "PR", "KO", "DOC")
+    except Exception:  # an element that cannot be parsed
+        return False
+
+
+def _is_directory_file(header: Any) -> bool:
+    return "DirectoryRecordSequence" in header
+
+
+def _number(header: Any) -> int:
+    try:
+        return int(header.get("InstanceNumber") or 0)
+    except Exception:  # an element that cannot be parsed
+        return 0
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    count = 0
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            count += 1
+            if count > _MOST_FILES:
+                raise UnreadableScan(
+                    f"the folder holds more than {_MOST_FILES} files", where=folder, mend="Choose one study's folder."
+                )
+            if not name.startswith("."):
+                yield Path(parent, name)

@@ -1,0 +1,5 @@
+"""Made DICOM series, as in the tests of reading."""
+
+from __future__ import annotations
+
+from tests.core.imaging.conftest import make_series  # noqa: F401
