@@ -28,6 +28,11 @@ class UNetConfig(Part):
     dropout: float = Field(
         0.0, ge=0, lt=1, title="Dropout", description="Share of the feature maps dropped in training."
     )
+    deep_supervision: bool = Field(
+        False,
+        title="Deep supervision",
+        description="Train the coarser resolutions of the decoder too; prediction stays the same.",
+    )
 
     @property
     def divisor(self) -> int:
@@ -35,20 +40,28 @@ class UNetConfig(Part):
         return int(2 ** (len(self.channels) - 1))
 
     def build(self, in_channels: int, out_channels: int) -> Any:
-        """The network: (batch, in_channels, i, j, k) -> logits (batch, out_channels, i, j, k)."""
+        """The network: (batch, in_channels, i, j, k) -> logits (batch, out_channels, i, j, k).
+
+        With deep supervision it gives a list of logits in training, finest first.
+        """
         from monai.networks.nets.dynunet import DynUNet
 
         levels = len(self.channels)
-        return DynUNet(
-            spatial_dims=3,
-            in_channels=in_channels,
-            out_channels=out_channels,
-            kernel_size=[3] * levels,
-            strides=[1] + [2] * (levels - 1),
-            upsample_kernel_size=[2] * (levels - 1),
-            filters=self.channels,
-            norm_name=("INSTANCE", {"affine": True}) if self.norm == "instance" else "BATCH",
-            act_name=("leakyrelu", {"negative_slope": 0.01, "inplace": True}),
-            dropout=self.dropout or None,
-            res_block=self.residual,
-        )
+        settings: dict[str, Any] = {
+            "spatial_dims": 3,
+            "in_channels": in_channels,
+            "out_channels": out_channels,
+            "kernel_size": [3] * levels,
+            "strides": [1] + [2] * (levels - 1),
+            "upsample_kernel_size": [2] * (levels - 1),
+            "filters": self.channels,
+            "norm_name": ("INSTANCE", {"affine": True}) if self.norm == "instance" else "BATCH",
+            "act_name": ("leakyrelu", {"negative_slope": 0.01, "inplace": True}),
+            "dropout": self.dropout or None,
+            "res_block": self.residual,
+        }
+        if not self.deep_supervision:
+            return DynUNet(**settings)
+        from core.models.nets.unet import SupervisedUNet
+
+        return SupervisedUNet(min(2, levels - 2), **settings)

@@ -1,0 +1,1 @@
+"""The torch modules behind the configurations in core.models, where a library's own network is not enough."""
