@@ -99,7 +99,7 @@ def _after_show(window: MainWindow, wanted: argparse.Namespace) -> None:
     if wanted.scans:
         window.open_paths(wanted.scans)
     elif wanted.sample or (wanted.sample is None and _first_start(window.context)):
-        window.open_sample()
+        window.open_sample(by_user=False)
     # So that a drop finds everything in place. The imports take their time on a thread.
     jobs = window.context.jobs
     jobs.run("Getting ready", _import_what_a_drop_needs, done=lambda _: _get_ready(window), kind="background")

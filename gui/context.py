@@ -22,6 +22,7 @@ class AppContext(QObject):
     """One per window, handed to every page."""
 
     open_requested = Signal(object)  # list[Path]
+    series_requested = Signal(object, str)  # Path of a DICOM folder, the UID of a series in it
     prediction_open_requested = Signal(int)  # catalog id
     page_requested = Signal(str)  # "scans", "predict", "train", "runs" or "models"
     run_requested = Signal(str)  # show this run live on the Train page

@@ -25,7 +25,7 @@ from gui.widgets.top_bar import TopBar
 
 logger = logging.getLogger(__name__)
 GEOMETRY_KEY = "window/geometry"
-SCAN_FILES = "Scans (*.nii *.nii.gz *.hdr *.img *.dcm *.ima);;All files (*)"
+SCAN_FILES = "Scans (*.nii *.nii.gz *.hdr *.img *.nrrd *.nhdr *.mha *.mhd *.dcm *.ima DICOMDIR);;All files (*)"
 LAZY = {  # made at first visit: module, class, words for the bar on top
     "predict": ("gui.predict.page", "PredictionsPage", "Predictions"),
     "train": ("gui.train.page", "TrainPage", "Training"),
@@ -92,6 +92,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         context = self.context
         context.open_requested.connect(self.open_paths)
+        context.series_requested.connect(self.open_series)
         context.page_requested.connect(self.show_page)
         context.prediction_open_requested.connect(self._prepare_for_prediction)
         context.run_requested.connect(self._show_run)
@@ -102,7 +103,7 @@ class MainWindow(QMainWindow):
         self.scans.scan_changed.connect(lambda _volume: self._show_cursor())
         self.scans.cursor_changed.connect(self._show_cursor)
         self.scans.viewer_made.connect(lambda: self.top_bar.offer("scans", self.scans.toolbar_widgets()))
-        self.scans.welcome.sample_requested.connect(self.open_sample)
+        self.scans.welcome.sample_requested.connect(lambda: self.open_sample())
         self.scans.welcome.files_requested.connect(self.choose_files)
         self.scans.welcome.folder_requested.connect(self.choose_folder)
 
@@ -144,26 +145,32 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self, lambda: self.context.prediction_open_requested.emit(id))
 
     def _update_title(self) -> None:
-        volume = self.scans.volume
-        words = (volume.name if volume else "") if self.page == "scans" else LAZY[self.page][2]
+        volume = None if self.scans.choosing else self.scans.volume
+        words = (volume.title if volume else "") if self.page == "scans" else LAZY[self.page][2]
         self.top_bar.set_what(words)
         self.top_bar.show_tools(
             "scans" if self.page == "scans" and volume else self.page if self.page != "scans" else ""
         )
-        self.setWindowTitle(f"{volume.name} – Isocenter" if volume else "Isocenter")
+        self.setWindowTitle(f"{volume.title} – Isocenter" if volume else "Isocenter")
 
     def _show_cursor(self) -> None:
-        on_scans = self.page == "scans" and self.scans.volume is not None
+        on_scans = self.page == "scans" and self.scans.volume is not None and not self.scans.choosing
         self.status.show_cursor(self.scans.scene if on_scans else None)
 
     # ---- opening ------------------------------------------------------------------------------------------------
 
-    def open_paths(self, paths: list[Path]) -> None:
-        """Open files and folders on the Scans page."""
+    def open_paths(self, paths: list[Path], *, by_user: bool = True) -> None:
+        """Open files and folders on the Scans page. `by_user`: not by the program itself."""
         if paths:
             self.show_page("scans")
             self.notice.dismiss()
-            self.scans.open_paths(paths)
+            self.scans.open_paths(paths, by_user=by_user)
+
+    def open_series(self, path: Path, series: str) -> None:
+        """Open one series of a DICOM folder on the Scans page."""
+        self.show_page("scans")
+        self.notice.dismiss()
+        self.scans.open_series(path, series)
 
     def choose_files(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, "Open scans", self._last_folder(), SCAN_FILES)
@@ -181,7 +188,7 @@ class MainWindow(QMainWindow):
             self.context.settings.setValue("scans/folder", str(paths[0].parent))
             self.context.open_requested.emit(paths)
 
-    def open_sample(self) -> None:
+    def open_sample(self, *, by_user: bool = True) -> None:
         """Open the sample scan; it is written to the home folder the first time."""
 
         def find(_control: JobControl) -> Path:
@@ -189,7 +196,10 @@ class MainWindow(QMainWindow):
 
             return sample_scan()
 
-        self.context.jobs.run("Preparing the sample scan", find, done=lambda path: self.open_paths([path]))
+        def done(path: Path) -> None:
+            self.open_paths([path], by_user=by_user)
+
+        self.context.jobs.run("Preparing the sample scan", find, done=done)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():

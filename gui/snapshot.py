@@ -118,6 +118,7 @@ def _draw(scene: Scene, out: Path, width: int, height: int) -> None:
     from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
     from core.errors import IsocenterError
+    from core.imaging.titles import title_of
     from gui.context import AppContext
     from gui.viewer.slice_grid import SliceGrid
     from gui.widgets import label
@@ -132,7 +133,7 @@ def _draw(scene: Scene, out: Path, width: int, height: int) -> None:
         column.setSpacing(0)
         head = QHBoxLayout()
         head.setContentsMargins(10, 0, 10, 0)
-        head.addWidget(label(scene.volume.name if scene.volume else "", "viewtitle"), 1)
+        head.addWidget(label(title_of(scene.volume.source.path) if scene.volume else "", "viewtitle"), 1)
         head.addWidget(label(RESEARCH_ONLY, "viewtitle"))
         column.addLayout(head)
         column.addWidget(grid, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,20 @@ def choices_in(path: Path, control: JobControl | None = None) -> list[ScanChoice
         ScanChoice(path, info.description.strip() or info.title, info.uid, info) for info in series_in(folder, control)
     ]
     return found + [ScanChoice(file, stem_of(file)) for file in _other_files(folder, control)]
+
+
+def one_per_series(files: Sequence[Path], control: JobControl) -> list[Path]:
+    """Of many files dropped together: of each DICOM series the first, and every file of another format."""
+    from core.imaging.dicomfile import read_header
+    from core.imaging.kind import is_dicom_file
+
+    found: dict[object, Path] = {}
+    for file in files:
+        control.check()
+        dicom = read_header(file) if is_dicom_file(file) else None
+        key = (file.parent, str(dicom.header.get("SeriesInstanceUID") or "")) if dicom is not None else file
+        found.setdefault(key, file)
+    return list(found.values())
 
 
 def preview(choice: ScanChoice, control: JobControl) -> Preview | None:

@@ -24,6 +24,11 @@ def stem_of(path: Path) -> str:
     return name
 
 
+def file_title(path: Path) -> str:
+    """As `title_of`, with the suffix: for lists of files."""
+    return SAMPLE_TITLE if title_of(path) == SAMPLE_TITLE else path.name
+
+
 def title_of(path: Path) -> str:
     """How a scan's file is called on the screen: the sample by its title, any other by its name."""
     stem = stem_of(path)

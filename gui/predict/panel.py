@@ -145,8 +145,11 @@ class PredictPanel(QFrame):
 
     # ---- the scan in front --------------------------------------------------------------------------------------
 
-    def set_scan(self, volume: Volume | None) -> None:
-        """Another scan is in front, or none: show what was predicted of it last."""
+    def set_scan(self, volume: Volume | None, *, by_user: bool = True) -> None:
+        """Another scan is in front, or none: show what was predicted of it last.
+
+        `by_user`: whether its user asked for it; predict on drop leaves what the program itself opens alone.
+        """
         self._volume, self._overlay = volume, None
         self._stop_loading()
         if volume is None:
@@ -156,10 +159,10 @@ class PredictPanel(QFrame):
         is_new = self._state is None
         state = self._states.setdefault(_name_of(volume), ScanState())
         awaited = self._awaited
-        if awaited is not None and _same(awaited.scan, volume.source.path):
+        if awaited is not None and _of(awaited, volume):
             self._awaited = None
             state.history.show(awaited)
-        elif is_new and self.on_drop.isChecked():
+        elif is_new and by_user and self.on_drop.isChecked():
             QTimer.singleShot(0, self.predict)
         if state.history.current is not None:
             self._show_current()
@@ -187,7 +190,8 @@ class PredictPanel(QFrame):
         package, volume, state = self._choice.current, self._volume, self._state
         if volume is None or state is None or package is None or state.job is not None:
             return
-        job = self._worker.predict(PredictionRequest(volume.source.path, key(package), own_folder()))
+        request = PredictionRequest(volume.source.path, key(package), own_folder(), series=volume.source.series)
+        job = self._worker.predict(request)
         state.job, state.error = job, None
         job.changed.connect(self._show_progress)
         job.ended.connect(partial(self._ended, job, volume, state))
@@ -214,7 +218,7 @@ class PredictPanel(QFrame):
             if in_front:
                 self._show_current()
             else:
-                self._context.notice.emit("ok", f"The prediction of {volume.name} is done.")
+                self._context.notice.emit("ok", f"The prediction of {volume.title} is done.")
             return
         remove_unfinished(job.request.out)
         self._warm_up.start()
@@ -235,12 +239,15 @@ class PredictPanel(QFrame):
             return
         self._context.page_requested.emit("scans")
         state = self._state
-        if self._volume is not None and state is not None and _same(row.scan, self._volume.source.path):
+        if self._volume is not None and state is not None and _of(row, self._volume):
             state.history.show(row)
             self._show_current()
         else:
             self._awaited = row
-            self._context.open_requested.emit([row.scan])
+            if row.series:
+                self._context.series_requested.emit(row.scan, row.series)
+            else:
+                self._context.open_requested.emit([row.scan])
 
     def clear_overlay(self) -> None:
         """Show the bare scan; undo brings the segmentation back."""
@@ -346,5 +353,7 @@ def _name_of(volume: Volume) -> tuple[Path, str]:
     return volume.source.path, volume.source.series
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.absolute() == other.absolute()
+def _of(row: PredictionRow, volume: Volume) -> bool:
+    """Whether a prediction was made on this scan; a row of an older catalog does not know its series."""
+    same_file = row.scan.absolute() == volume.source.path.absolute()
+    return same_file and row.series in ("", volume.source.series)

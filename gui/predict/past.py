@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
+from core.imaging.titles import file_title
 from gui.predict.results import seconds_text, tabular, volume_text
 from gui.theme.theme import body_font
 
@@ -56,7 +57,8 @@ class PastPredictions(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return _text(row, column)
         if role == SORT_ROLE:
-            return (row.scan.name.lower(), row.model, _volume(row), len(_warnings(row)), row.seconds, row.time)[column]
+            name = file_title(row.scan).lower()
+            return (name, row.model, _volume(row), len(_warnings(row)), row.seconds, row.time)[column]
         if role == ROW_ROLE:
             return row
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -71,7 +73,7 @@ class PastPredictions(QAbstractTableModel):
 
 def _text(row: PredictionRow, column: int) -> str:
     if column == 0:
-        return row.scan.name
+        return file_title(row.scan)
     if column == 1:
         return f"{row.model} {row.model_version}"
     if column == 2:

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from core.errors import IsocenterError
+from core.imaging.titles import file_title
 from gui.predict.batch import Batch, BatchItem
 from gui.predict.results import seconds_text
 from gui.widgets import ElidedLabel, button, label, line, scrolled, section
@@ -92,7 +93,7 @@ class QueueLine(QWidget):
         super().__init__(parent)
         self.item = item
         self.setFixedHeight(LINE_PX)
-        self._name = ElidedLabel(item.scan.name)
+        self._name = ElidedLabel(file_title(item.scan))
         self._name.setToolTip(str(item.scan))
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)

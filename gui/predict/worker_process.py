@@ -31,12 +31,13 @@ class PredictionFailed(IsocenterError):
 
 @dataclass(frozen=True)
 class PredictionRequest:
-    """One scan for one model; the result is written into the folder `out`."""
+    """One scan for one model; the result is written into the folder `out`. `series`: the UID in a DICOM folder."""
 
     scan: Path
     model: str
     out: Path
     device: str = "auto"
+    series: str = ""
 
 
 class PredictionJob(Job):
@@ -151,7 +152,7 @@ class PredictionWorker(QObject):
         request = self._current.request
         line = {
             "id": self._number, "scan": str(request.scan), "model": request.model, "out": str(request.out),
-            "device": request.device,
+            "device": request.device, "series": request.series,
         }  # fmt: skip
         self._current.report(None, "Starting")
         if self._process is not None:  # a program that cannot be started has ended the job by now

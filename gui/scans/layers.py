@@ -47,7 +47,7 @@ class LayersPanel(QWidget):
         scene = self._scene
         if scene.volume is None:
             return
-        name = ElidedLabel(scene.volume.name)
+        name = ElidedLabel(scene.volume.title)
         swatch = Swatch(theme().color("scan_swatch"))
         self._add_layer("scan", swatch, name, scene.scan_opacity, scene.set_scan_opacity)
         if scene.overlay is None:

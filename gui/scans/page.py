@@ -8,21 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QFrame, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from core.control import JobControl
 from gui.context import AppContext
 from gui.scans import recent
+from gui.scans.opening import Opener
 from gui.scans.welcome import WelcomePage
 from gui.widgets import menu_button, scrolled, section
 
 if TYPE_CHECKING:
+    from core.control import JobControl
+    from core.imaging.choices import ScanChoice
     from core.imaging.volume import Finding, Volume
     from gui.predict.panel import PredictPanel
     from gui.scans.checks import ChecksPanel
     from gui.scans.layers import LayersPanel
     from gui.scans.open_list import OpenList
+    from gui.scans.picker import SeriesPicker
     from gui.viewer.scene import OpenedScan, Scene
     from gui.viewer.slice_grid import SliceGrid
 
@@ -34,6 +36,7 @@ class OpenScan:
     opened: OpenedScan
     findings: tuple[Finding, ...]
     cursor: tuple[int, int, int] | None = None  # where it was left
+    by_user: bool = True  # whether its user asked for it, and not the program at its first start
 
 
 class ScansPage(QStackedWidget):
@@ -58,7 +61,10 @@ class ScansPage(QStackedWidget):
         self._layers: LayersPanel
         self._checks: ChecksPanel
         self._splitter: QSplitter
-        self._opening: set[Path] = set()
+        self._picker: SeriesPicker | None = None
+        self._opener = Opener(context, self)
+        self._opener.opened.connect(self._take)
+        self._opener.choice_needed.connect(self.offer)
         self._layout_menu = QMenu(self)
         self._window_menu = QMenu(self)
 
@@ -71,6 +77,7 @@ class ScansPage(QStackedWidget):
         from gui.predict.panel import PredictPanel
         from gui.scans.checks import ChecksPanel
         from gui.scans.layers import LayersPanel
+        from gui.scans.menus import fill_layout_menu
         from gui.scans.open_list import OpenList
         from gui.viewer.scene import Scene
         from gui.viewer.slice_grid import SliceGrid
@@ -97,7 +104,7 @@ class ScansPage(QStackedWidget):
         if isinstance(state, QByteArray):
             self._splitter.restoreState(state)
         self.addWidget(self._splitter)
-        self._fill_layout_menu()
+        fill_layout_menu(self._layout_menu, self.grid, self._context.settings)
         self.scene.listen(self._scene_changed)
         self.viewer_made.emit()
         return self.grid
@@ -144,48 +151,68 @@ class ScansPage(QStackedWidget):
 
     # ---- opening and closing ------------------------------------------------------------------------------------
 
-    def open_paths(self, paths: Sequence[Path]) -> None:
-        """Read each in a job; the last one read is in front."""
-        for path in paths:
-            absolute = path.absolute()
-            place = next((n for n, s in enumerate(self.open_scans) if s.opened.volume.source.path == absolute), None)
-            if place is not None:
+    def open_paths(self, paths: Sequence[Path], *, by_user: bool = True) -> None:
+        """Read each in a job, the last one read is in front; of a folder with several scans one is asked for."""
+        unread = [path for path in paths if not self._show_open(path.absolute(), "")]
+        self._opener.open_paths(unread, by_user=by_user)
+
+    def open_series(self, path: Path, series: str) -> None:
+        """Read one series of a DICOM folder, or bring it to the front."""
+        if not self._show_open(path.absolute(), series):
+            self._opener.open(path, series)
+
+    def _show_open(self, path: Path, series: str) -> bool:
+        """Bring a scan to the front if it is open already; a folder is looked into again unless a series is named."""
+        for place, scan in enumerate(self.open_scans):
+            source = scan.opened.volume.source
+            if source.path == path and (series == source.series or (not series and not path.is_dir())):
                 self.bring_to_front(place)
-            elif absolute not in self._opening:
-                self._opening.add(absolute)
-                self._read(absolute)
+                return True
+        return False
 
-    def _read(self, path: Path) -> None:
-        def read(control: JobControl) -> OpenedScan:
-            from core.imaging import reader
-            from gui.viewer.scene import OpenedScan
+    def offer(self, choices: list[ScanChoice]) -> None:
+        """Let the user choose among several scans."""
+        from gui.scans.picker import SeriesPicker
 
-            control.progress(None, f"Reading {path.name}")
-            volume = reader.read(path, control)
-            control.check()
-            return OpenedScan.prepare(volume)
+        if self._picker is None:
+            self._picker = SeriesPicker(self._context)
+            self._picker.picked.connect(self._open_picked)
+            self._picker.cancelled.connect(self._leave_picker)
+            self.addWidget(self._picker)
+        self._picker.offer(choices)
+        self.setCurrentWidget(self._picker)
+        self._picker.table.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.scan_changed.emit(self.volume)
 
-        def failed(error: Exception) -> None:
-            self._opening.discard(path)
-            self._context.tell(error)
+    @property
+    def choosing(self) -> bool:
+        """Whether the user is asked which scans to open."""
+        return self._picker is not None and self.currentWidget() is self._picker
 
-        def done(opened: OpenedScan) -> None:
-            self._opening.discard(path)
-            self.add_scan(opened)
+    def _open_picked(self, choices: list[ScanChoice]) -> None:
+        self._leave_picker()
+        for choice in choices:
+            self.open_series(choice.path, choice.series)
 
-        job = self._context.jobs.run(f"Opening {path.name}", read, done=done, failed=failed)
-        job.ended.connect(lambda: self._opening.discard(path))
+    def _leave_picker(self) -> None:
+        self.setCurrentWidget(self._splitter if self.open_scans else self.welcome)
+        self.scan_changed.emit(self.volume)
 
-    def add_scan(self, opened: OpenedScan) -> None:
+    def _take(self, opened: OpenedScan, by_user: bool) -> None:
+        source = opened.volume.source
+        if not self._show_open(source.path, source.series):
+            self.add_scan(opened, by_user=by_user)
+
+    def add_scan(self, opened: OpenedScan, *, by_user: bool = True) -> None:
         """Put a scan that was read into the list, and in front."""
         from gui.scans.open_list import describe
 
         self.prepare()
         volume = opened.volume
-        self.open_scans.append(OpenScan(opened, volume.findings))
+        self.open_scans.append(OpenScan(opened, volume.findings, by_user=by_user))
         self._list.add(volume)
         self.bring_to_front(len(self.open_scans) - 1)
-        recent.remember(self._context.settings, volume.source.path, describe(volume))
+        recent.remember(self._context.settings, volume.source.path, describe(volume), volume.source.series)
         self._check(self.open_scans[-1])
 
     def _check(self, scan: OpenScan) -> None:
@@ -213,20 +240,26 @@ class ScansPage(QStackedWidget):
         return scan.opened.volume if scan else None
 
     def bring_to_front(self, place: int) -> None:
-        if place == self.front and self.currentWidget() is not self.welcome:
+        if place == self.front and self.currentWidget() is self._splitter:
             return
+        from gui.scans.menus import fill_window_menu
+        from gui.viewer.space import same_space
+
         self.prepare()
-        if self.front_scan is not None:
-            self.front_scan.cursor = self.scene.index
+        left = self.front_scan
+        if left is not None:
+            left.cursor = self.scene.index
+        point = self.scene.point_ras_mm()
         self.front = place
         scan = self.open_scans[place]
         self.setCurrentWidget(self._splitter)
         self._list.select(place)
         self.scene.show(scan.opened)
-        if scan.cursor is not None:
+        shared = left is not None and same_space(left.opened.volume, scan.opened.volume)
+        if not (shared and self.scene.go_to(point)) and scan.cursor is not None:
             self.scene.set_index(scan.cursor)
         self._checks.show_findings(scan.findings)
-        self._fill_window_menu(scan.opened.volume)
+        fill_window_menu(self._window_menu, self.scene)
         if self.grid is not None:
             self.grid.slices[0].setFocus(Qt.FocusReason.OtherFocusReason)  # the keys move its slices at once
         self._announce(scan.opened.volume)
@@ -258,7 +291,8 @@ class ScansPage(QStackedWidget):
 
     def _tell_panel(self, volume: Volume | None) -> None:
         if self.predict_panel is not None and volume is self.volume:
-            self.predict_panel.set_scan(volume)
+            scan = self.front_scan
+            self.predict_panel.set_scan(volume, by_user=scan is None or scan.by_user)
 
     # ---- the overlay --------------------------------------------------------------------------------------------
 
@@ -283,43 +317,6 @@ class ScansPage(QStackedWidget):
     def toggle_overlay(self) -> None:
         if self.grid is not None and self.scene.overlay is not None:
             self.scene.set_overlay_look(shown=not self.scene.overlay.shown)
-
-    # ---- menus --------------------------------------------------------------------------------------------------
-
-    def _fill_layout_menu(self) -> None:
-        from gui.viewer.slice_grid import LAYOUTS
-
-        group = QActionGroup(self._layout_menu)
-        grid = self.grid
-        if grid is None:
-            return
-        for name, words in LAYOUTS.items():
-            action = QAction(words, self._layout_menu, checkable=True)
-            action.setObjectName(f"layout_{name}")
-            action.triggered.connect(lambda _=False, name=name: grid.set_layout(name))
-            group.addAction(action)
-            self._layout_menu.addAction(action)
-        saved = str(self._context.settings.value("viewer/layout", "four"))
-        grid.layout_changed.connect(self._mark_layout)
-        grid.set_layout(saved)
-
-    def _mark_layout(self, name: str) -> None:
-        for action in self._layout_menu.actions():
-            action.setChecked(action.objectName() == f"layout_{name}")
-        if name in ("four", "wide"):
-            self._context.settings.setValue("viewer/layout", name)
-
-    def _fill_window_menu(self, volume: Volume) -> None:
-        from gui.viewer.window_level import CT_PRESETS
-
-        self._window_menu.clear()
-        self._window_menu.addAction("Auto", self.scene.auto_window).setObjectName("window_auto")
-        self._window_menu.addAction("Full range", self.scene.full_window).setObjectName("window_full")
-        if volume.source.modality in ("CT", ""):
-            self._window_menu.addSeparator()
-            for name, preset in CT_PRESETS.items():
-                text = f"CT {name.lower()}   {preset.text()}"
-                self._window_menu.addAction(text, lambda preset=preset: self.scene.set_window(preset))
 
     # ---- following and ending -----------------------------------------------------------------------------------
 

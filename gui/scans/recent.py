@@ -18,6 +18,7 @@ class RecentScan:
     path: Path
     text: str  # what it is, such as "MR · 256 × 256 × 176 · 1 mm"
     opened: float  # seconds since the epoch
+    series: str = ""  # of a DICOM folder, the one that was opened
 
     @property
     def when(self) -> str:
@@ -32,17 +33,21 @@ def recent(settings: QSettings) -> list[RecentScan]:
     """Those that are still there."""
     try:
         entries = json.loads(str(settings.value(KEY, "[]")))
-        scans = [RecentScan(Path(e["path"]), str(e["text"]), float(e["opened"])) for e in entries]
+        scans = [
+            RecentScan(Path(e["path"]), str(e["text"]), float(e["opened"]), str(e.get("series", ""))) for e in entries
+        ]
     except (ValueError, TypeError, KeyError):
         return []
     return [scan for scan in scans if scan.path.exists()]
 
 
-def remember(settings: QSettings, path: Path, text: str) -> None:
+def remember(settings: QSettings, path: Path, text: str, series: str = "") -> None:
     """Put a scan at the head of the list."""
-    others = [scan for scan in recent(settings) if scan.path != path]
-    scans = [RecentScan(path, text, time.time()), *others][:KEPT]
-    entries = [{"path": str(scan.path), "text": scan.text, "opened": scan.opened} for scan in scans]
+    others = [scan for scan in recent(settings) if (scan.path, scan.series) != (path, series)]
+    scans = [RecentScan(path, text, time.time(), series), *others][:KEPT]
+    entries = [
+        {"path": str(scan.path), "text": scan.text, "opened": scan.opened, "series": scan.series} for scan in scans
+    ]
     settings.setValue(KEY, json.dumps(entries))
 
 

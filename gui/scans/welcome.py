@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from core.imaging.titles import file_title
 from gui.context import AppContext
 from gui.scans.recent import RecentScan, forget_all, recent
 from gui.theme import icons, theme
@@ -62,7 +61,7 @@ class WelcomePage(QWidget):
         column.addSpacing(12)
         for text, role in (
             ("Drop a scan here", "headline"),
-            ("A NIfTI file or a DICOM folder; several at once", "dim"),
+            ("A NIfTI, NRRD or MetaImage file, or a DICOM folder; several at once", "dim"),
         ):
             words = label(text, role)
             words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -107,8 +106,9 @@ class WelcomePage(QWidget):
             self._add_row(2 * place + 1, place, scan)
 
     def _add_row(self, row: int, place: int, scan: RecentScan) -> None:
-        name = button(scan.path.name, f"recent_{place}", lambda: self._open(scan.path), role="quiet")
-        name.setText(name.fontMetrics().elidedText(scan.path.name, Qt.TextElideMode.ElideMiddle, 240))
+        title = file_title(scan.path)
+        name = button(title, f"recent_{place}", lambda: self._open(scan), role="quiet")
+        name.setText(name.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, 240))
         name.setToolTip(str(scan.path))
         name.setStyleSheet("text-align: left;")
         name.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -117,8 +117,11 @@ class WelcomePage(QWidget):
         self._recent_rows.addWidget(label(scan.when, "dim"), row, 2, Qt.AlignmentFlag.AlignRight)
         self._recent_rows.addWidget(line(), row + 1, 0, 1, 3)
 
-    def _open(self, path: Path) -> None:
-        self._context.open_requested.emit([path])
+    def _open(self, scan: RecentScan) -> None:
+        if scan.series:
+            self._context.series_requested.emit(scan.path, scan.series)
+        else:
+            self._context.open_requested.emit([scan.path])
 
     def _clear(self) -> None:
         forget_all(self._context.settings)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core.imaging.geometry import index_to_ras_mm, to_canonical
+from core.imaging.geometry import index_to_ras_mm, ras_mm_to_index, to_canonical
 from core.imaging.volume import Volume
 from gui.viewer.window_level import WindowLevel, auto_window, first_window, full_window, sample
 
@@ -151,6 +151,14 @@ class Scene:
         if tuple(moved) != self.index:
             self.index = (moved[0], moved[1], moved[2])
             self._tell("cursor")
+
+    def go_to(self, point_ras_mm: Array) -> bool:
+        """Move the cursor to a point of the patient; False, and no move, where the scan does not reach."""
+        index = ras_mm_to_index(self.affine_ras, point_ras_mm)
+        if self.opened is None or (index < -0.5).any() or (index > np.asarray(self.shape) - 0.5).any():
+            return False
+        self.set_index(index)
+        return True
 
     def step(self, axis: int, by: int) -> None:
         moved = list(self.index)

@@ -82,9 +82,20 @@ def full_window(values: Array) -> WindowLevel:
 
 def first_window(volume: Volume, values: Array) -> WindowLevel:
     """The window a scan opens with."""
-    if volume.source.modality == "CT":
+    if looks_like_ct(volume, values):
         return CT_PRESETS["Soft tissue"]
     return auto_window(values)
+
+
+def looks_like_ct(volume: Volume, values: Array) -> bool:
+    """Whether the values are Hounsfield units: the file says CT, or says nothing and air and bone lie where they do."""
+    if volume.source.modality:
+        return volume.source.modality == "CT"
+    flat = values[np.isfinite(values)]
+    if flat.size == 0:
+        return False
+    low, high = np.percentile(flat, (1, 99.9))
+    return -3100 < low < -500 and 200 < high < 5000
 
 
 def to_grey(picture: Array, window: WindowLevel, slope: float, intercept: float) -> Array:

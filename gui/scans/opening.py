@@ -1,0 +1,87 @@
+"""From a path to an open scan: looked at and read in jobs; where there are several to choose from, asks which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from core.control import JobControl
+from gui.context import AppContext
+
+if TYPE_CHECKING:
+    from core.imaging.choices import ScanChoice
+    from gui.viewer.scene import OpenedScan
+
+# Files of these formats are one scan each; others may be slices of one series.
+WHOLE = (".nii", ".nii.gz", ".hdr", ".img", ".nrrd", ".nhdr", ".mha", ".mhd")
+
+
+class Opener(QObject):
+    """Reads what it is asked for, each once."""
+
+    opened = Signal(object, bool)  # OpenedScan, whether its user asked for it
+    choice_needed = Signal(object)  # list[ScanChoice]
+
+    def __init__(self, context: AppContext, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._under_way: set[tuple[Path, str]] = set()
+
+    def open_paths(self, paths: Sequence[Path], *, by_user: bool = True) -> None:
+        """Open files, folders and DICOMDIRs; many slices that were dropped together are one scan."""
+        slices = [path for path in paths if path.is_file() and not path.name.lower().endswith(WHOLE)]
+        if len(slices) > 1:
+            self._open_slices(slices)
+            paths = [path for path in paths if path not in slices]
+        for path in paths:
+            self.open(path, by_user=by_user)
+
+    def _open_slices(self, files: list[Path]) -> None:
+        def look(control: JobControl) -> list[Path]:
+            from core.imaging.choices import one_per_series
+
+            control.progress(None, "Looking at the files")
+            return one_per_series(files, control)
+
+        def done(found: list[Path]) -> None:
+            for path in found:
+                self.open(path)
+
+        self._context.jobs.run(f"Opening {len(files)} files", look, done=done)
+
+    def open(self, path: Path, series: str = "", *, by_user: bool = True) -> None:
+        """Read a scan, or find out which there are behind `path` where that was not said."""
+        key = (path.absolute(), series)
+        if key in self._under_way:
+            return
+        self._under_way.add(key)
+        path = key[0]
+
+        def read(control: JobControl) -> OpenedScan | list[ScanChoice]:
+            from core.imaging import choices, reader
+            from gui.viewer.scene import OpenedScan
+
+            target = path
+            if not series and choices.is_collection(path):
+                control.progress(None, f"Looking into {path.name}")
+                found = choices.choices_in(path, control)
+                if len(found) > 1:
+                    return found
+                target = found[0].path if found else path
+            control.progress(None, f"Reading {target.name}")
+            volume = reader.read(target, control, series=series or None)
+            control.check()
+            return OpenedScan.prepare(volume)
+
+        def done(found: OpenedScan | list[ScanChoice]) -> None:
+            self._under_way.discard(key)
+            if isinstance(found, list):
+                self.choice_needed.emit(found)
+            else:
+                self.opened.emit(found, by_user)
+
+        job = self._context.jobs.run(f"Opening {path.name}", read, done=done)
+        job.ended.connect(lambda: self._under_way.discard(key))
