@@ -27,6 +27,7 @@ def describe(volume: Volume) -> dict[str, Any]:
         "intensity_range": intensity_range(volume),
         "slope": volume.slope,
         "intercept": volume.intercept,
+        "units": volume.source.units,
         "modality": volume.source.modality,
         "series": volume.source.series,
         "findings": [finding.as_dict() for finding in plain_checks(volume)],

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.control import JobControl
 from core.imaging.volume import Volume
+
+if TYPE_CHECKING:
+    from core.imaging.dicomfile import DicomFile  # pydicom is slow to import
 
 Array = np.ndarray[Any, Any]
 THUMBNAIL_PX = 128
@@ -49,14 +52,14 @@ class SeriesInfo:
         return f"{self.modality or 'series'}{number} ({self.images} {noun})"
 
 
-def series_info(uid: str, files: list[tuple[Path, Any]]) -> SeriesInfo:
+def series_info(uid: str, files: list[DicomFile]) -> SeriesInfo:
     """The facts of a series from the headers of its files; what is damaged in them is left out."""
-    header = files[0][1]
-    images = sum(_whole(h, "NumberOfFrames", 1) for _, h in files)
+    header = files[0].header
+    images = sum(_whole(file.header, "NumberOfFrames", 1) for file in files)
     texts = [_text(header, name) for name in ("Modality", "SeriesNumber", "SeriesDescription")]
     modality = texts[0] if texts[0].isalnum() and len(texts[0]) <= 16 else ""
     number = texts[1] if texts[1].lstrip("-").isdigit() else ""
-    middle = sorted(files, key=lambda file: _whole(file[1], "InstanceNumber", 0))[len(files) // 2][0]
+    middle = sorted(files, key=lambda file: _whole(file.header, "InstanceNumber", 0))[len(files) // 2].path
     return SeriesInfo(
         uid, modality, number, texts[2], images, _whole(header, "Rows", 0), _whole(header, "Columns", 0),
         _spacing_mm(header), _date(header), middle, images // 2 if len(files) == 1 else 0, is_placed(header),
@@ -74,17 +77,20 @@ def series_thumbnail(info: SeriesInfo, control: JobControl) -> Array | None:
 
     Raises UnreadableScan where its pixels cannot be decoded.
     """
-    from core.imaging.pixels import decode
+    from core.imaging.decoder import Decoder
+    from core.imaging.dicomfile import read_header
+    from core.imaging.pixels import pixels_of
 
-    if info.middle is None:
+    file = read_header(info.middle) if info.middle is not None else None
+    if file is None:
         return None
     control.check()
-    pixels = decode(info.middle)
+    pixels = pixels_of(file)
+    with Decoder() as decoder:
+        picture = pixels.frame(min(info.frame, pixels.frames - 1), decoder)
     control.check()
-    if pixels.ndim != 3 or not len(pixels):
-        return None
     wide, high, _ = info.spacing_mm
-    return shrunk(pixels[min(info.frame, len(pixels) - 1)], high / wide if wide and high else 1.0)
+    return shrunk(picture, high / wide if wide and high else 1.0)
 
 
 def volume_thumbnail(volume: Volume) -> Array:
@@ -120,7 +126,7 @@ def _spacing_mm(header: Any) -> tuple[float, float, float]:
     try:
         measures = header
         if header.get("SharedFunctionalGroupsSequence"):
-            groups = header.SharedFunctionalGroupsSequence[0].get("PixelMeasuresSequence")
+            groups = header.get("SharedFunctionalGroupsSequence")[0].get("PixelMeasuresSequence")
             measures = groups[0] if groups else header
         rows, columns = (float(value) for value in measures.get("PixelSpacing") or (0, 0))
         between = float(measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 0)
@@ -141,7 +147,7 @@ def _date(header: Any) -> str:
 def _whole(header: Any, name: str, default: int) -> int:
     try:
         return int(header.get(name) or default)
-    except (TypeError, ValueError):
+    except Exception:  # an element that cannot be parsed
         return default
 
 

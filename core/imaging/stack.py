@@ -14,6 +14,8 @@ import numpy as np
 
 from core.control import JobControl
 from core.errors import UnreadableScan
+from core.imaging.pixels import Pixels
+from core.imaging.straighten import Straightening
 from core.imaging.transform import LPS, check_affine, ras_from
 from core.imaging.volume import Finding
 
@@ -24,6 +26,8 @@ _EXPORT_AGAIN = "Export this series alone and whole from the archive."
 _SAME_PLACE_MM = 0.01
 # Positions rounded to a tenth of a millimetre are off by half of that.
 _ROUNDING_MM = 0.06
+# A stack that leaves its normal by less is straight: below this a skewed voxel is none to the eye.
+_LEAST_TILT_DEG, _LEAST_DRIFT_MM = 0.06, 0.1
 # A gap of more steps than this holds too much that was never measured.
 _LARGEST_GAP = 5.0
 
@@ -32,7 +36,7 @@ _LARGEST_GAP = 5.0
 class Frame:
     """One slice as its header describes it; all lengths in mm, directions in DICOM's LPS space."""
 
-    path: Path
+    pixels: Pixels  # of its file
     index: int  # of the frame in its file
     instance: str  # SOP instance UID and frame, the same only for copies
     position: tuple[float, float, float]  # of the first pixel's centre
@@ -41,11 +45,11 @@ class Frame:
     slice_spacing: float  # as declared; used where there is a single slice
     rows: int
     columns: int
-    dtype: str
     slope: float
     intercept: float
     reference: str  # frame of reference UID
     order: tuple[float, ...]  # time order among slices at the same place
+    corner: tuple[int, int] = (0, 0)  # row and column where a tile of a mosaic begins
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,14 @@ class Stack:
 
     places: [k][t] frames, by place along the normal, then time. spares: (copy, original) that should be identical.
     positions: (k,) places in mm along the normal; grid: places of the even grid, the same where nothing is repaired.
+    straightening: how the even grid's slices are shifted where the stack is skewed.
     """
 
     places: list[list[Frame]]
     spares: list[tuple[Frame, Frame]]
     positions: Array
     grid: Array
+    straightening: Straightening | None
     affine_ras: Array
     findings: list[Finding]
 
@@ -84,11 +90,18 @@ def arrange(frames: list[Frame], where: Path) -> Stack:
         _check_line(frames, depth, ends, where)
         grid = _even_grid(positions, findings, where)
         step = (ends[1] - ends[0]) / (len(grid) - 1)
-        _check_tilt(step, normal, findings, where)
     axes = np.column_stack([row * first.pixel_spacing[1], column * first.pixel_spacing[0], step])
-    affine = ras_from(LPS, axes, ends[0])
+    origin = ends[0]
+    straightening = None
+    if len(places) > 1 and _is_tilted(ends[1] - ends[0], normal, findings, where):
+        drift = np.linalg.solve(axes[:, :2].T @ axes[:, :2], axes[:, :2].T @ (ends[1] - ends[0]))
+        straightening = Straightening((float(drift[1]), float(drift[0])))
+        rows_before, columns_before = straightening.before
+        origin = origin - axes[:, 0] * columns_before - axes[:, 1] * rows_before
+        axes[:, 2] = normal * np.dot(step, normal)
+    affine = ras_from(LPS, axes, origin)
     check_affine(affine, where)
-    return Stack(places, spares, positions, grid, affine, findings)
+    return Stack(places, spares, positions, grid, straightening, affine, findings)
 
 
 def resample(slices: Array, stack: Stack, control: JobControl) -> Array:
@@ -214,17 +227,21 @@ def _even_grid(positions: Array, findings: list[Finding], where: Path) -> Array:
     return grid
 
 
-def _check_tilt(step: Array, normal: Array, findings: list[Finding], where: Path) -> None:
-    cosine = abs(float(np.dot(step, normal)) / float(np.linalg.norm(step)))
-    tilt = float(np.degrees(np.arccos(np.clip(cosine, 0, 1))))
+def _is_tilted(extent: Array, normal: Array, findings: list[Finding], where: Path) -> bool:
+    """Whether the line through the slices leaves their normal by more than rounded positions explain."""
+    along = abs(float(np.dot(extent, normal)))
+    aside = float(np.linalg.norm(extent - np.dot(extent, normal) * normal))
+    tilt = float(np.degrees(np.arctan2(aside, along)))
     if tilt > 60:
         raise _refused("the slices do not lie one behind the other", where)
-    if tilt > 0.1:
-        message = (
-            f"The slices are tilted by {tilt:.1f} degrees against their stack (gantry tilt); the voxels are placed "
-            "rightly, but shapes look skewed and predictions may be less exact."
-        )
-        findings.append(Finding("gantry_tilt", "warning", message))
+    if tilt < _LEAST_TILT_DEG or aside < _LEAST_DRIFT_MM:
+        return False
+    message = (
+        f"The slices are tilted by {tilt:.1f} degrees against their stack (gantry tilt); they were resampled to a "
+        "straight grid, so values between the measured pixels are interpolated."
+    )
+    findings.append(Finding("gantry_tilt", "warning", message))
+    return True
 
 
 def _refused(what: str, where: Path) -> UnreadableScan:
