@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from core.control import JobControl
 from core.errors import UnreadableScan
+from core.imaging.bounds import size_limit
 from core.imaging.kind import is_dicom_file
 
 _MOST_FILES = 50_000
+_META_BYTES = 4096
+_PIECE = 2**20
 
 
 def image_files(path: Path, control: JobControl, series: str = "") -> list[tuple[Path, Any]]:
@@ -45,10 +56,49 @@ def image_files(path: Path, control: JobControl, series: str = "") -> list[tuple
 def read_header(path: Path) -> Any | None:
     """All of a DICOM file but its pixels, or None where it cannot be read."""
     try:
+        _check_inflated_size(path)
         header = pydicom.dcmread(path, stop_before_pixels=True, force=True)
         return header if len(header) else None
     except Exception:  # pydicom raises nearly anything on damaged files
         return None
+
+
+def load(path: Path) -> Any:
+    """A whole DICOM file. Raises UnreadableScan where it is damaged."""
+    try:
+        _check_inflated_size(path)
+        return pydicom.dcmread(path, force=True)
+    except Exception as error:  # pydicom raises nearly anything on damaged files
+        raise UnreadableScan(
+            f"the DICOM file is damaged ({type(error).__name__})", where=path, mend="Copy or export this file again."
+        ) from error
+
+
+def transfer_syntax(dataset: Any) -> UID:
+    """How a file is encoded, also where it was saved without saying so."""
+    named = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
+    if named:
+        return UID(named)
+    implicit, little = dataset.original_encoding
+    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def _check_inflated_size(path: Path) -> None:
+    """Raise ValueError for a deflated file that would grow beyond what a scan may be."""
+    with path.open("rb") as file:
+        if DeflatedExplicitVRLittleEndian.encode() not in file.read(_META_BYTES):
+            return
+    meta = pydicom.filereader.read_file_meta_info(path)
+    start = 144 + int(meta.FileMetaInformationGroupLength)
+    inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    with path.open("rb") as file:
+        file.seek(start)
+        left = b""
+        while left or (left := file.read(_PIECE)):
+            size += len(inflater.decompress(left, _PIECE))
+            left = inflater.unconsumed_tail
+            if size > size_limit():
+                raise ValueError("inflates beyond all bounds")
 
 
 def is_image(header: Any) -> bool:
