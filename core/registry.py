@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.errors import ConfigError
 
@@ -21,6 +21,30 @@ class Part(BaseModel):
     """Base of every configuration block: unknown keys are errors, and a block does not change once made."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_parts(cls, tree: Any) -> Any:
+        """A part may be given by its name alone, and without a name it is the default one."""
+        if not isinstance(tree, dict):
+            return tree
+        named = dict(tree)
+        for key, value in tree.items():
+            default = cls.model_fields[key].get_default(call_default_factory=True) if key in cls.model_fields else None
+            if isinstance(default, Part) and "name" in type(default).model_fields:
+                named[key] = in_full(value, getattr(default, "name", ""))
+        return named
+
+
+def in_full(value: Any, default: str) -> Any:
+    """A part's tree with its name in it.
+
+    >>> in_full("focal", "dice_ce"), in_full({"gamma": 2}, "focal")
+    ({'name': 'focal'}, {'name': 'focal', 'gamma': 2})
+    """
+    if isinstance(value, str):
+        return {"name": value}
+    return {"name": default, **value} if isinstance(value, dict) and "name" not in value else value
 
 
 P = TypeVar("P", bound=type[Part])
@@ -31,6 +55,7 @@ _parts: dict[str, dict[str, type[Part]]] = {}
 _PACKAGES = {
     "model": "core.models",
     "task": "core.tasks",
+    "loss": "core.tasks.segmentation.losses",
     "optimizer": "core.training.optimizers",
     "scheduler": "core.training.schedulers",
 }

@@ -25,6 +25,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"string should have at most (\d+) characters?.*", r"must be at most \1 characters long"),
     (r"string should match pattern.*", "may hold letters, digits, space and . + - _ only"),
     (r"field required", "must be given"),
+    (r"value error, (.*)", r"\1"),
 )
 
 

@@ -268,7 +268,9 @@ def _check_together(
                 Finding("unlisted-label", "error", f"Label {label.value} is in {having} cases but not in dataset.json.")
             )
         elif having == 0:
-            findings.append(Finding("absent-label", "warning", f"{label.name} is listed, but no case has it."))
+            findings.append(
+                Finding("absent-label", "warning", f"{label.name} is listed, but no case has it; it is left out.")
+            )
     if facts and not labels:
         findings.append(Finding("no-labels", "error", "No case has anything labelled."))
     if len(facts) < 2:

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from core.config import AugmentConfig
 from core.control import JobControl
 from core.data.dataset import Case
-from core.data.plan import Plan
+from core.data.plan import IGNORED, Plan
 from core.data.prepare import prepare, prepare_labels
 from core.files import replacing
 from core.imaging.reader import read
@@ -116,7 +116,7 @@ class PatchDataset(Dataset[dict[str, Any]]):
     def __init__(self, cache: CaseCache, ids: Sequence[str], config: Any, seed: int) -> None:
         self.cache, self.ids, self.config, self.seed = cache, list(ids), config, seed
         self.augment = augmentation(config.augment)
-        self.foreground = {id: np.argwhere(cache.load(id)[1][0] > 0).astype(np.int16) for id in self.ids}
+        self.foreground = {id: _structures(cache.load(id)[1][0]) for id in self.ids}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -135,6 +135,11 @@ class PatchDataset(Dataset[dict[str, Any]]):
         self.augment.set_random_state(seed=int(rng.integers(2**31)))
         out = self.augment({"image": torch.from_numpy(patch), "label": torch.from_numpy(classes)})
         return {"image": out["image"].float(), "label": out["label"].to(torch.uint8)}
+
+
+def _structures(classes: Array) -> Array:
+    """The (n, 3) places of the voxels of any structure."""
+    return np.argwhere((classes > 0) & (classes != IGNORED)).astype(np.int16)
 
 
 class EpochOrder(Sampler[tuple[int, int, int]]):

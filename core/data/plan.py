@@ -6,6 +6,9 @@ from pydantic import Field
 
 from core.registry import Part
 
+# The class index of voxels that are left out of loss and metrics. Indices have 8 bits: 254 structures at most.
+IGNORED = 255
+
 
 class Label(Part):
     """One structure: the value it has in label files, and its name."""
@@ -20,7 +23,9 @@ class Plan(Part):
     spacing_mm: voxel size of the canonical (nearest RAS) grid the network sees.
     patch_size: its window in voxels.
     labels: the structures in the order of the output channels after background.
-    modality, field_of_view_mm: what the training scans were, for the check of an input.
+    modality, shape_range: what the training scans were, for the check of an input.
+    ignore_label: the label value of voxels that neither train nor count.
+    class_shares: each class's part of the training voxels, background first, where the loss is balanced by it.
     """
 
     spacing_mm: tuple[float, float, float]
@@ -29,6 +34,8 @@ class Plan(Part):
     channels: int = Field(1, ge=1, le=16)
     modality: str = ""
     shape_range: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
+    ignore_label: int | None = None
+    class_shares: list[float] | None = None
 
     @property
     def classes(self) -> int:

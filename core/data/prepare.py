@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from core.data.plan import Plan
+from core.data.plan import IGNORED, Plan
 from core.imaging.geometry import Reorientation, to_canonical
 from core.imaging.volume import Volume
 
@@ -85,18 +85,24 @@ def prepare_array(canonical: Array, affine_ras: Array, plan: Plan, turn: Reorien
 
 
 def prepare_labels(labels: Volume, plan: Plan) -> Array:
-    """A label map on the network's grid: (x, y, z) uint8 class indices, 0 for background and unlisted values."""
+    """A label map on the network's grid: (x, y, z) uint8 class indices.
+
+    0 is background and what the plan does not list, IGNORED what it leaves out.
+    """
     turn = to_canonical(labels.affine_ras)
     values = turn.apply(np.rint(labels.values()).astype(np.int32))
     classes = np.zeros(values.shape, np.uint8)
     for index, label in enumerate(plan.labels, start=1):
         classes[values == label.value] = index
+    if plan.ignore_label is not None:
+        classes[values == plan.ignore_label] = IGNORED
     shape = resampled_shape(classes.shape, _turned(labels.spacing_mm, turn), plan.spacing_mm)
     if shape == classes.shape:
         return np.ascontiguousarray(classes)
     # Nearest would leave steps: interpolate each class and keep the strongest.
-    parts = np.stack([resize((classes == c).astype(np.float32), shape, order=1) for c in range(plan.classes)])
-    return parts.argmax(axis=0).astype(np.uint8)
+    indices = np.array([*range(plan.classes), *([IGNORED] if plan.ignore_label is not None else [])], np.uint8)
+    parts = np.stack([resize((classes == c).astype(np.float32), shape, order=1) for c in indices])
+    return indices[parts.argmax(axis=0)]
 
 
 def restore_probabilities(probabilities: Array, prepared: Prepared) -> Array:

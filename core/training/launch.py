@@ -29,7 +29,7 @@ from core.files import write_text
 from core.paths import ensure_home, home, runs_folder
 from core.training import control
 from core.training.control import StopRequested
-from core.training.planning import make_plan
+from core.training.planning import check_split, class_shares, make_plan
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,9 @@ def prepare_run(experiment: Any, job: JobControl | None = None) -> str:
         test_fraction=experiment.data.test_fraction,
         seed=experiment.seed,
     )
+    check_split(dataset, split, plan)
+    if experiment.task.balance_classes:
+        plan = plan.model_copy(update={"class_shares": class_shares(dataset, split.train, plan)})
     ensure_home()
     slug = "".join(c if c.isalnum() else "-" for c in experiment.name.lower()).strip("-")[:40]
     run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
@@ -241,7 +244,8 @@ def _cache_folder(run: RunRow, plan: Plan) -> Path:
     """Prepared cases are shared by runs on the same files with the same grid and labels."""
     import hashlib
 
-    key = json.dumps([run.data_path, core.__version__, plan.spacing_mm, [label.value for label in plan.labels]])
+    labels = [*(label.value for label in plan.labels), plan.ignore_label]
+    key = json.dumps([run.data_path, core.__version__, plan.spacing_mm, labels])
     for file in sorted(Path(run.data_path).glob("*/*.nii*")):
         facts = file.stat()
         key += f"{file.name} {facts.st_size} {facts.st_mtime_ns}"

@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from core.registry import in_full
 from gui.train.field_messages import message_for
 from gui.train.fields import ChoiceEditor, Editor, make_editor
 from gui.widgets.labels import label, section
@@ -152,8 +153,9 @@ class BlockForm(QWidget):
         self.blocks[name] = block
         # The blocks of the whole experiment become sections, placed by ExperimentForm.
         if self.key:
-            self._rest_column.addWidget(section(field.title or title_of(name)))
-            self._rest_column.addWidget(block)
+            column = self._column if name in FIRST.get(self.key, ()) else self._rest_column
+            column.addWidget(section(field.title or title_of(name)))
+            column.addWidget(block)
 
     def _unfold(self, unfolded: bool) -> None:
         self.more.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
@@ -176,7 +178,11 @@ class BlockForm(QWidget):
         for name, row in self.rows.items():
             row.editor.set_value(known.get(name, self.defaults[name]))
         for name, block in self.blocks.items():
-            block.set_value(known.get(name, self.defaults[name]))
+            default = self.defaults[name]
+            value = known.get(name, default)
+            if isinstance(default, Mapping) and "name" in default:
+                value = in_full(value, default["name"])
+            block.set_value(value)
         self._extras = {name: value for name, value in known.items() if name not in self.defaults}
 
     def show_problems(self, problems: dict[str, str]) -> bool:

@@ -62,3 +62,15 @@ def test_problems_are_listed_by_dotted_key() -> None:
 @pytest.mark.parametrize("name", sorted(config.presets()))
 def test_every_preset_is_a_valid_experiment(name: str) -> None:
     config.load(name)
+
+
+def test_a_part_is_named_alone_or_by_its_settings_where_it_is_the_usual_one() -> None:
+    experiment = config.parse(
+        {"model": {"channels": [4, 8, 8]}, "optimizer": "sgd", "task": {"loss": {"ce_weight": 2}}}
+    )
+    assert (experiment.model.name, experiment.optimizer.name) == ("unet", "sgd")
+    assert (experiment.task.loss.name, experiment.task.loss.ce_weight) == ("dice_ce", 2)
+    with pytest.raises(ConfigError, match=r"model\.width is not a known key"):
+        config.parse({"model": {"width": 4}})
+    with pytest.raises(ConfigError, match="model must be one of"):
+        config.parse({"model": "unett"})

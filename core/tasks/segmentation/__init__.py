@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from core import registry
 from core.data.plan import Plan
 from core.registry import Part, register
+from core.tasks.segmentation.losses.overlap import DiceCEConfig
+
+if TYPE_CHECKING:
+    Loss = Any
+else:
+    Loss = registry.union("loss")
 
 
 @register("task")
@@ -15,13 +22,16 @@ class SegmentationConfig(Part):
     """Give every voxel one of the data set's labels."""
 
     name: Literal["segmentation"] = "segmentation"
-    loss: Literal["dice_ce", "dice", "ce"] = Field(
-        "dice_ce", title="Loss", description="Dice, cross-entropy, or the sum of both."
-    )
+    loss: Loss = Field(DiceCEConfig(), title="Loss", description="What training makes small.")
     class_weights: list[float] | None = Field(
         None,
         title="Class weights",
-        description="Weight of each class in the cross-entropy, background first; empty: equal.",
+        description="Weight of each class in the loss, background first; empty: equal.",
+    )
+    balance_classes: bool = Field(
+        False,
+        title="Balance classes",
+        description="Weigh each class by the inverse of its share of the voxels, so that small structures count.",
     )
     target_label: int | None = Field(
         None,
@@ -29,10 +39,27 @@ class SegmentationConfig(Part):
         title="Only this label",
         description="Train this label value against all the rest; empty: all labels.",
     )
+    ignore_label: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        title="Ignore label",
+        description="Voxels of this label value are left out of the loss and the metrics; empty: none.",
+    )
 
     monitor: str = Field(
         "val/dice", title="Best by", description="The metric whose highest value makes the best checkpoint."
     )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> SegmentationConfig:
+        if self.balance_classes and self.class_weights is not None:
+            raise ValueError("class_weights are given, so balance_classes must be off")
+        if self.ignore_label is not None and self.ignore_label == self.target_label:
+            raise ValueError("the same label cannot be trained and ignored")
+        if self.class_weights is not None and (min(self.class_weights, default=0) < 0 or not any(self.class_weights)):
+            raise ValueError("class_weights must be positive")
+        return self
 
     def build(self, experiment: Any, plan: Plan) -> Any:
         """The LightningModule that learns this task."""

@@ -10,9 +10,9 @@ import torch
 from monai.inferers.utils import sliding_window_inference
 from torch import Tensor
 
-from core.data.plan import Plan
+from core.data.plan import IGNORED, Plan
 from core.inference.sliding import OVERLAP, window_size
-from core.tasks.segmentation.losses import build_loss
+from core.tasks.segmentation.loss_terms import build_loss
 from core.tasks.segmentation.metrics import dice_per_class
 
 
@@ -24,12 +24,12 @@ class SegmentationModule(pl.LightningModule):
         self.experiment = experiment
         self.plan = plan
         self.network = experiment.model.build(plan.channels, plan.classes)
-        self.loss = build_loss(experiment.task, plan.classes)
+        self.loss = build_loss(experiment.task, plan)
         self.progress = 0.0  # 0..1 of the training; the engine keeps it, since a time limit may rule it
         self.validated: list[dict[str, Any]] = []
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, channels, x, y, z) -> logits (B, classes, x, y, z)."""
+        """(B, channels, x, y, z) -> logits (B, classes, x, y, z); several, finest first, with deep supervision."""
         logits: Tensor = self.network(image)
         return logits
 
@@ -46,6 +46,9 @@ class SegmentationModule(pl.LightningModule):
         logits = self.whole(image)
         prediction = logits.argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
         truth = label[0, 0].cpu().numpy()
+        if self.plan.ignore_label is not None:
+            prediction[truth == IGNORED] = 0
+            truth = np.where(truth == IGNORED, 0, truth)
         self.validated.append(
             {
                 "case": batch["case"][0],
