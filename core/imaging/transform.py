@@ -113,7 +113,7 @@ def ras_from(signs: Array, directions: Array, origin: Array) -> Array:
     affine = np.eye(4)
     affine[:3, :3] = directions * signs[:, None]
     affine[:3, 3] = origin * signs
-    return affine
+    return affine + 0.0  # no zero is a negative one
 
 
 def is_sheared(affine_ras: Array) -> bool:

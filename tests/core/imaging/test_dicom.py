@@ -2,22 +2,26 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tarfile
 import time
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pydicom
+import pydicom.data
 import pytest
 from pydicom.uid import RLELossless
 
 from core.control import JobControl
 from core.errors import Cancelled, UnreadableScan
+from core.imaging import folder as folder_module
 from core.imaging.dicom import series_in
 from core.imaging.geometry import index_to_ras_mm, ras_mm_to_index, to_canonical
 from core.imaging.info import describe
 from core.imaging.reader import is_scan, read
 from core.imaging.transform import is_sheared
-from tests.core.imaging.conftest import PATIENT
+from tests.core.imaging.conftest import PATIENT, make_slice
 
 HEIGHTS = [2.0 * k for k in range(8)]
 
@@ -320,3 +324,160 @@ def test_malformed_dicom_is_read_or_refused_but_nothing_else(data_folder):
         with contextlib.suppress(UnreadableScan):
             read(path)
         assert time.perf_counter() - start < 10, path
+
+
+# -- discs and trees ---------------------------------------------------------------------------------------------------
+
+
+def test_series_are_found_all_over_a_mixed_tree(make_series, tmp_path):
+    make_series(HEIGHTS, folder="disc")
+    for number, part in enumerate(("IMAGES/A", "IMAGES/B/C")):
+        folder = tmp_path / "disc" / part
+        folder.mkdir(parents=True)
+        made = make_series(range(3 + number), folder=f"made{number}", SeriesInstanceUID=f"1.2.{number + 7}")
+        for path in made.iterdir():
+            path.rename(folder / path.stem)  # without suffixes
+    (tmp_path / "disc" / "IMAGES" / "notes.txt").write_text("hello")
+    found = series_in(tmp_path / "disc")
+    assert [(s.uid, s.images) for s in found] == [("1.2.3", 8), ("1.2.8", 4), ("1.2.7", 3)]
+    assert read(tmp_path / "disc", series="1.2.8").shape[2] == 4
+
+
+def test_a_dicomdir_opens_the_disc_it_describes():
+    """The library's own test disc: several patients' series in folders beside the DICOMDIR."""
+    disc = Path(pydicom.data.__file__).parent / "test_files" / "dicomdirtests"
+    assert is_scan(disc / "DICOMDIR")
+    found = series_in(disc)
+    assert len(found) == 13
+    read_series, refused = [], []
+    for series in found:
+        try:
+            read_series.append((series.modality, read(disc / "DICOMDIR", series=series.uid).shape[2]))
+        except UnreadableScan as error:
+            refused.append(error.what)
+    assert read_series == [("CT", 5), *[("MR", 1)] * 4]
+    # Localizers of several directions, a scout with a far slice, and X-ray pictures.
+    assert sum("orientations" in what for what in refused) == 4
+    assert sum("gap" in what for what in refused) == 1
+    assert sum("does not say where" in what for what in refused) == 3
+
+
+def test_a_folder_with_too_many_files_is_refused_soon(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_module, "_MOST_FILES", 20)
+    for number in range(30):
+        (tmp_path / str(number)).write_bytes(b"")
+    with pytest.raises(UnreadableScan, match="more than 20 files"):
+        read(tmp_path)
+
+
+# -- enhanced files ----------------------------------------------------------------------------------------------------
+
+
+def enhanced(path, heights=HEIGHTS, edit=None):
+    """An enhanced MR file of a frame at each height, holding 10 z; `edit` may change its functional groups."""
+    frames = np.stack([np.full((6, 5), 10 * z, np.int16) for z in heights])
+    dataset = make_slice((0, 0, 0), 1, frames[0], NumberOfFrames=len(heights))
+    dataset.PixelData = frames.tobytes()
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"):
+        delattr(dataset, name)
+
+    def group(name, **values):
+        outer, inner = pydicom.Dataset(), pydicom.Dataset()
+        for key, value in values.items():
+            setattr(inner, key, value)
+        setattr(outer, name, [inner])
+        return outer
+
+    shared = group("PixelMeasuresSequence", PixelSpacing=[0.7, 0.8], SliceThickness=2)
+    shared.update(group("PlaneOrientationSequence", ImageOrientationPatient=[1, 0, 0, 0, 1, 0]))
+    dataset.SharedFunctionalGroupsSequence = [shared]
+    dataset.PerFrameFunctionalGroupsSequence = [
+        group("PlanePositionSequence", ImagePositionPatient=[0, 0, float(z)]) for z in heights
+    ]
+    if edit:
+        edit(dataset, group)
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_frames_of_an_enhanced_file_lie_where_each_says(tmp_path):
+    shuffled = [HEIGHTS[k] for k in (3, 0, 7, 1, 2, 6, 5, 4)]
+    volume = read(enhanced(tmp_path / "scan", shuffled))
+    assert volume.findings == ()
+    np.testing.assert_array_equal(volume.voxels[0, 0], [10 * z for z in HEIGHTS])
+    assert volume.spacing_mm == pytest.approx((0.8, 0.7, 2))
+
+
+def test_a_frame_missing_in_an_enhanced_file_is_filled_and_told(tmp_path):
+    assert "missing_slices" in codes(read(enhanced(tmp_path / "scan", HEIGHTS[:3] + HEIGHTS[4:])))
+
+
+def own_orientation(dataset, group):
+    dataset.PerFrameFunctionalGroupsSequence[3].update(
+        group("PlaneOrientationSequence", ImageOrientationPatient=[0, 1, 0, 0, 0, -1])
+    )
+
+
+def own_measures(dataset, group):
+    dataset.PerFrameFunctionalGroupsSequence[3].update(group("PixelMeasuresSequence", PixelSpacing=[1, 1]))
+
+
+def no_place(dataset, group):
+    del dataset.PerFrameFunctionalGroupsSequence[3].PlanePositionSequence
+
+
+def fewer_groups(dataset, group):
+    dataset.PerFrameFunctionalGroupsSequence.pop()
+
+
+def more_frames(dataset, group):
+    dataset.NumberOfFrames = 9
+    dataset.PerFrameFunctionalGroupsSequence.append(group("PlanePositionSequence", ImagePositionPatient=[0, 0, 16.0]))
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (own_orientation, "orientations"),
+        (own_measures, "pixel spacings"),
+        (no_place, "does not say where"),
+        (fewer_groups, "number of frames"),
+        (more_frames, "cut off"),
+    ],
+)
+def test_frames_that_make_no_grid_are_refused(tmp_path, edit, says):
+    with pytest.raises(UnreadableScan, match=says):
+        read(enhanced(tmp_path / "scan", edit=edit))
+
+
+def test_frames_of_different_scaling_are_scaled_each(tmp_path):
+    def edit(dataset, group):
+        for k, item in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+            item.update(group("PixelValueTransformationSequence", RescaleSlope=k + 1, RescaleIntercept=-5))
+
+    volume = read(enhanced(tmp_path / "scan", edit=edit))
+    assert "mixed_scaling" in codes(volume)
+    np.testing.assert_array_equal(volume.values()[0, 0], [10 * z * (k + 1) - 5 for k, z in enumerate(HEIGHTS)])
+
+
+# -- a real pair of PET and MR -----------------------------------------------------------------------------------------
+
+
+def test_simulated_pet_and_mr_series_match_their_files(data_folder, tmp_path):
+    for name, modality in (("osem", "PT"), ("t1", "MR")):
+        folder = tmp_path / name
+        with tarfile.open(data_folder / "brain_pet_mr_simulated" / f"brainweb_06_{name}_dcm.tar.gz") as archive:
+            archive.extractall(folder, filter="data")
+        volume = read(folder)
+        assert (volume.shape, volume.spacing_mm, volume.orientation) == ((256, 256, 258), (1, 1, 1), "LPS")
+        assert volume.source.modality == modality
+        assert ("suv_unavailable" in codes(volume)) == (modality == "PT")
+        files = [pydicom.dcmread(path, specific_tags=["ImagePositionPatient", "PixelData"])
+                 for path in sorted(folder.rglob("*.dcm"))[::40]]  # fmt: skip
+        for file in files:
+            i, j, k = np.rint(
+                ras_mm_to_index(volume.affine_ras, np.array(file.ImagePositionPatient, float) * (-1, -1, 1))
+            ).astype(int)
+            assert (i, j) == (0, 0)
+            stored = np.frombuffer(file.PixelData, np.uint16).reshape(256, 256)
+            np.testing.assert_array_equal(volume.voxels[:, :, k], stored.T)
