@@ -6,7 +6,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from core.commands.console import Progress, answer, answer_json, table
+from core.commands.console import Progress, answer, answer_json, say, table
+from core.errors import ModelError
 
 
 def add(commands: Any) -> None:
@@ -83,9 +84,19 @@ def _show(args: Namespace) -> None:
 
 
 def _import(args: Namespace) -> None:
+    from core.inference import runtime
     from core.inference.archive import import_package
 
-    _told(args, import_package(args.path))
+    package = import_package(args.path)
+    if runtime.lacks_graph(package):
+        from core.inference.runtime.convert import prepare
+
+        say("Preparing the model for this computer's CPU")
+        try:
+            prepare(package)
+        except ModelError as error:
+            say(f"warning: the model was imported, but {error}")
+    _told(args, package)
 
 
 def _export(args: Namespace) -> None:

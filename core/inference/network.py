@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from core.data.plan import Plan
-from core.errors import ConfigError, ModelError
+from core.errors import ModelError
 from core.inference.package import WEIGHTS, ModelPackage
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _MAX_TENSORS = 20_000
-_cache: dict[tuple[str, str], nn.Module] = {}
-_lock = threading.Lock()
 
 
-def choose_device(device: str = "auto") -> str:
-    """The torch device for "auto", "cpu", "cuda" or "mps". Raises ConfigError where there is no such device."""
-    import torch
-
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if there[name])
-    if not there.get(device.partition(":")[0], False):
-        here = ", ".join(name for name, is_there in there.items() if is_there)
-        raise ConfigError(f"there is no device {device!r} here", mend=f"Choose one of: auto, {here}.")
-    return device
-
-
-def load_network(package: ModelPackage, device: str = "cpu") -> nn.Module:
-    """The package's network with its weights, in evaluation mode; kept, so the second call is free.
+def load_network(package: ModelPackage) -> nn.Module:
+    """The package's network with its weights, on the CPU, in evaluation mode.
 
     Raises ModelError where the weights are damaged or do not fit the network.
     """
-    key = (package.manifest.sha256 + repr(package.manifest.network), device)
-    with _lock:
-        if key not in _cache:
-            _cache.clear()  # one model at a time is what people use; two would double the memory
-            _cache[key] = _load(package).to(device).eval()
-        return _cache[key]
-
-
-def _load(package: ModelPackage) -> nn.Module:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -61,7 +36,7 @@ def _load(package: ModelPackage) -> nn.Module:
     unset = [name for name, value in [*network.named_parameters(), *network.named_buffers()] if value.is_meta]
     if unset:
         raise ModelError(f"the weights leave {unset[0]} of the network unset", where=where)
-    return network.requires_grad_(False)
+    return network.requires_grad_(False).eval()
 
 
 def skeleton(config: Any, plan: Plan) -> nn.Module:

@@ -2,6 +2,7 @@
 
     model.yaml            the manifest: what the model is, what it was trained on, how well it does
     weights.safetensors   the network's weights
+    graph.zip             its layers for OpenVINO; optional, and read only in packages that come with the program
     card.md               the same for a person to read
     experiment.yaml       the experiment that made it
 
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 MANIFEST, WEIGHTS, CARD, EXPERIMENT = "model.yaml", "weights.safetensors", "card.md", "experiment.yaml"
 FILES = (MANIFEST, WEIGHTS, CARD, EXPERIMENT)
+GRAPH = "graph.zip"  # not among FILES: it does not travel, and none from elsewhere is read
 MAX_WEIGHTS_BYTES = 2 * 1024**3
 MAX_PATCH_VOXELS = 2**26
 
@@ -88,6 +90,7 @@ class Manifest(Part):
     intended_use: str = Field("", max_length=4000)
     forbidden_use: str = Field("", max_length=4000)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    graph_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     whole_head: WholeHead | None = None
 
     @field_validator("network")

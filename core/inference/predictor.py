@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +17,9 @@ from core.data.prepare import Prepared, prepare, restore_labels, restore_probabi
 from core.errors import IsocenterError
 from core.imaging.volume import Finding, Volume
 from core.inference import checks
-from core.inference.network import choose_device, load_network
 from core.inference.package import ModelPackage
+from core.inference.runtime import Runtime, load
 from core.inference.sliding import probabilities
-
-if TYPE_CHECKING:
-    from torch import nn
 
 Array = np.ndarray[Any, Any]
 
@@ -89,42 +86,40 @@ def segment(
     checks.refuse_unusable(volume, package.plan)
     found = checks.findings(volume, package.plan)
     control.progress(0.0, f"Loading {package.title}")
-    device = choose_device(device)
-    network = load_network(package, device)
+    runtime = load(package, device)
     if package.manifest.whole_head is not None and max(checks.extent_mm(volume)) > checks.crop_limit_mm(package.plan):
         from core.inference.whole_head import segment_whole_head
 
-        labels, certainty, named = segment_whole_head(volume, package, network, device, mirror, control.part(0.1, 0.95))
+        labels, certainty, named = segment_whole_head(volume, package, runtime, mirror, control.part(0.1, 0.95))
     else:
-        labels, certainty = segment_region(volume, package, network, device, mirror, control.part(0.1, 0.95))
+        labels, certainty = segment_region(volume, package, runtime, mirror, control.part(0.1, 0.95))
         named = package.plan.labels
     control.progress(0.95, "Measuring")
     structures = measure(labels, certainty, named, volume)
     missing = [structure.name for structure in structures if structure.voxels == 0]
     found += [Finding("structure_not_found", "warning", f"{name}: not found in this scan.") for name in missing]
-    return Segmentation(labels, certainty, structures, found, time.perf_counter() - began, device)
+    return Segmentation(labels, certainty, structures, found, time.perf_counter() - began, runtime.device)
 
 
 def segment_region(
-    volume: Volume, package: ModelPackage, network: nn.Module, device: str, mirror: bool | None, control: JobControl
+    volume: Volume, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
 ) -> tuple[Array, Array]:
     """Label values and certainty on the grid of a volume that is like the training scans."""
     control.progress(0.0, "Preparing the scan")
     prepared = prepare(volume, package.plan)
-    classes, certainty = classify(prepared, package, network, device, mirror, control)
+    classes, certainty = classify(prepared, package, runtime, mirror, control)
     labels = restore_labels(classes, prepared, package.plan)
     return labels, np.ascontiguousarray(prepared.reorientation.invert(certainty))
 
 
 def classify(
-    prepared: Prepared, package: ModelPackage, network: nn.Module, device: str, mirror: bool | None,
-    control: JobControl,
-) -> tuple[Array, Array]:  # fmt: skip
+    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
+) -> tuple[Array, Array]:
     """The most probable class and its probability, (x, y, z) each, on the scan's canonical grid."""
     plan = package.plan
     found = probabilities(
-        network, prepared.image, patch=plan.patch_size, divisor=getattr(package.network, "divisor", 1),
-        mirror_axes=package.manifest.mirror_axes, mirror=mirror, device=device, control=control,
+        runtime, prepared.image, patch=plan.patch_size, divisor=getattr(package.network, "divisor", 1),
+        mirror_axes=package.manifest.mirror_axes, mirror=mirror, control=control,
     )  # fmt: skip
     # One class at a time: all of them at once on a fine grid would need memory many times the scan's.
     certainty = restore_probabilities(found[:1], prepared)[0]

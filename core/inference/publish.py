@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,11 @@ from pathlib import Path
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import DatasetError, UnreadableScan
-from core.files import write_text
+from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, appearing, assemble, write_manifest
 from core.inference.card import card_text
 from core.inference.evaluate import evaluate_package
-from core.inference.package import CARD, Dice, ModelPackage, list_packages, read_package, version_key
+from core.inference.package import CARD, GRAPH, Dice, ModelPackage, list_packages, read_package, version_key
 from core.paths import ensure_home, models_folder
 
 
@@ -38,12 +39,27 @@ def publish(
         with appearing(target) as part:
             control.progress(0.0, "Reading the checkpoint")
             package = assemble(run, checkpoint, part, name=slug, version=version, facts=facts, half=half)
-            package = _measured(package, run, control.part(0.05, 0.98))
+            control.progress(0.05, "Preparing it for the CPU")
+            package = _with_graph(package)
+            package = _measured(package, run, control.part(0.1, 0.98))
             write_manifest(part, package.manifest)
             write_text(part / CARD, card_text(package))
         catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=package.manifest.sha256)
     control.progress(1.0, "Published")
     return read_package(target)
+
+
+def _with_graph(package: ModelPackage) -> ModelPackage:
+    """The package with its graph for OpenVINO beside its weights, for the case that it will come with the program."""
+    from core.inference.runtime.convert import prepare
+
+    graph = prepare(package)
+    if graph is None:
+        return package
+    content = graph.read_bytes()
+    write_bytes(package.folder / GRAPH, content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return replace(package, manifest=package.manifest.model_copy(update={"graph_sha256": sha256}))
 
 
 def model_name(text: str) -> str:

@@ -8,14 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from itertools import chain, combinations, product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from core.control import JobControl
-
-if TYPE_CHECKING:
-    from torch import nn
+from core.inference.runtime import Runtime
 
 Array = np.ndarray[Any, Any]
 
@@ -59,30 +57,28 @@ def gaussian(size: Sequence[int]) -> Array:
 
 
 def mirrors(axes: Iterable[str]) -> list[tuple[int, ...]]:
-    """Every combination of the axes, as dimensions of (batch, channels, x, y, z); the unmirrored first.
+    """Every combination of the axes, as dimensions of (channels, x, y, z); the unmirrored first.
 
     >>> mirrors(["x", "z"])
-    [(), (2,), (4,), (2, 4)]
+    [(), (1,), (3,), (1, 3)]
     """
-    dims = sorted({"x": 2, "y": 3, "z": 4}[axis] for axis in axes)
+    dims = sorted({"x": 1, "y": 2, "z": 3}[axis] for axis in axes)
     return list(chain.from_iterable(combinations(dims, n) for n in range(len(dims) + 1)))
 
 
 def probabilities(
-    network: nn.Module, image: Array, *, patch: Sequence[int], divisor: int = 1, mirror_axes: Sequence[str] = (),
-    mirror: bool | None = None, device: str = "cpu", control: JobControl | None = None,
+    runtime: Runtime, image: Array, *, patch: Sequence[int], divisor: int = 1, mirror_axes: Sequence[str] = (),
+    mirror: bool | None = None, control: JobControl | None = None,
 ) -> Array:  # fmt: skip
     """(channels, x, y, z) float32 image -> (classes, x, y, z) float32 probabilities.
 
     mirror: average over the mirrorings the network was trained with; None does so where it is cheap, that is, where
     the image is smaller than two patches.
     """
-    import torch
-
     job = control or JobControl()
     job.check()
     shape = image.shape[1:]
-    size = window_size(shape, patch, divisor)
+    size = runtime.window or window_size(shape, patch, divisor)
     if mirror is None:
         mirror = math.prod(shape) < 2 * math.prod(patch)
     flips = mirrors(mirror_axes) if mirror else [()]
@@ -94,28 +90,25 @@ def probabilities(
     inner = tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
 
     def one_pass(place: tuple[int, ...], done: int) -> Array:
-        window = torch.from_numpy(np.ascontiguousarray(padded[(slice(None), *_at(place, size))]))[None].to(device)
+        window = padded[(slice(None), *_at(place, size))]
         summed: Any = 0.0
         for turn, dims in enumerate(flips):
             job.progress((done * len(flips) + turn) / (len(places) * len(flips)), "Predicting")
-            logits = network(window.flip(dims) if dims else window)
-            found = torch.softmax(logits.float(), dim=1).flip(dims)
-            summed = summed + found
-        result: Array = (summed[0] / len(flips)).cpu().numpy()
+            summed = summed + np.flip(runtime(np.ascontiguousarray(np.flip(window, dims))), dims)
+        result: Array = summed / len(flips)
         return result
 
-    with torch.inference_mode():
-        if len(places) == 1:
-            return np.ascontiguousarray(one_pass(places[0], 0)[(slice(None), *inner)])
-        blend = gaussian(size)
-        total: Any = 0.0
-        weight = np.zeros(padded.shape[1:], np.float32)
-        for done, place in enumerate(places):
-            found = one_pass(place, done)
-            if done == 0:
-                total = np.zeros((len(found), *weight.shape), np.float32)
-            total[(slice(None), *_at(place, size))] += found * blend
-            weight[_at(place, size)] += blend
+    if len(places) == 1:
+        return np.ascontiguousarray(one_pass(places[0], 0)[(slice(None), *inner)])
+    blend = gaussian(size)
+    total: Any = 0.0
+    weight = np.zeros(padded.shape[1:], np.float32)
+    for done, place in enumerate(places):
+        found = one_pass(place, done)
+        if done == 0:
+            total = np.zeros((len(found), *weight.shape), np.float32)
+        total[(slice(None), *_at(place, size))] += found * blend
+        weight[_at(place, size)] += blend
     return np.ascontiguousarray((total / weight)[(slice(None), *inner)])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,7 @@ from core.imaging.volume import Volume
 from core.inference import template
 from core.inference.checks import extent_mm
 from core.inference.package import ModelPackage, Region
-
-if TYPE_CHECKING:
-    from torch import nn
+from core.inference.runtime import Runtime
 
 Array = np.ndarray[Any, Any]
 
@@ -42,7 +40,7 @@ def side_labels(package: ModelPackage) -> list[list[Label]]:
 
 
 def segment_whole_head(
-    volume: Volume, package: ModelPackage, network: nn.Module, device: str, mirror: bool | None, control: JobControl
+    volume: Volume, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
 ) -> tuple[Array, Array, list[Label]]:
     """Label values, certainty on the scan's own grid, and the labels of both sides.
 
@@ -66,7 +64,7 @@ def segment_whole_head(
         crop = replace(head, voxels=head.voxels[box]).values()
         flip = slice(None, None, -1 if region.mirror else None)
         prepared = prepare_array(np.ascontiguousarray(crop[flip]), affine, package.plan, _AS_IT_IS)
-        classes, sure = classify(prepared, package, network, device, mirror, part)
+        classes, sure = classify(prepared, package, runtime, mirror, part)
         found = np.array([0, *(label.value for label in labels[n])], np.uint16)[classes[flip]]
         better = sure[flip] > certainty[box]
         values[box] = np.where(better, found, values[box])

@@ -1,7 +1,7 @@
-"""A child process that predicts: JSON lines in and out, torch loaded once, ended when its input closes.
+"""A child process that predicts: JSON lines in and out, libraries loaded once, ended when its input closes.
 
 A request is {"id", "scan", "model", "out", "device", "series"}, the last two at will; each answer is a line
-{"id", "event", ...} with event "ready" (once, when torch is loaded; id null), "progress" (fraction, message), "done"
+{"id", "event", ...} with event "ready" (once, when they are loaded; id null), "progress" (fraction, message), "done"
 (result) or "failed" (error: what, where, mend). Cancelling is ending the process: nothing half-written stays behind.
 """
 
@@ -10,25 +10,29 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from core.control import JobControl
 from core.errors import IsocenterError
 
+if TYPE_CHECKING:
+    from core.inference.package import ModelPackage
 
-def serve(requests: TextIO, answers: TextIO) -> None:
-    """Answer requests until the input ends."""
+
+def serve(requests: TextIO, answers: TextIO, after: Callable[[ModelPackage], None] = lambda _: None) -> None:
+    """Answer requests until the input ends. `after` is called with the model of each prediction that was made."""
 
     def say(id: Any, event: str, **more: Any) -> None:
         answers.write(json.dumps({"id": id, "event": event, **more}) + "\n")
         answers.flush()
 
-    import torch  # noqa: F401 - loaded before the first request asks for it
-
+    _warm_up()
     say(None, "ready")
     for line in requests:
         if not line.strip():
@@ -37,7 +41,9 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         try:
             request = _parse(line)
             id = request.get("id")
-            say(id, "done", result=_predict(request, partial(_report, say, id)))
+            package, result = _predict(request, partial(_report, say, id))
+            say(id, "done", result=result)
+            after(package)
         except IsocenterError as error:
             say(id, "failed", error={"what": error.what, "where": error.where, "mend": error.mend})
         except Exception:
@@ -59,7 +65,41 @@ def _report(say: Any, id: Any, fraction: float | None, message: str) -> None:
     say(id, "progress", fraction=fraction, message=message)
 
 
-def _predict(request: dict[str, Any], listener: Any) -> dict[str, Any]:
+def _warm_up() -> None:
+    """Load what the first request would otherwise wait for."""
+    import core.catalog
+    import core.imaging.reader
+    import core.imaging.writer
+    import core.inference.predictor  # noqa: F401
+    from core.inference import runtime
+    from core.inference.package import list_packages
+
+    runtime.warm_up(list_packages())
+
+
+class Preparer:
+    """Makes the graphs that are lacking, one at a time, in a child process beside the predictions."""
+
+    def __init__(self) -> None:
+        self._tried: set[str] = set()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, package: ModelPackage) -> None:
+        from core.inference import runtime
+
+        busy = self._child is not None and self._child.poll() is None
+        if not busy and package.manifest.sha256 not in self._tried and runtime.lacks_graph(package):
+            self._tried.add(package.manifest.sha256)
+            command = [sys.executable, "-m", "core.inference.runtime.convert", str(package.folder)]
+            self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def end(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+
+
+def _predict(request: dict[str, Any], listener: Any) -> tuple[ModelPackage, dict[str, Any]]:
     from core.inference.package import find_package
     from core.inference.predictor import predict_file
 
@@ -70,7 +110,8 @@ def _predict(request: dict[str, Any], listener: Any) -> dict[str, Any]:
     device = str(request.get("device") or "auto")
     series = str(request.get("series") or "") or None
     package, control = find_package(model), JobControl(listener)
-    return predict_file(Path(scan), package, Path(out), series=series, device=device, control=control).as_dict()
+    result = predict_file(Path(scan), package, Path(out), series=series, device=device, control=control)
+    return package, result.as_dict()
 
 
 def main() -> int:
@@ -80,10 +121,13 @@ def main() -> int:
     sys.stdout = sys.stderr
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(encoding="utf-8")
+    preparer = Preparer()
     try:
-        serve(sys.stdin, answers)
+        serve(sys.stdin, answers, preparer)
     except (BrokenPipeError, KeyboardInterrupt):
         return 1
+    finally:
+        preparer.end()
     return 0
 
 

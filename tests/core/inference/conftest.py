@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from core import registry
-from core.inference import network
 from core.inference.package import ModelPackage, read_package
+from core.inference.runtime import choice
 from core.paths import models_folder
 from core.registry import Part
 from tests.core.inference.making import bright_box
@@ -34,7 +34,7 @@ class BrightConfig(Part):
 def bright_network(monkeypatch: pytest.MonkeyPatch) -> None:
     registry.parts("model")
     monkeypatch.setitem(registry._parts["model"], "bright", BrightConfig)
-    network._cache.clear()
+    choice._loaded.clear()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from core.imaging.geometry import index_to_ras_mm
 from core.imaging.volume import Source, Volume
 from core.inference.package import ModelPackage
 from core.inference.predictor import predict_file, segment
+from core.inference.runtime.on_torch import TorchRuntime
 from core.inference.sliding import gaussian, mirrors, probabilities, starts
 from tests.core.inference.making import bright_box
 from tests.core.making import write_nifti
@@ -245,7 +246,7 @@ def test_windows_and_mirroring_give_what_a_pointwise_network_gives_at_once(shape
     network = torch.nn.Conv3d(1, 3, 1)
     with torch.inference_mode():
         expected = torch.softmax(network(torch.from_numpy(image)[None]), dim=1)[0].numpy()
-    found = probabilities(network, image, patch=(8, 8, 8), divisor=4, mirror_axes="xz", mirror=mirror)
+    found = probabilities(TorchRuntime(network), image, patch=(8, 8, 8), divisor=4, mirror_axes="xz", mirror=mirror)
     assert found.shape == (3, *shape)
     assert np.allclose(found, expected, atol=1e-5)
 
@@ -261,7 +262,7 @@ def test_mirrored_answers_are_mirrored_back():
             return torch.cat([-ramp, ramp], dim=1)
 
     image = np.zeros((1, 8, 8, 8), np.float32)
-    plain = probabilities(Leftmost(), image, patch=(8, 8, 8), mirror=False)
-    both = probabilities(Leftmost(), image, patch=(8, 8, 8), mirror_axes="x", mirror=True)
+    plain = probabilities(TorchRuntime(Leftmost()), image, patch=(8, 8, 8), mirror=False)
+    both = probabilities(TorchRuntime(Leftmost()), image, patch=(8, 8, 8), mirror_axes="x", mirror=True)
     assert plain[1, 0, 0, 0] > 0.99
     assert np.allclose(both, 0.5, atol=1e-5)
