@@ -97,15 +97,24 @@ def _place(stream: IO[bytes], implicit: bool, order: Any) -> PixelPlace | None:
     return PixelPlace(start + 12, int.from_bytes(element[8:12], order), numbers)
 
 
+def _after_meta(data: bytes) -> int:
+    """Where the data set begins: after the elements of group 2, which are never deflated."""
+    place = 132
+    while data[place : place + 2] == b"\x02\x00":
+        if data[place + 4 : place + 6] in _LONG_LENGTHS:
+            place += 12 + int.from_bytes(data[place + 8 : place + 12], "little")
+        else:
+            place += 8 + int.from_bytes(data[place + 6 : place + 8], "little")
+    return place
+
+
 def _inflated(path: Path) -> io.BytesIO:
     """The data set of a file whose data set is one deflated stream; no more of it than a scan may have.
 
-    Raises ValueError, EOFError or zlib.error where the file is damaged.
+    Raises EOFError or zlib.error where the file is damaged.
     """
     data = path.read_bytes()
-    if data[128:132] != b"DICM" or data[132:136] != b"\x02\x00\x00\x00":
-        raise ValueError("a deflated file must say how long its meta information is")
-    start = 144 + int.from_bytes(data[140:144], "little")
+    start = _after_meta(data)
     most = min(len(data) * MOST_RATIO, size_limit())
     inflate = zlib.decompressobj(-15)
     content = inflate.decompress(data[start:], most)

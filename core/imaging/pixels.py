@@ -72,7 +72,7 @@ class Pixels:
         try:
             with self.file.open() as content:
                 return content.read()
-        except (EOFError, ValueError, zlib.error):
+        except (EOFError, zlib.error):
             raise _cut_off(self.path) from None
 
     def _decoded(self, index: int, decoder: Decoder) -> Array:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import time
 from pathlib import Path
@@ -15,8 +14,6 @@ from core.errors import Cancelled, UnreadableScan
 from core.imaging import bounds, gz, header
 from core.imaging.info import describe
 from core.imaging.reader import is_scan, read
-
-NOT_READ_YET = (".mha", ".mhd", ".nrrd")
 
 
 def codes(volume) -> set[str]:
@@ -43,36 +40,6 @@ def patch(path: Path, **fields) -> Path:
 def plain(tmp_path):
     voxels = np.random.default_rng(1).integers(0, 500, (7, 6, 5)).astype(np.int16)
     return save(tmp_path / "plain.nii", voxels)
-
-
-# -- the awkward files of the test data --------------------------------------------------------------------------------
-
-
-def test_awkward_volumes_are_read_as_expected(data_folder):
-    folder = data_folder / "derived_awkward_volumes"
-    expected = json.loads((folder / "MANIFEST.json").read_text())["valid"]
-    for name, entry in expected.items():
-        path = folder / "valid" / name.split("+")[0]
-        if path.name.endswith(NOT_READ_YET):
-            continue
-        volume = read(path)
-        assert volume.shape == tuple(n for i, n in enumerate(entry["shape"]) if i < 3 or n > 1), name
-        if "affine" in entry:
-            np.testing.assert_allclose(volume.affine_ras, entry["affine"], atol=1e-4, err_msg=name)
-        if "mean" in entry and "nan" not in name:
-            mean = np.mean(np.asarray(volume.voxels, float) * volume.slope + volume.intercept)
-            assert mean == pytest.approx(entry["mean"], abs=1e-3), name
-
-
-def test_malformed_volumes_are_refused_quickly_and_in_plain_words(data_folder):
-    folder = data_folder / "derived_awkward_volumes"
-    for name in json.loads((folder / "MANIFEST.json").read_text())["malformed"]:
-        start = time.perf_counter()
-        with pytest.raises(UnreadableScan) as caught:
-            read(folder / "malformed" / name)
-        assert time.perf_counter() - start < 0.5, name
-        assert caught.value.where, name
-        assert caught.value.mend, name
 
 
 # -- formats -----------------------------------------------------------------------------------------------------------
