@@ -8,12 +8,17 @@ from typing import Any
 
 from core.commands.console import Progress, answer, answer_json, table
 
+WORST = 5  # cases that are named
+
 
 def add(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="measure a run or a model on labelled cases")
     parser.add_argument("model", metavar="RUN_OR_MODEL")
     parser.add_argument("data", type=Path, metavar="DATA", help="a data set's folder")
     parser.add_argument("--split", choices=("val", "test"), help="only this part of the run's recorded split")
+    parser.add_argument(
+        "--tolerance", type=float, default=1.0, metavar="MM", help="how far apart surfaces may lie and still agree"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -23,20 +28,53 @@ def run(args: Namespace) -> int:
     from core.inference.evaluate import evaluate
 
     with Progress() as progress:
-        result = evaluate(args.model, args.data, progress.control(), split=args.split, device=args.device)
+        result = evaluate(
+            args.model, args.data, progress.control(), split=args.split, device=args.device,
+            tolerance_mm=args.tolerance,
+        )  # fmt: skip
     if args.json:
         answer_json(result)
         return 0
-    metrics = result["metrics"]
     names = list(result["cases"][0]["dice"])
+    answer(f"{result['model']} on {len(result['cases'])} cases; surfaces agree within {result['tolerance_mm']:g} mm")
+    answer(table(*_figures(result, names)))
+    answer("")
+    answer(table(*_worst(result, names)))
+    return 0
+
+
+def _figures(result: dict[str, Any], names: list[str]) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
+    """One line for each metric, one column for each structure: the mean with its 95 % interval."""
+    from core.tasks.segmentation.metrics import metrics
+
+    figures, intervals = result["metrics"], result["intervals"]
+
+    def cell(key: str) -> str:
+        low, high = intervals.get(key, (None, None))
+        return f"{figures[key]:.4f}" + ("" if low is None else f" ({low:.4f} to {high:.4f})")
+
+    titles = {
+        key: f"{metric.title} ({metric.unit})" if metric.unit else metric.title for key, metric in metrics().items()
+    }
+    titles["volume_error_ml"] = "Volume error (mL)"
+    rows = [
+        (title, *(cell(f"test/{key}/{name}") for name in names), cell(f"test/{key}")) for key, title in titles.items()
+    ]
+    for key, title in (("n_missed", "Missed"), ("n_false_alarms", "False alarms")):
+        rows.append(
+            (title, *(f"{figures[f'test/{key}/{name}']:.0f}" for name in names), f"{figures[f'test/{key}']:.0f}")
+        )
+    return rows, ("mean (95 % interval)", *names, "all")
+
+
+def _worst(result: dict[str, Any], names: list[str]) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
+    """The cases of lowest mean Dice."""
+    cases = sorted(result["cases"], key=lambda case: sum(case["dice"].values()))[:WORST]
     rows = [
         (
-            name, f"{metrics[f'test/dice/{name}']:.4f}", f"{metrics[f'test/dice_sd/{name}']:.4f}",
-            f"{metrics[f'test/jaccard/{name}']:.4f}", f"{metrics[f'test/volume_error_ml/{name}']:.3f}",
+            case["case"], *(f"{case['dice'][name]:.4f}" for name in names),
+            case.get("error") or "; ".join(f"{name} missed" for name in case["missed"]),
         )
-        for name in names
+        for case in cases
     ]  # fmt: skip
-    rows.append(("mean", f"{metrics['test/dice']:.4f}", "", f"{metrics['test/jaccard']:.4f}", ""))
-    answer(f"{result['model']} on {len(result['cases'])} cases")
-    answer(table(rows, ("structure", "Dice", "SD", "Jaccard", "volume error (mL)")))
-    return 0
+    return rows, ("worst cases by Dice", *names, "")

@@ -1,4 +1,4 @@
-"""How well a model does on labelled cases: overlap and volume per structure and case, on the scans' own grids."""
+"""How well a model does on labelled cases: every metric per structure and case, on the scans' own grids."""
 
 from __future__ import annotations
 
@@ -16,19 +16,24 @@ from core.errors import CatalogError, ConfigError, DatasetError, ModelError, Uns
 from core.imaging.reader import read
 from core.inference.package import ModelPackage, find_package
 from core.inference.predictor import segment
-from core.tasks.segmentation.metrics import dice, jaccard
+from core.tasks.segmentation.metrics import Pair, metrics
+from core.tasks.segmentation.metrics.summary import summarise
 
 Array = np.ndarray[Any, Any]
 
+TOLERANCE_MM = 1.0
+
 
 def evaluate(
-    run_or_model: str, data: Path, control: JobControl | None = None, *, split: str | None = None, device: str = "auto"
-) -> dict[str, Any]:
-    """Predict every case of a data set and compare: {"model", "metrics", "cases"}.
+    run_or_model: str, data: Path, control: JobControl | None = None, *, split: str | None = None,
+    device: str = "auto", tolerance_mm: float = TOLERANCE_MM,
+) -> dict[str, Any]:  # fmt: skip
+    """Predict every case of a data set and compare: {"model", "metrics", "intervals", "tolerance_mm", "cases"}.
 
     run_or_model: a run's id, a model, or a run's name, looked up in this order. split: "val" or "test", the part of
-    the run's recorded split; without it, all cases. Means are over cases, then over structures; a structure that was
-    missed counts as 0, one that is in neither as 1.
+    the run's recorded split; without it, all cases. tolerance_mm: how far apart surfaces may lie and still agree.
+    Means are over cases, then over structures; the table in core.tasks.segmentation.metrics says what a case counts
+    where a structure was missed. intervals: the 95 % confidence intervals of the means, by bootstrap over cases.
     Raises DatasetError, ModelError, CatalogError or ConfigError.
     """
     from core.inference.assemble import Facts, assemble
@@ -46,22 +51,25 @@ def evaluate(
         if run is None:
             if split is not None:
                 raise ConfigError("only a run has a recorded split", mend="Give the run instead of the model.")
-            return evaluate_package(package, data, control=control, device=device)
+            return evaluate_package(package, data, control=control, device=device, tolerance_mm=tolerance_mm)
         checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
         with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
             package = assemble(run, checkpoint, Path(folder), name="run", version="0", facts=Facts())
             answer = evaluate_package(
-                package, data, control=control, split=split, split_of=run.folder, device=device
+                package, data, control=control, split=split, split_of=run.folder, device=device,
+                tolerance_mm=tolerance_mm,
             )  # fmt: skip
     return {**answer, "model": run.id}
 
 
 def evaluate_package(
     package: ModelPackage, data: Path, *, control: JobControl | None = None, split: str | None = None,
-    split_of: Path | None = None, device: str = "auto",
+    split_of: Path | None = None, device: str = "auto", tolerance_mm: float = TOLERANCE_MM,
 ) -> dict[str, Any]:  # fmt: skip
     """As `evaluate`, for a package; `split_of` is the run's folder that holds the recorded split."""
     control = control or JobControl()
+    if not 0 <= tolerance_mm < 1000:
+        raise ConfigError(f"a tolerance of {tolerance_mm:g} mm makes no sense", mend="Give a length such as 1.")
     dataset = inspect(data, control.part(0.0, 0.1))
     dataset.require_usable()
     if not {label.value for label in package.plan.labels} & {label.value for label in dataset.labels}:
@@ -70,8 +78,12 @@ def evaluate_package(
     rows = []
     for number, case in enumerate(cases):
         control.progress(0.1 + 0.9 * number / len(cases), f"Evaluating {case.id} ({number + 1} of {len(cases)})")
-        rows.append(_case(case, package, device, control))
-    return {"model": f"{package.name} {package.version}", "metrics": _metrics(rows, package), "cases": rows}
+        rows.append(_case(case, package, device, tolerance_mm, control))
+    figures, intervals = summarise(rows, [label.name for label in package.plan.labels])
+    return {
+        "model": f"{package.name} {package.version}", "metrics": figures, "intervals": intervals,
+        "tolerance_mm": tolerance_mm, "cases": rows,
+    }  # fmt: skip
 
 
 def _chosen(dataset: Dataset, split: str | None, split_of: Path | None) -> list[Case]:
@@ -91,35 +103,34 @@ def _chosen(dataset: Dataset, split: str | None, split_of: Path | None) -> list[
     return cases
 
 
-def _case(case: Case, package: ModelPackage, device: str, control: JobControl) -> dict[str, Any]:
-    """The figures of one case. A scan that the model refuses is a miss, and says why."""
+def _case(
+    case: Case, package: ModelPackage, device: str, tolerance_mm: float, control: JobControl
+) -> dict[str, Any]:  # fmt: skip
+    """The figures of one case. A scan that the model refuses has the worst ones, and says why."""
     volume = read(case.image)
     truth = np.rint(read(case.label).values()).astype(np.int32)
-    row: dict[str, Any] = {"case": case.id, "dice": {}, "jaccard": {}, "volume_ml": {}, "volume_error_ml": {}}
+    row: dict[str, Any] = {"case": case.id}
     try:
         found = segment(volume, package, device=device, control=control.silent()).labels
     except UnsuitableScan as error:
         row["error"] = str(error)
         found = np.zeros(truth.shape, np.uint8)
+    ignored = package.plan.ignore_label
+    if ignored is not None:
+        found = np.where(truth == ignored, 0, found)
     voxel_ml = abs(float(np.linalg.det(volume.affine_ras[:3, :3]))) / 1000
+    row |= {key: {} for key in metrics()}
+    row |= {"volume_ml": {}, "volume_error_ml": {}, "missed": [], "false_alarms": []}
     for label in package.plan.labels:
-        there, here = truth == label.value, found == label.value
-        refused = "error" in row
-        row["dice"][label.name] = 0.0 if refused else dice(there, here)
-        row["jaccard"][label.name] = 0.0 if refused else jaccard(there, here)
-        row["volume_ml"][label.name] = round(int(here.sum()) * voxel_ml, 4)
-        row["volume_error_ml"][label.name] = round((int(here.sum()) - int(there.sum())) * voxel_ml, 4)
+        control.check()
+        pair = Pair(truth == label.value, found == label.value, volume.spacing_mm, tolerance_mm)
+        for key, metric in metrics().items():
+            row[key][label.name] = metric.worst(pair) if "error" in row else metric(pair)
+        marked = int(pair.prediction.sum())
+        row["volume_ml"][label.name] = round(marked * voxel_ml, 4)
+        row["volume_error_ml"][label.name] = round((marked - int(pair.truth.sum())) * voxel_ml, 4)
+        if pair.missed:
+            row["missed"].append(label.name)
+        if pair.false_alarm:
+            row["false_alarms"].append(label.name)
     return row
-
-
-def _metrics(rows: list[dict[str, Any]], package: ModelPackage) -> dict[str, float]:
-    metrics: dict[str, float] = {}
-    names = [label.name for label in package.plan.labels]
-    for key in ("dice", "jaccard"):
-        values = np.array([[row[key][name] for name in names] for row in rows])
-        metrics[f"test/{key}"] = float(values.mean())
-        metrics |= {f"test/{key}/{name}": float(v) for name, v in zip(names, values.mean(axis=0), strict=True)}
-        spread = values.std(axis=0, ddof=1) if len(rows) > 1 else np.zeros(len(names))
-        metrics |= {f"test/{key}_sd/{name}": float(v) for name, v in zip(names, spread, strict=True)}
-    errors = np.array([[abs(row["volume_error_ml"][name]) for name in names] for row in rows]).mean(axis=0)
-    return metrics | {f"test/volume_error_ml/{name}": float(v) for name, v in zip(names, errors, strict=True)}

@@ -42,6 +42,29 @@ def test_figures_are_those_of_the_masks(package: ModelPackage, data: Path):
     assert answer["metrics"]["test/dice/Bright"] == pytest.approx(5 / 6)
     assert answer["metrics"]["test/jaccard"] == pytest.approx(3 / 4)
     assert answer["model"] == "bright 1.0"
+    assert rows["exact"]["hd95"] == {"Bright": 0.0} and rows["half"]["hd95"]["Bright"] > 0
+    assert answer["metrics"]["test/n_missed"] == answer["metrics"]["test/n_false_alarms"] == 0
+    low, high = answer["intervals"]["test/dice"]
+    assert low == pytest.approx(2 / 3) and high == 1.0
+
+
+def test_surfaces_within_the_tolerance_agree(package: ModelPackage, data: Path):
+    strict, loose = (evaluate("bright", data, tolerance_mm=mm) for mm in (0.0, 3.0))
+    assert strict["metrics"]["test/nsd"] < 1 and loose["metrics"]["test/nsd"] == 1
+    assert loose["tolerance_mm"] == 3
+    with pytest.raises(ConfigError, match="tolerance"):
+        evaluate("bright", data, tolerance_mm=-1)
+
+
+def test_ignored_voxels_count_nowhere(make_package: Make, data: Path):
+    label = data / "labels" / "half.nii.gz"
+    truth = np.asarray(nib.load(label).dataobj).copy()
+    truth[:, 7:10][bright_box()[1][:, 7:10]] = 9  # what the network marks too much
+    write_nifti(label, truth)
+    plan = {"spacing_mm": [1, 1, 1], "patch_size": [16] * 3, "labels": [{"value": 1, "name": "Bright"}]}
+    make_package(plan={**plan, "ignore_label": 9})
+    answer = evaluate("bright", data)
+    assert answer["metrics"]["test/dice"] == 1 and answer["metrics"]["test/volume_error_ml"] == 0
 
 
 def test_a_missed_structure_counts_as_zero(make_package: Make, data: Path):
@@ -62,6 +85,8 @@ def test_a_scan_that_the_model_refuses_is_a_miss_and_says_why(make_package: Make
     answer = evaluate("bright", data)
     assert answer["metrics"]["test/dice"] == 0
     assert all("too small" in row["error"] for row in answer["cases"])
+    assert answer["metrics"]["test/n_missed"] == 2
+    assert answer["metrics"]["test/hd95"] == pytest.approx(np.linalg.norm([19, 23, 17]))
 
 
 def test_labels_the_model_does_not_know_are_refused(make_package: Make, data: Path):

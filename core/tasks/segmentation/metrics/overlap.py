@@ -1,12 +1,10 @@
-"""Overlap of two label maps, per structure. A structure that was missed counts as 0, never drops out of a mean."""
+"""Metrics that count voxels."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from core.tasks.segmentation.metrics.pair import Array, Pair, register_metric
 
 
 def dice(truth: Array, prediction: Array) -> float:
@@ -32,3 +30,19 @@ def jaccard(truth: Array, prediction: Array) -> float:
 def dice_per_class(truth: Array, prediction: Array, classes: int) -> list[float]:
     """Dice of each class 1..classes-1 of two maps of class indices."""
     return [dice(truth == c, prediction == c) for c in range(1, classes)]
+
+
+@register_metric("dice", title="Dice")
+def _dice(pair: Pair) -> float:
+    return dice(pair.truth, pair.prediction)
+
+
+@register_metric("jaccard", title="Jaccard")
+def _jaccard(pair: Pair) -> float:
+    return jaccard(pair.truth, pair.prediction)
+
+
+@register_metric("accuracy", title="Accuracy", kind="plain")
+def _accuracy(pair: Pair) -> float:
+    """Part of all voxels, background included, that are judged right: near 1 for any small structure."""
+    return float(np.mean(pair.truth == pair.prediction))
