@@ -43,6 +43,9 @@ class Actions:
         self.save_picture = self._add(
             menu, "save_picture", "Save a picture of the views…", window.save_picture, "Ctrl+Shift+S"
         )
+        self.anonymise = self._add(
+            menu, "export_without_patient_data", "Export without patient data…", window.export_without_patient_data
+        )
         menu.addSeparator()
         view = menu.addMenu("View")
         self.reset = self._add(view, "reset_views", "Fit all views", window.reset_views, "Ctrl+0")

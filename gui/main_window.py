@@ -245,6 +245,11 @@ class MainWindow(QMainWindow):
         elif name:
             self.context.notice.emit("ok", f"Saved {name}")
 
+    def export_without_patient_data(self) -> None:
+        from gui.scans.anonymise import export_without_patient_data
+
+        export_without_patient_data(self.context, self.scans.volume, self)
+
     def show_about(self) -> None:
         box = QMessageBox(self)
         box.setWindowTitle("About Isocenter")

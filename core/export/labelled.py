@@ -78,18 +78,23 @@ def read_labelled(
 
 def as_labels(volume: Volume) -> Array:
     """The voxels as whole numbers. Raises UnreadableScan where they are no label map."""
-    mend = "Give a segmentation: whole numbers, 0 for what is no structure."
     if volume.voxels.ndim != 3 or volume.voxels.dtype.kind not in "buif":
-        raise UnreadableScan("this is no label map", where=volume.source.path, mend=mend)
-    values = volume.voxels
-    if (volume.slope, volume.intercept) != (1.0, 0.0):
-        values = volume.values()
+        raise _no_labels("this is no label map", volume.source.path)
+    scaled = (volume.slope, volume.intercept) != (1.0, 0.0)
+    return as_numbers(volume.values() if scaled else volume.voxels, volume.source.path)
+
+
+def as_numbers(values: Array, where: Path) -> Array:
+    """Label values of any type as uint16. Raises UnreadableScan where they are no whole numbers in its range."""
     if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.rint(values)).all()):
-        raise UnreadableScan("the voxels are no whole numbers", where=volume.source.path, mend=mend)
+        raise _no_labels("the voxels are no whole numbers", where)
     if values.size == 0 or values.min() < 0 or values.max() > _HIGHEST_LABEL:
-        what = f"the labels do not lie within 0 to {_HIGHEST_LABEL}"
-        raise UnreadableScan(what, where=volume.source.path, mend=mend)
+        raise _no_labels(f"the labels do not lie within 0 to {_HIGHEST_LABEL}", where)
     return np.asarray(values, np.uint16)
+
+
+def _no_labels(what: str, where: Path) -> UnreadableScan:
+    return UnreadableScan(what, where=where, mend="Give a segmentation: whole numbers, 0 for what is no structure.")
 
 
 def check_same_grid(labelled: Labelled, scan: Volume) -> None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QWidget
 
 from core.imaging.volume import Volume
 from gui.context import AppContext
-from gui.predict.stored import Overlay, save_copy, volumes_table
+from gui.predict.saving import LABELS, WAYS, SaveAs, save
+from gui.predict.stored import Overlay, volumes_table
 from gui.widgets import button, tool_button
 
 if TYPE_CHECKING:
     from core.catalog import PredictionRow
 
 SAVE_FOLDER_KEY = "predict/save_folder"
-FILTER = "NIfTI (*.nii.gz *.nii)"
 
 
 class ReviewActions(QWidget):
@@ -34,9 +35,10 @@ class ReviewActions(QWidget):
         self._volume: Volume | None = None
         self._overlay: Overlay | None = None
         self._saved: Path | None = None
-        self.save_button = button(
-            "Save", "prediction_save", self.save, role="primary", tip="Save the segmentation as NIfTI"
-        )
+        self.save_button = button("Save", "prediction_save", role="primary", tip="Save the segmentation")
+        self.save_menu = self._save_menu()
+        self.save_button.setMenu(self.save_menu)
+        self.save_button.setProperty("has_menu", True)
         self.copy_button = button("Copy table", "prediction_copy", self.copy, tip="Copy the table for a spreadsheet")
         self.folder_button = tool_button("folder", "prediction_folder", "Show in folder", self.show_in_folder)
         self.clear_button = tool_button(
@@ -62,32 +64,42 @@ class ReviewActions(QWidget):
         for one in (self.save_button, self.copy_button, self.folder_button, self.clear_button):
             one.setVisible(row is not None)
         self.save_button.setEnabled(overlay is not None)
+        is_dicom = volume is not None and volume.source.format.startswith("DICOM")
+        for way, action in zip(WAYS, self.save_menu.actions(), strict=True):
+            action.setVisible(is_dicom or not way.dicom_only)
         self.undo_button.setVisible(row is None and can_undo)
 
-    def save(self) -> None:
+    def _save_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setObjectName("save_menu")
+        menu.setToolTipsVisible(True)
+        for way in WAYS:
+            action = menu.addAction(way.words)
+            action.triggered.connect(lambda _=False, way=way: self.save(way))
+            action.setObjectName(f"save_{way.key}")
+            action.setToolTip(way.tip)
+        return menu
+
+    def save(self, way: SaveAs = LABELS) -> None:
         """Write the segmentation where the user says."""
         volume, overlay, row = self._volume, self._overlay, self._row
         if volume is None or overlay is None or row is None:
             return
-        target = self.ask_where(self._save_folder(volume) / f"{volume.name}_seg.nii.gz")
+        target = self.ask_where(self._save_folder(volume) / f"{volume.name}_seg{way.suffix}", way)
         if target is None:
             return
         self._context.settings.setValue(SAVE_FOLDER_KEY, str(target.parent))
 
-        def saved(_sha256: str) -> None:
+        def saved(said: str) -> None:
             self._saved = target
-            self._context.notice.emit("ok", f"Saved {target}.")
+            self._context.notice.emit("ok", said)
 
-        labels, made_by = overlay.labels, f"{row.model} {row.model_version}"
-        self._context.jobs.run(
-            "Save segmentation", lambda control: save_copy(target, labels, volume, made_by, control), done=saved
-        )
+        model = (row.model, row.model_version)
+        self._context.jobs.run("Save segmentation", partial(save, way, target, overlay, volume, model), done=saved)
 
-    def ask_where(self, proposed: Path) -> Path | None:
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save segmentation", str(proposed), FILTER)
-        if not chosen:
-            return None
-        return Path(chosen if chosen.lower().endswith((".nii", ".nii.gz")) else f"{chosen}.nii.gz")
+    def ask_where(self, proposed: Path, way: SaveAs) -> Path | None:
+        chosen, filter = QFileDialog.getSaveFileName(self, "Save segmentation", str(proposed), ";;".join(way.filters))
+        return way.whole_name(chosen, filter) if chosen else None
 
     def _save_folder(self, volume: Volume) -> Path:
         last = self._context.settings.value(SAVE_FOLDER_KEY, "")

@@ -1,4 +1,4 @@
-"""Stored predictions: bringing one back onto its scan, with checks, and writing copies of it."""
+"""Stored predictions: bringing one back onto its scan, with checks."""
 
 from __future__ import annotations
 
@@ -77,17 +77,6 @@ def _same_place(one: Volume, other: Volume) -> bool:
     i, j, k = one.grid_shape
     corners = np.array([(a, b, c, 1) for a in (0, i) for b in (0, j) for c in (0, k)], float).T
     return bool(np.abs((one.affine_ras - other.affine_ras) @ corners).max() < SAME_PLACE_MM)
-
-
-def save_copy(target: Path, labels: np.ndarray[Any, Any], scan: Volume, description: str, control: JobControl) -> str:
-    """Write a segmentation where its user says, on the scan's own grid; returns its sha256."""
-    from core.imaging.writer import write_segmentation
-
-    if target.exists() and scan.source.path.exists() and target.samefile(scan.source.path):
-        raise StoredPredictionError(
-            "this is the scan itself, which is never written over", where=target, mend="Choose another name."
-        )
-    return write_segmentation(target, labels, scan, description=description, control=control)
 
 
 def own_folder() -> Path:

@@ -70,6 +70,8 @@ QPushButton[role="link"] { background: transparent; border: 1px solid transparen
 QPushButton[role="link"]:focus { border: 1px solid $accent; }
 QPushButton::menu-indicator, QToolButton::menu-indicator { image: url($chevron); width: 10px;
     subcontrol-position: right center; right: 6px; }
+QPushButton[role="primary"]::menu-indicator { image: url($chevron_primary); }
+QPushButton[role="primary"][has_menu="true"] { padding-right: 24px; }
 QPushButton[role="menu"], QToolButton[role="menu"] { padding-right: 24px; }
 QToolButton[role="rail"] { background: transparent; border: 1px solid transparent; border-radius: 8px; color: $dim;
     font-size: ${section}px; padding: 5px 0 4px 0; }
@@ -164,7 +166,7 @@ QSplitter::handle:hover { background: $accent; }
 
 
 def stylesheet(colours: Tokens, images: dict[str, str]) -> str:
-    """The application's stylesheet. `images` maps chevron, chevron_up, tick and tick_menu to picture files."""
+    """The application's stylesheet. `images` maps chevron, chevron_up, chevron_primary, tick, tick_menu to pictures."""
     return _SHEET.substitute(
         asdict(colours),
         **images,

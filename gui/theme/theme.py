@@ -68,6 +68,7 @@ class Theme(QObject):
         """Small recoloured pictures that a stylesheet can only take as files."""
         wanted = {
             "chevron": ("chevron-down", "dim"),
+            "chevron_primary": ("chevron-down", "on_accent"),
             "chevron_up": ("chevron-up", "dim"),
             "tick": ("tick", "on_accent"),
             "tick_menu": ("tick", "accent"),

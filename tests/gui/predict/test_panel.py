@@ -96,9 +96,9 @@ def test_the_saved_file_has_the_grid_of_the_scan(qtbot, panel, context, scan, st
     overlay = show(qtbot, panel, scan, stored)
     proposed = []
     target = tmp_path / "mine.nii.gz"
-    monkeypatch.setattr(panel.review, "ask_where", lambda path: proposed.append(path) or target)
+    monkeypatch.setattr(panel.review, "ask_where", lambda path, _way: proposed.append(path) or target)
     with qtbot.waitSignal(context.notice, timeout=10_000):
-        qtbot.mouseClick(panel.review.save_button, Qt.MouseButton.LeftButton)
+        panel.review.save_menu.actions()[0].trigger()
     assert proposed[0].name == "head_seg.nii.gz"
     saved = nib.load(target)
     assert np.allclose(saved.affine, nib.load(scan.source.path).affine)
@@ -108,7 +108,7 @@ def test_the_saved_file_has_the_grid_of_the_scan(qtbot, panel, context, scan, st
 def test_the_scan_itself_is_never_written_over(qtbot, panel, context, scan, stored, monkeypatch) -> None:
     show(qtbot, panel, scan, stored)
     before = scan.source.path.read_bytes()
-    monkeypatch.setattr(panel.review, "ask_where", lambda _path: scan.source.path)
+    monkeypatch.setattr(panel.review, "ask_where", lambda _path, _way: scan.source.path)
     with qtbot.waitSignal(context.notice, timeout=10_000) as told:
         panel.review.save()
     assert told.args[0] == "bad"
