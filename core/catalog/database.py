@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlite_utils import Database
-
+from core.catalog.library import Database
 from core.catalog.schema import SCHEMA_VERSION, migrations
 from core.errors import CatalogError
 from core.paths import ensure_home, home

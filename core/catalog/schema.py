@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
+from core.catalog.library import Database, Migrations
 
 migrations = Migrations("isocenter")
 SCHEMA_VERSION = 2

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from core.data.plan import IGNORED, Plan
 from core.imaging.geometry import Reorientation, to_canonical
@@ -64,6 +63,8 @@ def resize(image: Array, shape: tuple[int, ...], *, order: int) -> Array:
     """Interpolate (x, y, z) to another shape over the same extent (voxel edges stay, not voxel centres)."""
     if image.shape == shape:
         return image
+    from scipy import ndimage  # slow to import, and many scans have the spacing that is asked for
+
     zoom = [new / old for new, old in zip(shape, image.shape, strict=True)]
     return ndimage.zoom(image, zoom, order=order, mode="nearest", grid_mode=True)
 

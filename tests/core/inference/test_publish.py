@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from safetensors.torch import load_file
 from core.catalog import Catalog
 from core.control import JobControl
 from core.errors import Cancelled, CatalogError, ConfigError, ModelError
+from core.files import sha256
 from core.imaging.reader import read
 from core.inference.assemble import Facts, read_facts
 from core.inference.evaluate import evaluate
-from core.inference.package import find_package, list_packages
+from core.inference.package import GRAPH, find_package, list_packages
 from core.inference.predictor import segment
 from core.inference.publish import model_name, publish
+from core.inference.runtime import graph, load
 from core.paths import models_folder
 from core.training.checkpoints import load_weights
 from core.training.launch import execute, prepare_run
@@ -99,6 +102,16 @@ def test_no_folder_of_this_computer_is_in_the_package(run_id: str):
         data = catalog.run(run_id).data_path
     for file in package.folder.glob("*.[my]*"):
         assert data not in file.read_text()
+
+
+def test_a_published_model_has_a_graph_that_is_read_once_it_comes_with_the_program(run_id: str):
+    pytest.importorskip("openvino")
+    package = publish(run_id, name="graph")
+    shipped = package.folder / GRAPH
+    assert sha256(shipped) == package.manifest.graph_sha256
+    assert graph.find(package) == graph.cache_path(package)
+    assert graph.find(replace(package, bundled=True)) == shipped
+    assert type(load(package, "cpu")).__name__ == "OpenVinoRuntime"
 
 
 def test_publishing_again_makes_the_next_version(run_id: str):

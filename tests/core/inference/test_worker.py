@@ -98,6 +98,27 @@ def test_an_unexpected_error_is_told_without_its_details(
     assert "inner secret" in capsys.readouterr().err
 
 
+def test_a_graph_that_is_lacking_is_made_once_and_after_the_answer(
+    package: ModelPackage, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    started: list[list[str]] = []
+
+    class Child:
+        def __init__(self, command: list[str], **_: Any) -> None:
+            assert '"done"' in written.getvalue()
+            started.append(command)
+
+        def poll(self) -> int:
+            return 1
+
+    monkeypatch.setattr("core.inference.runtime.lacks_graph", lambda _: True)
+    monkeypatch.setattr(worker.subprocess, "Popen", Child)
+    line = json.dumps({"id": 1, "scan": str(scan), "model": "bright", "out": str(tmp_path)}) + "\n"
+    written = io.StringIO()
+    worker.serve(io.StringIO(line * 2), written, worker.Preparer())
+    assert [command[-1] for command in started] == [str(package.folder)]
+
+
 def test_the_child_process_speaks_json_only_and_ends_with_its_input(tmp_path: Path):
     request = json.dumps({"id": 1, "scan": "x", "model": "nothing", "out": str(tmp_path)})
     done = subprocess.run(
