@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QDialog, QGridLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from gui.theme import MODES, theme
 from gui.widgets import button, label, section
@@ -21,10 +21,29 @@ MOUSE = (
     ("Wheel, arrow keys", "Next or previous slice (Page keys: ten)"),
     ("Left drag", "Move the cursor in all views"),
     ("Right drag", "Window (across) and level (up and down)"),
+    ("Right double click", "Window from the picture (or double click on W and L)"),
     ("Ctrl+wheel, + and −", "Zoom"),
     ("Middle drag, Shift+left drag", "Move the picture"),
-    ("Double click", "One view alone, and back"),
-    ("3D: left drag, wheel", "Turn, nearer and farther"),
+    ("Home", "Fit the picture"),
+    ("Double click, Enter", "One view alone, and back"),
+    ("Tab", "To the next view or button"),
+)
+MEASURE = (
+    ("Left drag", "Draw a line; its length stands beside it"),
+    ("Drag an end, click a line", "Change it, select it"),
+    ("Delete", "Remove the selected line, else the newest"),
+    ("Ctrl+Z, Ctrl+Shift+Z", "Undo, redo"),
+    ("Escape, M", "Stop measuring; the lines stay"),
+)
+THREE_D = (
+    ("Left drag, arrow keys", "Turn"),
+    ("Wheel", "Nearer and farther"),
+    ("Home", "The first view again"),
+)
+PREDICTION = (
+    ("Ctrl+Return, Ctrl+P", "Predict"),
+    ("Escape", "Cancel the prediction"),
+    ("Ctrl+Z, Ctrl+Shift+Z", "Take the segmentation off, put it back"),
 )
 
 
@@ -54,6 +73,9 @@ class Actions:
         self.overlay = self._add(
             view, "toggle_overlay", "Show or hide the segmentation", window.scans.toggle_overlay, "O"
         )
+        self.measure = self._add(view, "measure", "Measure lengths", window.toggle_measuring, "M")
+        self.remove_lines = self._add(view, "remove_lines", "Remove all measured lines", window.remove_lines)
+        self.auto_window = self._add(view, "auto_window", "Window from the picture", window.auto_window, "A")
         self.flip = self._add(view, "flip_sides_action", "Swap left and right of the pictures", window.flip_sides)
         go = menu.addMenu("Go to")
         for number, (key, words) in enumerate(PAGES.items(), start=1):
@@ -115,18 +137,33 @@ class ShortcutSheet(QDialog):
         keyed = [
             (a.shortcut().toString(QKeySequence.SequenceFormat.NativeText), a.text()) for a in actions if a.shortcut()
         ]
-        keyed.append(("Ctrl+Return", "Predict"))
+        columns = QHBoxLayout()
+        columns.setSpacing(40)
+        left = (("In a slice view", MOUSE), ("While measuring (M)", MEASURE))
+        right = (("Commands", keyed), ("In the 3D view", THREE_D), ("Prediction", PREDICTION))
+        for parts in (left, right):
+            columns.addLayout(_keys(parts))
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(16)
-        for title, rows in (("In a view", MOUSE), ("Commands", keyed)):
-            column.addWidget(section(title))
-            grid = QGridLayout()
-            grid.setHorizontalSpacing(32)
-            grid.setVerticalSpacing(6)
-            for row, (keys, words) in enumerate(rows):
-                grid.addWidget(label(keys, "strong"), row, 0)
-                grid.addWidget(label(words.rstrip("…")), row, 1)
-            grid.setColumnStretch(1, 1)
-            column.addLayout(grid)
+        column.addLayout(columns)
         column.addWidget(button("Close", "close_sheet", self.accept), 0, Qt.AlignmentFlag.AlignRight)
+
+
+def _keys(parts: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> QVBoxLayout:
+    """Tables of keys under their heads."""
+    column = QVBoxLayout()
+    column.setSpacing(8)
+    for title, rows in parts:
+        column.addWidget(section(title))
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(24)
+        grid.setVerticalSpacing(3)
+        for row, (keys, words) in enumerate(rows):
+            grid.addWidget(label(keys, "strong"), row, 0)
+            grid.addWidget(label(words.rstrip("…")), row, 1)
+        grid.setColumnStretch(1, 1)
+        column.addLayout(grid)
+        column.addSpacing(8)
+    column.addStretch(1)
+    return column

@@ -15,6 +15,7 @@ from core import RESEARCH_ONLY, __version__
 from core.control import JobControl
 from core.paths import home
 from gui.actions import Actions
+from gui.away import Away
 from gui.context import AppContext
 from gui.jobs.job_line import JobLine
 from gui.scans.page import ScansPage, dropped_paths
@@ -26,6 +27,7 @@ from gui.widgets.top_bar import TopBar
 logger = logging.getLogger(__name__)
 GEOMETRY_KEY = "window/geometry"
 SCAN_FILES = "Scans (*.nii *.nii.gz *.hdr *.img *.nrrd *.nhdr *.mha *.mhd *.dcm *.ima DICOMDIR);;All files (*)"
+PICTURE_SCALE = 2  # saved pictures are finer than the screen
 LAZY = {  # made at first visit: module, class, words for the bar on top
     "predict": ("gui.predict.page", "PredictionsPage", "Predictions"),
     "train": ("gui.train.page", "TrainPage", "Training"),
@@ -46,7 +48,9 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(900, 600)
         self.context = context
         self._was_painted = False
-        self._quit_after_jobs = False
+        self.away = Away(self)
+        self.away.returned.connect(self._returned)
+        self.away.stop_requested.connect(self._stop_training)
         self.scans = ScansPage(context)
         self.pages: dict[str, QWidget] = {"scans": self.scans}
         self.page = "scans"
@@ -151,7 +155,8 @@ class MainWindow(QMainWindow):
         self.top_bar.show_tools(
             "scans" if self.page == "scans" and volume else self.page if self.page != "scans" else ""
         )
-        self.setWindowTitle(f"{volume.title} – Isocenter" if volume else "Isocenter")
+        # The file's name: a series' own description may name the patient, and titles leave the window.
+        self.setWindowTitle(f"{title_of(volume.source.path)} – Isocenter" if volume else "Isocenter")
 
     def _show_cursor(self) -> None:
         on_scans = self.page == "scans" and self.scans.volume is not None and not self.scans.choosing
@@ -232,6 +237,19 @@ class MainWindow(QMainWindow):
         if self.scans.grid is not None:
             self.scans.grid.flip_sides()
 
+    def toggle_measuring(self) -> None:
+        if self.scans.grid is not None and self.scans.volume is not None and self.page == "scans":
+            self.scans.grid.toggle_measuring()
+
+    def remove_lines(self) -> None:
+        if self.scans.grid is not None:
+            self.scans.scene.lines.clear()
+            self.scans.scene.lines_changed()
+
+    def auto_window(self) -> None:
+        if self.scans.grid is not None and self.page == "scans":
+            self.scans.scene.auto_window()
+
     def save_picture(self) -> None:
         """Save the views, with the side marker, as a PNG."""
         grid, volume = self.scans.grid, self.scans.volume
@@ -240,7 +258,7 @@ class MainWindow(QMainWindow):
             return
         start = str(Path(self._last_folder()) / f"{volume.name}.png")
         name, _ = QFileDialog.getSaveFileName(self, "Save a picture of the views", start, "PNG (*.png)")
-        if name and not grid.picture().save(name, "PNG"):
+        if name and not grid.picture(PICTURE_SCALE).save(name, "PNG"):
             self.context.notice.emit("bad", f"{name}: the picture cannot be written there. Choose another folder.")
         elif name:
             self.context.notice.emit("ok", f"Saved {name}")
@@ -271,13 +289,12 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         training = [job for job in self.context.jobs.jobs if job.kind == "training"]
-        answer = self.ask_about_training() if training and not self._quit_after_jobs else STOP
+        answer = self.ask_about_training() if training else STOP
         if answer == CANCEL:
             event.ignore()
         elif answer == KEEP:
             event.ignore()
-            self._quit_after_jobs = True
-            self.hide()
+            self.away.go()
         else:
             self.context.settings.setValue(GEOMETRY_KEY, self.saveGeometry())
             self.scans.shut_down()
@@ -299,7 +316,9 @@ class MainWindow(QMainWindow):
         box.setText("A model is being trained in this window.")
         box.setInformativeText(
             "Stop and keep: it ends after this step, and its best and last checkpoints are kept.\n"
-            "Keep training: the window goes away, and the program ends when the training does."
+            "Keep training: the window goes out of the way, and the program ends when the training does. "
+            + ("The icon in the tray" if self.away.tray_available() else "The task bar")
+            + " brings it back."
         )
         stop = box.addButton(STOP, QMessageBox.ButtonRole.DestructiveRole)
         keep = box.addButton(KEEP, QMessageBox.ButtonRole.AcceptRole)
@@ -308,8 +327,16 @@ class MainWindow(QMainWindow):
         return {stop: STOP, keep: KEEP}.get(box.clickedButton(), CANCEL)
 
     def _job_ended(self, _job: object) -> None:
-        if self._quit_after_jobs and not any(job.kind == "training" for job in self.context.jobs.jobs):
+        if self.away.is_away and not any(job.kind == "training" for job in self.context.jobs.jobs):
+            self.away.end()
             self.close()
+
+    def _returned(self) -> None:
+        self.context.notice.emit("info", "The training goes on, and the window stays open when it ends.")
+
+    def _stop_training(self) -> None:
+        for job in [job for job in self.context.jobs.jobs if job.kind == "training"]:
+            job.cancel()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QMenu
 
 from gui.viewer.scene import Scene
 from gui.viewer.slice_grid import LAYOUTS, SliceGrid
-from gui.viewer.window_level import CT_PRESETS, looks_like_ct
+from gui.viewer.window_level import CT_PRESETS
 
 LAYOUT_KEY = "viewer/layout"
 
@@ -38,7 +38,7 @@ def fill_window_menu(menu: QMenu, scene: Scene) -> None:
     menu.clear()
     menu.addAction("Auto\tA", scene.auto_window).setObjectName("window_auto")
     menu.addAction("Full range", scene.full_window).setObjectName("window_full")
-    if scene.opened is not None and looks_like_ct(scene.opened.volume, scene.opened.values):
+    if scene.opened is not None and scene.opened.is_ct:
         menu.addSeparator()
         for name, preset in CT_PRESETS.items():
             words = f"CT {name.lower()}\t{preset.text()}"

@@ -62,6 +62,8 @@ class Opener(QObject):
 
         def read(control: JobControl) -> OpenedScan | list[ScanChoice]:
             from core.imaging import choices, reader
+            from gui.predict import panel  # noqa: F401  (what will be shown is imported here, beside the window)
+            from gui.viewer import slice_grid  # noqa: F401
             from gui.viewer.scene import OpenedScan
 
             target = path

@@ -29,6 +29,7 @@ class Tokens:
     view_line: str = "#2a313b"
     crosshair: str = "#7c8cff"
     letters: str = "#f1c75b"
+    measure: str = "#6fe3d2"  # measured lengths
     skin: str = "#c9c2b8"  # the surface of a scan in 3D
     scan_swatch: str = "#b8c0ca"
 

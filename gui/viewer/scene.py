@@ -10,10 +10,12 @@ import numpy as np
 
 from core.imaging.geometry import index_to_ras_mm, ras_mm_to_index, to_canonical
 from core.imaging.volume import Volume
-from gui.viewer.window_level import WindowLevel, auto_window, first_window, full_window, sample
+from gui.viewer.lines import MeasuredLines
+from gui.viewer.window_level import WindowLevel, auto_window, first_window, full_window, looks_like_ct, sample
 
 Array = np.ndarray[Any, Any]
-Change = Literal["volume", "cursor", "window", "time", "side", "overlay", "look"]
+Change = Literal["volume", "cursor", "window", "time", "side", "overlay", "look", "tool", "lines"]
+Tool = Literal["cursor", "measure"]
 OBLIQUE_DEGREES = 1.0
 UNNAMED = (255, 255, 255)
 
@@ -45,11 +47,14 @@ class OpenedScan:
     values: Array  # a strided sample of scaled values, native axes
     window: WindowLevel
     content: tuple[tuple[int, int], ...]  # canonical index range per axis that holds the patient
+    is_ct: bool = False  # whether values are Hounsfield units
+    lines: MeasuredLines = field(default_factory=MeasuredLines)  # what was measured in it
 
     @classmethod
     def prepare(cls, volume: Volume) -> OpenedScan:
         values = sample(volume)
-        return cls(volume, values, first_window(volume, values), _content(volume, values))
+        is_ct = looks_like_ct(volume, values)
+        return cls(volume, values, first_window(values, is_ct=is_ct), _content(volume, values), is_ct)
 
 
 class Scene:
@@ -63,6 +68,7 @@ class Scene:
         self.time = 0
         self.window = WindowLevel(1, 0.5)
         self.radiological = True
+        self.tool: Tool = "cursor"
         self.scan_opacity = 1.0
         self.overlay: Overlay | None = None
         self.overlay_canonical: Array | None = None
@@ -206,6 +212,20 @@ class Scene:
             self.radiological = radiological
             self._tell("side")
 
+    def set_tool(self, tool: Tool) -> None:
+        """What a left drag in a slice does: move the cursor, or measure a length."""
+        if tool != self.tool:
+            self.tool = tool
+            self._tell("tool")
+
+    @property
+    def lines(self) -> MeasuredLines:
+        """The lengths measured in the scan that is shown."""
+        return self.opened.lines if self.opened else MeasuredLines()
+
+    def lines_changed(self) -> None:
+        self._tell("lines")
+
     def set_scan_opacity(self, opacity: float) -> None:
         self.scan_opacity = opacity
         self._tell("look")
@@ -217,6 +237,7 @@ class Scene:
         if overlay is not None and (self.volume is None or overlay.labels.shape != self.volume.grid_shape):
             raise ValueError("the segmentation is not on the scan's grid")
         self.overlay = overlay
+        self.lines.settle()
         self.overlay_canonical = None if overlay is None else self._turn.apply(overlay.labels)
         self.revision += 1
         self._tell("overlay")

@@ -7,7 +7,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from gui.context import AppContext
-from gui.theme import icons
+from gui.theme import icons, theme
 from gui.viewer.planes import PLANES, side_words
 from gui.viewer.scene import Change, Scene
 from gui.viewer.slice_view import SliceView
@@ -53,6 +53,9 @@ class SliceGrid(QWidget):
         self.note.setObjectName("oblique_note")
         flip = tool_button("flip", "flip_sides", "Swap left and right of the pictures", self.flip_sides, self)
         icons.bind(flip, "flip", "view_dim")
+        self.measure = tool_button("ruler", "measure_tool", "Measure a length (M)", self.toggle_measuring, self)
+        self.measure.setCheckable(True)
+        icons.bind(self.measure, "ruler", "view_dim", "measure")
         bar = QFrame(self)
         bar.setProperty("role", "viewground")
         row = QHBoxLayout(bar)
@@ -61,7 +64,9 @@ class SliceGrid(QWidget):
         row.addStretch(1)
         row.addWidget(self.marker)
         row.addWidget(flip)
-        flip.setVisible(tools)
+        row.addWidget(self.measure)
+        for one in (flip, self.measure):
+            one.setVisible(tools)
         row.addStretch(1)
 
         self._time_row, self._time, self._time_text = self._make_time_row()
@@ -128,6 +133,9 @@ class SliceGrid(QWidget):
     def flip_sides(self) -> None:
         self.scene.set_radiological(not self.scene.radiological)
 
+    def toggle_measuring(self) -> None:
+        self.scene.set_tool("cursor" if self.scene.tool == "measure" else "measure")
+
     def reset_views(self) -> None:
         for view in self.slices:
             view.reset_view()
@@ -139,10 +147,13 @@ class SliceGrid(QWidget):
         visible = next((view for view in self.slices if view.isVisible()), self.slices[0])
         self.scene.step((view or visible).plane.normal, by)
 
-    def picture(self) -> QImage:
-        """The views as they are seen, with the side marker."""
-        pixels = self.grab()
-        return pixels.toImage()
+    def picture(self, scale: float = 1.0) -> QImage:
+        """The views as they are seen, with the side marker; `scale` pixels for each one of the window."""
+        image = QImage(self.size() * scale, QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(scale)
+        image.fill(theme().color("view_ground"))
+        self.render(image)
+        return image
 
     def close_views(self) -> None:
         """Free what the 3D view holds; call it before the widget goes away."""
@@ -152,6 +163,8 @@ class SliceGrid(QWidget):
 
     def _scene_changed(self, change: Change) -> None:
         scene = self.scene
+        if change == "tool":
+            self.measure.setChecked(scene.tool == "measure")
         if change in ("volume", "side"):
             self.marker.setText(side_words(scene.radiological))
             self.marker.setAccessibleName(self.marker.text())

@@ -6,12 +6,13 @@ Painted with QPainter: one slice a view needs no scene graph, and nothing has to
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
     QFont,
     QKeyEvent,
+    QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -22,8 +23,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.theme.theme import theme
+from gui.viewer.measuring import MeasuringTool
 from gui.viewer.pictures import SlicePictures
 from gui.viewer.planes import Plane
+from gui.viewer.scale_bar import draw_scale_bar
 from gui.viewer.scene import Change, Scene
 from gui.viewer.window_level import WindowLevel
 
@@ -31,10 +34,11 @@ MARGIN = 26  # room for the letters and the line of text at each edge
 KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 ZOOMS = (0.2, 40.0)
 WHEEL_STEP = 120
+WIDE_PX = 260  # below this a view has no room for the slices' thickness
 
 
 class SliceView(QWidget):
-    """Wheel: next slice. Left drag: cursor. Right drag: window and level. Ctrl+wheel: zoom. Middle drag: move."""
+    """Wheel: next slice. Left drag: cursor, or a length. Right drag: window and level. Ctrl+wheel: zoom."""
 
     maximise_requested = Signal()
 
@@ -43,7 +47,9 @@ class SliceView(QWidget):
         self.plane = plane
         self.setObjectName(f"view_{plane.name.lower()}")
         self.setAccessibleName(f"{plane.name} view")
-        self.setAccessibleDescription("Arrow and page keys change the slice; plus and minus zoom; Home fits.")
+        self.setAccessibleDescription(
+            "Arrow and page keys change the slice; plus and minus zoom; Home fits; M measures; A chooses the window."
+        )
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(120, 100)
@@ -56,6 +62,8 @@ class SliceView(QWidget):
         self._ring = False
         self._press: tuple[Qt.MouseButton, QPointF, QPointF, WindowLevel] | None = None
         self._wheel = 0
+        self._words: QRectF = QRectF()  # where window and level are written
+        self.measuring = MeasuringTool(self, scene)
         scene.listen(self._scene_changed)
 
     # ---- geometry -----------------------------------------------------------------------------------------------
@@ -117,6 +125,9 @@ class SliceView(QWidget):
     # ---- drawing ------------------------------------------------------------------------------------------------
 
     def _scene_changed(self, change: Change) -> None:
+        if change in ("volume", "tool"):
+            self.measuring.cancel()
+            self.setCursor(Qt.CursorShape.CrossCursor)
         if change == "volume":
             self.reset_view()
         elif change != "look" or self.isVisible():
@@ -129,6 +140,7 @@ class SliceView(QWidget):
             self._draw_picture(painter)
             self._draw_cursor(painter)
             self._draw_words(painter)
+            self.measuring.draw(painter)
         if self._ring and self.hasFocus():
             painter.setPen(QPen(theme().color("crosshair"), 1))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
@@ -190,8 +202,14 @@ class SliceView(QWidget):
         painter.setFont(self.font())
         normal = self.plane.normal
         counter = f"{self._scene.index[normal] + 1} / {self._scene.shape[normal]}"
-        _text(painter, area, middle.AlignRight | middle.AlignTop, counter, tokens.view_dim)
-        _text(painter, area, middle.AlignLeft | middle.AlignBottom, self._scene.window.text(), tokens.view_dim)
+        thick = f"{self._scene.spacing_mm[normal]:.3g} mm"
+        words = f"{counter} · {thick}" if self.width() >= WIDE_PX else counter
+        _text(painter, area, middle.AlignRight | middle.AlignTop, words, tokens.view_dim)
+        window = self._scene.window.text()
+        _text(painter, area, middle.AlignLeft | middle.AlignBottom, window, tokens.view_dim)
+        size = painter.fontMetrics().size(0, window)
+        self._words = QRectF(area.left(), area.bottom() - size.height(), size.width(), size.height())
+        draw_scale_bar(painter, area, self.picture_to_screen().m11() / self._scene.spacing_mm[self.plane.across])
 
     # ---- the mouse and the keys ---------------------------------------------------------------------------------
 
@@ -212,14 +230,24 @@ class SliceView(QWidget):
             button = Qt.MouseButton.MiddleButton  # for a mouse without a middle button
         self._press = (button, event.position(), QPointF(self._moved), self._scene.window)
         if button == Qt.MouseButton.LeftButton:
-            self._scene.set_index(self.screen_to_index(event.position()))
+            self._left_press(event.position())
+
+    def _left_press(self, at: QPointF) -> None:
+        if self._scene.volume is None:
+            return
+        if self._scene.tool == "measure":
+            self.measuring.press(at)
+        else:
+            self._scene.set_index(self.screen_to_index(at))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._press is None or self._scene.volume is None:
             return
         button, began, moved, window = self._press
         way = event.position() - began
-        if button == Qt.MouseButton.LeftButton:
+        if button == Qt.MouseButton.LeftButton and self._scene.tool == "measure":
+            self.measuring.move(event.position())
+        elif button == Qt.MouseButton.LeftButton:
             self._scene.set_index(self.screen_to_index(event.position()))
         elif button == Qt.MouseButton.MiddleButton:
             self._moved = moved + way
@@ -228,12 +256,29 @@ class SliceView(QWidget):
             width = window.width * float(np.exp(way.x() / 250))
             self._scene.set_window(WindowLevel(width, window.level + way.y() * window.width / 400))
 
-    def mouseReleaseEvent(self, _event: QMouseEvent) -> None:
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._press is not None and self._press[0] == Qt.MouseButton.LeftButton and self._scene.tool == "measure":
+            self.measuring.release(event.position())
         self._press = None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
+        on_words = self._words.adjusted(-4, -4, 4, 4).contains(event.position())
+        if on_words or event.button() == Qt.MouseButton.RightButton:
+            self._scene.auto_window()
+        elif event.button() == Qt.MouseButton.LeftButton and self._scene.tool == "cursor":
             self.maximise_requested.emit()
+
+    def event(self, event: QEvent) -> bool:
+        # Undo belongs to the measured lines while they are what was done last; else the window has it.
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            lines = self._scene.lines
+            undo = event.matches(QKeySequence.StandardKey.Undo) and lines.can_undo
+            redo = event.matches(QKeySequence.StandardKey.Redo) and lines.can_redo
+            escape = event.key() == Qt.Key.Key_Escape and self._scene.tool == "measure"
+            if undo or redo or escape:
+                event.accept()
+                return True
+        return super().event(event)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
@@ -252,6 +297,8 @@ class SliceView(QWidget):
             key.Key_PageDown: -10,
         }
         pressed = Qt.Key(event.key())
+        if self._measuring_key(event):
+            return
         if pressed in steps:
             self._scene.step(self.plane.normal, steps[pressed])
         elif pressed in (key.Key_Plus, key.Key_Equal, key.Key_Minus):
@@ -262,6 +309,23 @@ class SliceView(QWidget):
             self.maximise_requested.emit()
         else:
             super().keyPressEvent(event)
+
+    def _measuring_key(self, event: QKeyEvent) -> bool:
+        """Undo, redo, remove and leave, where there is something to be undone, removed or left."""
+        lines = self._scene.lines
+        if event.matches(QKeySequence.StandardKey.Undo) and lines.can_undo:
+            lines.undo()
+        elif event.matches(QKeySequence.StandardKey.Redo) and lines.can_redo:
+            lines.redo()
+        elif event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and lines.all:
+            lines.remove_selected()
+        elif event.key() == Qt.Key.Key_Escape and self._scene.tool == "measure":
+            if not self.measuring.cancel():
+                self._scene.set_tool("cursor")
+        else:
+            return False
+        self._scene.lines_changed()
+        return True
 
 
 def _text(painter: QPainter, area: QRectF, where: Qt.AlignmentFlag, text: str, colour: str) -> None:

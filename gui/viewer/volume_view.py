@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,6 +59,10 @@ class VolumeView(QWidget):
         self._start.setSingleShot(True)
         self._start.setInterval(0)
         self._start.timeout.connect(self._begin)
+        self._steps: deque[Callable[[], None]] = deque()
+        self._idle = QTimer(self)
+        self._idle.setInterval(0)
+        self._idle.timeout.connect(self._next_step)
         if tools:
             self._place_buttons()
         scene.listen(self._scene_changed)
@@ -104,7 +111,7 @@ class VolumeView(QWidget):
 
     def _begin(self) -> None:
         """Ask what draws 3D here, then build the surfaces, each beside the window."""
-        if self._closed or self.up_to_date or (self._job is not None and self._job.running):
+        if self._closed or self.up_to_date or self._steps or (self._job is not None and self._job.running):
             return
         if self._gl is None:
             self._job = self._context.jobs.run(
@@ -153,20 +160,46 @@ class VolumeView(QWidget):
         if revision != self._scene.revision:
             self.update()  # the scene moved on meanwhile: build again
             return
+        # Drivers, shaders and the picture take their time: one at each quiet moment, so that the window keeps pace.
+        steps = [self._make_stage, self._warm_stage] if self._stage is None else []
+        self._steps = deque(
+            [*steps, partial(self._put_up, made, revision), self._warm_stage, partial(self._settle, revision)]
+        )
+        self._idle.start()
+
+    def _next_step(self) -> None:
+        if self._steps:
+            self._steps.popleft()()
+        if not self._steps:
+            self._idle.stop()
+
+    def _make_stage(self) -> None:
         from gui.viewer.stage import Stage
 
-        if self._stage is None:
-            self._stage = Stage(
-                software=self._gl is not None and self._gl.software, ground=theme().color("view_ground")
-            )
+        software = self._gl is not None and self._gl.software
+        self._stage = Stage(software=software, ground=theme().color("view_ground"))
+
+    def _warm_stage(self) -> None:
+        """Draw very small: the driver loads, and its shaders are made, for what is up by now."""
+        if self._stage is not None:
+            self._stage.picture(8, 8)
+
+    def _put_up(self, made: Surfaces, revision: int) -> None:
+        if self._stage is None or revision != self._scene.revision:
+            return
         overlay = self._scene.overlay
         colours = overlay.colours if overlay else {}
         self._stage.show(made, colours, theme().color("skin"), theme().color("view_dim"))
         self._apply_look()
         if self._skin_of is not self._scene.opened:
             self._stage.look_from()
-            self._skin_of = self._scene.opened
         self._surfaces = made
+
+    def _settle(self, revision: int) -> None:
+        if revision != self._scene.revision:
+            self.update()
+            return
+        self._skin_of = self._scene.opened
         self._built = revision
         self._redraw()
         self.settled.emit()
@@ -182,11 +215,14 @@ class VolumeView(QWidget):
         if self._job is not None and self._job.kind == "background":
             self._job.cancel()
         self._job = None
+        self._steps.clear()
 
     def close_stage(self) -> None:
         """End what runs and free the GL window; the view stays black from here on."""
         self._closed = True
         self._start.stop()
+        self._idle.stop()
+        self._steps.clear()
         self._cancel()
         self._picture = None
         if self._stage is not None:
@@ -258,7 +294,7 @@ class VolumeView(QWidget):
             if not self.up_to_date:
                 self._start.start()
             if self._stage is not None and self._skin_of is self._scene.opened:
-                self._draw_stage(painter)
+                self._draw_stage(painter, painter.device().devicePixelRatioF())
             else:
                 self._draw_waiting(painter)
         self._draw_words(painter)
@@ -266,11 +302,12 @@ class VolumeView(QWidget):
             painter.setPen(QPen(theme().color("crosshair"), 1))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 
-    def _draw_stage(self, painter: QPainter) -> None:
+    def _draw_stage(self, painter: QPainter, ratio: float) -> None:
         if self._stage is None:
             return
-        # Software drawing costs by the pixel: it does without the finest ones.
-        ratio = 1.0 if self._gl is not None and self._gl.software else self.devicePixelRatioF()
+        # Software drawing costs by the pixel: on the screen it does without the finest ones.
+        if self._gl is not None and self._gl.software and ratio == self.devicePixelRatioF():
+            ratio = 1.0
         width, height = max(round(self.width() * ratio), 8), max(round(self.height() * ratio), 8)
         if self._picture is None or self._picture.width() != width or self._picture.height() != height:
             self._picture = self._stage.picture(width, height)

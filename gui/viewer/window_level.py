@@ -80,9 +80,9 @@ def full_window(values: Array) -> WindowLevel:
     return WindowLevel.between(float(flat.min()), float(flat.max())) if flat.size else WindowLevel(1, 0.5)
 
 
-def first_window(volume: Volume, values: Array) -> WindowLevel:
+def first_window(values: Array, *, is_ct: bool) -> WindowLevel:
     """The window a scan opens with."""
-    if looks_like_ct(volume, values):
+    if is_ct:
         return CT_PRESETS["Soft tissue"]
     return auto_window(values)
 
@@ -95,7 +95,7 @@ def looks_like_ct(volume: Volume, values: Array) -> bool:
     if flat.size == 0:
         return False
     low, high = np.percentile(flat, (1, 99.9))
-    return -3100 < low < -500 and 200 < high < 5000
+    return bool(-3100 < low < -500 and 200 < high < 5000)
 
 
 def to_grey(picture: Array, window: WindowLevel, slope: float, intercept: float) -> Array:

@@ -67,17 +67,46 @@ def test_closing_while_a_model_trains_asks_first(
     job.finish("cancelled")
 
 
-def test_a_window_that_keeps_training_goes_away_and_ends_with_it(
-    qtbot: object, window: MainWindow, monkeypatch: pytest.MonkeyPatch
-):
+def keep_training(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> Job:
     job = Job("Training", kind="training")
     window.context.jobs.adopt(job)
     monkeypatch.setattr(window, "ask_about_training", lambda: main_window.KEEP)
     assert not window.close()
-    assert window.isHidden()
+    return job
+
+
+def test_a_window_that_keeps_training_goes_away_and_ends_with_it(
+    qtbot: object, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+):
+    job = keep_training(window, monkeypatch)
+    assert window.isMinimized()
     assert job.running
     job.finish()
+    assert window.isHidden()
     assert window.context.jobs.jobs == []
+
+
+def test_a_window_that_was_brought_back_stays_when_the_training_ends(
+    qtbot: object, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+):
+    job = keep_training(window, monkeypatch)
+    window.showNormal()
+    assert "stays open" in window.notice.text
+    job.finish()
+    assert window.isVisible()
+
+
+def test_with_a_tray_the_window_hides_behind_an_icon_that_brings_it_back(
+    qtbot: object, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(window.away, "tray_available", lambda: True)
+    job = keep_training(window, monkeypatch)
+    assert window.isHidden()
+    window.away.come_back()
+    assert window.isVisible()
+    assert not window.away.is_away
+    job.finish()
+    assert window.isVisible()
 
 
 def test_the_theme_chosen_is_remembered(window: MainWindow):
@@ -96,8 +125,9 @@ def test_the_views_can_be_saved_as_a_picture(
     qtbot.waitUntil(lambda: window.scans.volume is not None, timeout=10_000)
     target = tmp_path / "views.png"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), "PNG"))
+    shown = window.scans.grid.size()
     window.save_picture()
-    assert not QImage(str(target)).isNull()
+    assert QImage(str(target)).size() == 2 * shown
     window.close()
 
 
