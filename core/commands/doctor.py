@@ -14,8 +14,8 @@ from typing import Any
 from core.commands.console import answer, answer_json
 
 PACKAGES = (
-    "PySide6-Essentials", "torch", "lightning", "monai", "nibabel", "pydicom", "pyqtgraph", "vtk", "sqlite-utils",
-    "numpy", "scipy", "pydantic", "safetensors", "nilearn",
+    "PySide6-Essentials", "torch", "lightning", "monai", "openvino", "nibabel", "pydicom", "pyqtgraph", "vtk",
+    "sqlite-utils", "numpy", "scipy", "pydantic", "safetensors", "nilearn",
 )  # fmt: skip
 
 
