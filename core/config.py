@@ -120,6 +120,14 @@ class TrainerConfig(Part):
     max_minutes: float = Field(
         0.0, ge=0, title="Time limit (min)", description="The schedule is fitted to end by then; 0: no limit."
     )
+    tensorboard: bool = Field(
+        False, title="TensorBoard log", description="Write the curves for TensorBoard too, into the run's folder."
+    )
+    debug: bool = Field(
+        False,
+        title="Debug",
+        description="Write each layer's shape, range and memory, and name the first layer that gives no number. Slow.",
+    )
 
 
 @cache

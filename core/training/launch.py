@@ -27,7 +27,7 @@ from core.data.split import draw
 from core.errors import Cancelled, ConfigError, DatasetError, IsocenterError, ModelError
 from core.files import write_text
 from core.paths import ensure_home, home, runs_folder
-from core.training import control
+from core.training import control, tensorboard
 from core.training.control import StopRequested
 from core.training.planning import check_split, class_shares, make_plan
 
@@ -41,6 +41,8 @@ def prepare_run(experiment: Any, job: JobControl | None = None) -> str:
     """
     if experiment.data.path is None:
         raise ConfigError("no data set is chosen", mend="Set data.path to a folder of images and labels.")
+    if experiment.trainer.tensorboard:
+        tensorboard.require()
     dataset = inspect(experiment.data.path.expanduser().absolute(), job)
     dataset.require_usable()
     plan = make_plan(experiment, dataset)
@@ -164,6 +166,7 @@ def _fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, jo
     from core.data.patches import CaseCache, train_loader, validation_loader
     from core.training.averaging import weight_averaging
     from core.training.checkpoints import CrashSafeCheckpoints
+    from core.training.debugging import LayerDebugger
     from core.training.devices import choose, threads
     from core.training.recorder import LastCheckpoint, MetricWriter, Recorder
 
@@ -182,10 +185,18 @@ def _fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, jo
     if device == "cpu":
         module.network.to(memory_format=torch.channels_last_3d)  # measured 1.1-1.3 x faster steps with these networks
     writer = MetricWriter(run.id)
-    recorder = Recorder(run.id, run.folder, catalog, writer, experiment)
     monitor = experiment.task.monitor
     folder = run.folder / "checkpoints"
-    callbacks: list[Callback] = [recorder]
+    board = tensorboard.open_log(run.folder) if settings.tensorboard else None
+
+    def tell(message: str) -> None:
+        catalog.add_event(run.id, "info", message)
+
+    callbacks: list[Callback] = [Recorder(run.id, run.folder, catalog, writer, experiment, board)]
+    if settings.debug:
+        callbacks.append(LayerDebugger(run.folder, tell))
+    if (watch := experiment.scheduler.watch(monitor, tell)) is not None:
+        callbacks.append(watch)
     if settings.ema:
         callbacks.append(weight_averaging(settings.ema))
     if settings.early_stopping:
@@ -228,6 +239,8 @@ def _fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, jo
         raise
     finally:
         writer.close()
+        if board is not None:
+            board.close()
 
 
 def _resume_point(catalog: Catalog, run: RunRow) -> Path | None:

@@ -60,8 +60,11 @@ class MetricWriter(threading.Thread):
 class Recorder(pl.Callback):
     """Records the run, obeys pause and stop, keeps the schedule's progress, and ends a run that has gone wrong."""
 
-    def __init__(self, run_id: str, folder: Path, catalog: Catalog, writer: MetricWriter, experiment: Any) -> None:
+    def __init__(
+        self, run_id: str, folder: Path, catalog: Catalog, writer: MetricWriter, experiment: Any, board: Any = None
+    ) -> None:
         self.run_id, self.folder, self.catalog, self.writer = run_id, folder, catalog, writer
+        self.board = board  # TensorBoard's log, on request
         self.trainer_config = experiment.trainer
         self.seed = experiment.seed
         self.elapsed = 0.0  # seconds of training, over all resumptions
@@ -160,6 +163,8 @@ class Recorder(pl.Callback):
 
     def _add(self, key: str, value: float, trainer: pl.Trainer) -> None:
         self.writer.add(key, value, step=trainer.global_step, epoch=trainer.current_epoch)
+        if self.board is not None:
+            self.board.add_scalar(key, value, trainer.global_step)
 
     def _paused(self, paused: bool) -> None:
         self.catalog.update_run(self.run_id, state="paused" if paused else "running")

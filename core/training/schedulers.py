@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -16,6 +17,10 @@ class Schedule(Part):
     def factor(self, progress: float) -> float:
         """The factor of the learning rate at `progress` in 0..1 of all steps."""
         raise NotImplementedError
+
+    def watch(self, monitor: str, tell: Callable[[str], None]) -> Any:
+        """A callback that sets the module's `rate_scale` by the monitored metric; None where progress rules alone."""
+        return None
 
 
 @register("scheduler")
@@ -87,3 +92,24 @@ class StepConfig(Schedule):
 
     def factor(self, progress: float) -> float:
         return float(self.gamma ** int(progress / self.every))
+
+
+@register("scheduler")
+class PlateauConfig(Schedule):
+    """The rate falls by a factor whenever the monitored metric has stopped rising."""
+
+    name: Literal["plateau"] = "plateau"
+    patience: int = Field(
+        10, ge=0, le=100_000, title="Patience", description="Validations without a gain that are waited for."
+    )
+    gamma: float = Field(0.5, gt=0, lt=1, title="Factor", description="Rate after a fall, as a part of that before.")
+    gain: float = Field(1e-4, ge=0, title="Least gain", description="A smaller rise of the metric is none.")
+    final: float = Field(1e-3, ge=0, le=1, title="Final factor", description="The lowest rate, as a part of the first.")
+
+    def factor(self, progress: float) -> float:
+        return 1.0
+
+    def watch(self, monitor: str, tell: Callable[[str], None]) -> Any:
+        from core.training.plateau import Plateau
+
+        return Plateau(self, monitor, tell)

@@ -25,7 +25,8 @@ class SegmentationModule(pl.LightningModule):
         self.plan = plan
         self.network = experiment.model.build(plan.channels, plan.classes)
         self.loss = build_loss(experiment.task, plan)
-        self.progress = 0.0  # 0..1 of the training; the engine keeps it, since a time limit may rule it
+        # The engine keeps both: 0..1 of the training, which a time limit may rule, and what a plateau has taken.
+        self.progress, self.rate_scale = 0.0, 1.0
         self.validated: list[dict[str, Any]] = []
 
     def forward(self, image: Tensor) -> Tensor:
@@ -79,6 +80,6 @@ class SegmentationModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         optimizer = self.experiment.optimizer.build(self.parameters())
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda _step: self.experiment.scheduler.factor(self.progress)
+            optimizer, lambda _step: self.rate_scale * self.experiment.scheduler.factor(self.progress)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
