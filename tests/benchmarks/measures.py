@@ -1,4 +1,4 @@
-"""The four promises, each a function that measures it and returns its figures."""
+"""The promises, each a function that measures it and returns its figures."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.training import devices
 from tests.benchmarks.materials import LARGE_SHAPE, experiment, large_scan, small_dataset
+from tests.benchmarks.predicting import cold, runtimes
 from tests.benchmarks.report import Figure, median_of
 from tests.benchmarks.window import CHECKOUT, open_window
 
@@ -79,6 +80,8 @@ MEASURES: dict[str, Callable[..., list[Figure]]] = {
     "drop": drop,
     "lateness": lateness,
     "throughput": throughput,
+    "cold": cold,
+    "runtimes": runtimes,
 }
 
 

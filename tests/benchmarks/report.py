@@ -42,7 +42,7 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
     }
-    for name in ("PySide6-Essentials", "torch", "lightning", "monai", "vtk", "numpy"):
+    for name in ("PySide6-Essentials", "torch", "lightning", "monai", "openvino", "vtk", "numpy"):
         try:
             facts[name] = version(name)
         except PackageNotFoundError:
