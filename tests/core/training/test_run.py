@@ -17,6 +17,7 @@ from core.errors import ConfigError, DatasetError, IsocenterError, TrainingFaile
 from core.training import control
 from core.training.checkpoints import load, load_weights
 from core.training.launch import execute, load_plan, prepare_run
+from core.training.recorder import Recorder
 from tests.core.making import make_dataset, tiny_experiment
 
 
@@ -88,13 +89,19 @@ def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     monkeypatch.setattr("core.training.recorder.LAST_CHECKPOINT_SECONDS", 0.0)
     whole = train(dataset, epochs=4)
     run_id = prepare_run(tiny_experiment(dataset, epochs=4))
-    watcher = ask_when(run_id, "stop", "val/dice", 2)
-    stopped = execute(run_id)
-    watcher.join()
-    assert stopped.state == "stopped" and 2 <= stopped.epoch <= 4
-    if stopped.epoch < 4:
-        resumed = execute(run_id, resume=True)
-        assert resumed.state == "finished" and resumed.epoch == 4
+    with monkeypatch.context() as patch:
+        end = Recorder.on_train_epoch_end
+
+        def stop_after_two(self: Recorder, trainer: Any, module: Any) -> None:
+            end(self, trainer, module)
+            if trainer.current_epoch == 1:
+                control.request(run_id, "stop")
+
+        patch.setattr(Recorder, "on_train_epoch_end", stop_after_two)
+        stopped = execute(run_id)
+    assert stopped.state == "stopped" and stopped.epoch == 2
+    resumed = execute(run_id, resume=True)
+    assert resumed.state == "finished" and resumed.epoch == 4
     first, second = (load_weights(run.folder / "checkpoints" / "last.ckpt") for run in (whole, stopped))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
