@@ -84,7 +84,7 @@ class Actions:
         menu.addSeparator()
         self.shortcuts = self._add(menu, "show_shortcuts", "Keys and mouse", self.show_shortcuts, "F1")
         self.about = self._add(menu, "about", "About Isocenter", window.show_about)
-        self.quit = self._add(menu, "quit", "Quit", window.close, QKeySequence.StandardKey.Quit)
+        self.quit = self._add(menu, "quit", "Quit", window.close, "Ctrl+Q")
 
     def _add(
         self,
@@ -135,12 +135,14 @@ class ShortcutSheet(QDialog):
         self.setObjectName("shortcut_sheet")
         self.setWindowTitle("Keys and mouse")
         keyed = [
-            (a.shortcut().toString(QKeySequence.SequenceFormat.NativeText), a.text()) for a in actions if a.shortcut()
+            (a.shortcut().toString(QKeySequence.SequenceFormat.NativeText), a.text())
+            for a in actions
+            if not a.shortcut().isEmpty()
         ]
         columns = QHBoxLayout()
         columns.setSpacing(40)
-        left = (("In a slice view", MOUSE), ("While measuring (M)", MEASURE))
-        right = (("Commands", keyed), ("In the 3D view", THREE_D), ("Prediction", PREDICTION))
+        left = (("In a slice view", MOUSE), ("While measuring (M)", MEASURE), ("In the 3D view", THREE_D))
+        right = (("Commands", keyed), ("Prediction", PREDICTION))
         for parts in (left, right):
             columns.addLayout(_keys(parts))
         column = QVBoxLayout(self)
@@ -151,19 +153,22 @@ class ShortcutSheet(QDialog):
 
 
 def _keys(parts: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> QVBoxLayout:
-    """Tables of keys under their heads."""
-    column = QVBoxLayout()
-    column.setSpacing(8)
+    """Tables of keys under their heads, all in line."""
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(24)
+    grid.setVerticalSpacing(3)
+    grid.setColumnStretch(1, 1)
+    line = 0
     for title, rows in parts:
-        column.addWidget(section(title))
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(24)
-        grid.setVerticalSpacing(3)
-        for row, (keys, words) in enumerate(rows):
-            grid.addWidget(label(keys, "strong"), row, 0)
-            grid.addWidget(label(words.rstrip("…")), row, 1)
-        grid.setColumnStretch(1, 1)
-        column.addLayout(grid)
-        column.addSpacing(8)
+        head = section(title)
+        head.setContentsMargins(0, 12 if line else 0, 0, 4)
+        grid.addWidget(head, line, 0, 1, 2)
+        for keys, words in rows:
+            line += 1
+            grid.addWidget(label(keys, "strong"), line, 0)
+            grid.addWidget(label(words.rstrip("…")), line, 1)
+        line += 1
+    column = QVBoxLayout()
+    column.addLayout(grid)
     column.addStretch(1)
     return column

@@ -125,9 +125,12 @@ def shrunk(picture: Array, pixel_aspect: float = 1.0) -> Array:
 def _spacing_mm(header: Any) -> tuple[float, float, float]:
     try:
         measures = header
-        if header.get("SharedFunctionalGroupsSequence"):
-            groups = header.get("SharedFunctionalGroupsSequence")[0].get("PixelMeasuresSequence")
-            measures = groups[0] if groups else header
+        for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+            groups = header.get(name)
+            found_in = groups[0].get("PixelMeasuresSequence") if groups else None
+            if found_in:
+                measures = found_in[0]
+                break
         rows, columns = (float(value) for value in measures.get("PixelSpacing") or (0, 0))
         between = float(measures.get("SpacingBetweenSlices") or measures.get("SliceThickness") or 0)
         found = (columns, rows, abs(between))

@@ -64,7 +64,7 @@ class SeriesPicker(QWidget):
         head = table.horizontalHeader()
         head.setHighlightSections(False)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((1, 80), (2, 110), (3, 110), (4, 160), (5, 110)):
+        for column, width in ((1, 80), (2, 110), (3, 110), (4, 180), (5, 110)):
             table.setColumnWidth(column, width)
         table.enter_pressed.connect(self.open_selected)
         table.doubleClicked.connect(lambda _index: self.open_selected())

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRect, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
+from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPixmap
 
 from core.imaging.choices import Preview, ScanChoice, preview
 from gui.context import AppContext
@@ -30,7 +29,7 @@ class PickerModel(QAbstractTableModel):
         self._context = context
         self.choices: list[ScanChoice] = []
         self._previews: dict[ScanChoice, Preview | None] = {}
-        self._pixmaps: dict[ScanChoice, QPixmap] = {}
+        self._icons: dict[ScanChoice, QIcon] = {}
         self._wanted: deque[ScanChoice] = deque()
         self._job: Job | None = None
 
@@ -46,7 +45,7 @@ class PickerModel(QAbstractTableModel):
         self.choices = []
         self._wanted.clear()
         self._previews.clear()
-        self._pixmaps.clear()
+        self._icons.clear()
         self.endResetModel()
         if self._job is not None:
             self._job.cancel()
@@ -82,14 +81,14 @@ class PickerModel(QAbstractTableModel):
     def pictures_made(self) -> int:
         return len(self._previews)
 
-    def _pixmap(self, choice: ScanChoice) -> QPixmap:
+    def _icon(self, choice: ScanChoice) -> QIcon:
         made = self._previews.get(choice)
         if made is None:
             self._want(choice)
-            return _square(None)
-        if choice not in self._pixmaps:
-            self._pixmaps[choice] = _square(made.picture)
-        return self._pixmaps[choice]
+            return _icon(None)
+        if choice not in self._icons:
+            self._icons[choice] = _icon(made.picture)
+        return self._icons[choice]
 
     # ---- the table ----------------------------------------------------------------------------------------------
 
@@ -112,7 +111,7 @@ class PickerModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(choice, column)
         if role == Qt.ItemDataRole.DecorationRole and column == 0:
-            return self._pixmap(choice)
+            return self._icon(choice)
         if role == Qt.ItemDataRole.ToolTipRole and column == 0:
             return str(choice.path)
         if role == Qt.ItemDataRole.AccessibleTextRole and column == 0:
@@ -142,17 +141,26 @@ def _below(choice: ScanChoice) -> str:
     """The second line of a row: the series' number, or the file."""
     if choice.info is None:
         return choice.path.name
-    folder = _folder(choice.path)
-    return f"Series {choice.info.number} · {folder}" if choice.info.number else folder
-
-
-def _folder(path: Path) -> str:
-    return path.name if path.is_dir() else path.parent.name
+    folder = choice.path if choice.path.is_dir() else choice.path.parent
+    middle = choice.info.middle
+    where = middle.parent if middle is not None and folder in middle.parents else folder
+    shown = str(where.relative_to(folder)) if where != folder else folder.name
+    return f"Series {choice.info.number} · {shown}" if choice.info.number else shown
 
 
 def _spacing(spacing_mm: tuple[float, float, float]) -> str:
+    if min(spacing_mm[:2]) <= 0:
+        return UNKNOWN
     shown = [f"{size:.3g}" for size in spacing_mm if size > 0]
-    return " × ".join(shown) + " mm" if shown else UNKNOWN
+    return f"{shown[0]} mm" if len(set(shown)) == 1 and len(shown) == 3 else " × ".join(shown) + " mm"
+
+
+def _icon(picture: np.ndarray[Any, Any] | None) -> QIcon:
+    """The picture as it is, also where its row is selected: a grey value must not turn blue."""
+    made, pixmap = QIcon(), _square(picture)
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+        made.addPixmap(pixmap, mode)
+    return made
 
 
 def _square(picture: np.ndarray[Any, Any] | None) -> QPixmap:

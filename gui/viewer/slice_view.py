@@ -34,7 +34,6 @@ MARGIN = 26  # room for the letters and the line of text at each edge
 KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 ZOOMS = (0.2, 40.0)
 WHEEL_STEP = 120
-WIDE_PX = 260  # below this a view has no room for the slices' thickness
 
 
 class SliceView(QWidget):
@@ -203,7 +202,9 @@ class SliceView(QWidget):
         normal = self.plane.normal
         counter = f"{self._scene.index[normal] + 1} / {self._scene.shape[normal]}"
         thick = f"{self._scene.spacing_mm[normal]:.3g} mm"
-        words = f"{counter} · {thick}" if self.width() >= WIDE_PX else counter
+        words = f"{counter} · {thick}"
+        if painter.fontMetrics().horizontalAdvance(words) > self.width() / 2 - MARGIN:
+            words = f"{counter}\n{thick}"  # the letter in the middle needs its room
         _text(painter, area, middle.AlignRight | middle.AlignTop, words, tokens.view_dim)
         window = self._scene.window.text()
         _text(painter, area, middle.AlignLeft | middle.AlignBottom, window, tokens.view_dim)

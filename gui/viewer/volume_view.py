@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gui.viewer.stage import Stage
     from gui.viewer.surfaces import Surfaces
 
+NARROW_PX = 420
 SIDES = {"A": "front", "P": "back", "L": "patient's left", "R": "patient's right", "S": "top", "I": "bottom"}
 
 
@@ -317,7 +318,9 @@ class VolumeView(QWidget):
         bold.setWeight(QFont.Weight.DemiBold)
         painter.setFont(bold)
         painter.setPen(theme().color("letters"))
-        area = QRectF(self.rect()).adjusted(10, 6, -10, -6)
+        # In a narrow view the buttons reach the middle: the letter then stands below them.
+        top = 6 if self.width() > NARROW_PX or self.layout() is None else 26
+        area = QRectF(self.rect()).adjusted(10, top, -10, -6)
         align = Qt.AlignmentFlag
         for direction, where in (
             (-right, align.AlignLeft | align.AlignVCenter),

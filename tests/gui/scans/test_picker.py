@@ -59,7 +59,7 @@ def test_a_folder_of_several_series_offers_them_with_their_facts_and_pictures(qt
     assert picker.selected == picker.model.choices[:1]
     assert picker.table.hasFocus()
     qtbot.waitUntil(lambda: picker.model.pictures_made() == 3, timeout=WAIT)
-    assert [cell(picker, 2, n) for n in (2, 3, 4)] == ["24", "32 × 40", "2 × 2 × 2 mm"]
+    assert [cell(picker, 2, n) for n in (2, 3, 4)] == ["24", "32 × 40", "2 mm"]
 
 
 def test_several_are_opened_by_keyboard_and_keep_their_series(qtbot: object, window: MainWindow, picker: SeriesPicker):
