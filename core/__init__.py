@@ -1,11 +1,14 @@
 """The engine: imaging, data, training, inference and the catalog, with no Qt anywhere in it."""
 
 import logging
+import warnings
 
 __version__ = "0.1.0"
 
 RESEARCH_ONLY = "Research use only. Not a medical device."
 
-# They log values out of headers, patients' names among them; what is wrong with a file our own errors say.
+# They log and warn of values out of headers, patients' names among them; our own errors say what is wrong.
 for _library in ("pydicom", "highdicom"):
-    logging.getLogger(_library).setLevel(logging.CRITICAL)
+    logging.getLogger(_library).addHandler(logging.NullHandler())
+    logging.getLogger(_library).propagate = False  # a level would not do: the library sets its own when imported
+    warnings.filterwarnings("ignore", module=rf"{_library}(\.|$)")

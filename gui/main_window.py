@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMessageBox
 
 from core import RESEARCH_ONLY, __version__
 from core.control import JobControl
+from core.imaging.titles import title_of
 from core.paths import home
 from gui.actions import Actions
 from gui.away import Away

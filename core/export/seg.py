@@ -7,7 +7,6 @@ patient is comes from the source's headers and from nowhere else.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,13 @@ import numpy as np
 
 from core import __version__
 from core.control import JobControl
-from core.errors import IsocenterError
+from core.errors import Cancelled, IsocenterError
 from core.export.labelled import Labelled, check_not_empty, check_same_grid
 from core.export.sources import image_files
 from core.imaging.volume import Volume
 from core.imaging.writer import whole_file
 
 Array = np.ndarray[Any, Any]
-
-# The library's warnings would print the patient's name.
-warnings.filterwarnings("ignore", module=r"highdicom(\.|$)")
 
 _NAME = "Isocenter"
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -53,7 +49,15 @@ def write_seg(path: Path, labelled: Labelled, scan: Volume, control: JobControl 
     control.progress(0.0, "Reading the series' headers")
     sources = _sources(scan, control)
     control.progress(0.3, "Making the DICOM segmentation")
-    made = _segmentation(labelled, values, scan, sources, control)
+    try:
+        made = _segmentation(labelled, values, scan, sources, control)
+    except Exception as error:  # the library raises nearly anything over damaged headers, and names their values
+        if isinstance(error, Cancelled | MemoryError):
+            raise
+        raise IsocenterError(
+            f"the headers of the series allow no DICOM segmentation ({type(error).__name__})", where=scan.source.path,
+            mend="Write NIfTI, NRRD, MetaImage or a surface instead.",
+        ) from None  # fmt: skip
     control.progress(0.9, "Writing the DICOM segmentation")
     with whole_file(path) as file:
         made.save_as(file, enforce_file_format=True)
@@ -137,7 +141,7 @@ def _segmentation(
         ],
         pixel_measures=PixelMeasuresSequence([row_mm, column_mm], thickness, normal_mm),
         further_source_images=sources[1:] if _is_enhanced(sources[0]) else None,
-        **_characters(labelled, values),
+        **_characters(labelled, values, sources[0]),
     )
     control.check()
     return made
@@ -172,10 +176,14 @@ def _described(number: int, labelled: Labelled, value: int) -> Any:
     )
 
 
-def _characters(labelled: Labelled, values: Sequence[int]) -> dict[str, str]:
-    """Unicode where a structure's name needs it, else as the source has it."""
+def _characters(labelled: Labelled, values: Sequence[int], source: Any) -> dict[str, Any]:
+    """Unicode where a structure's name needs it, or where the source names no encoding that exists."""
+    from pydicom.charset import python_encoding
+
     text = labelled.made_by + "".join(labelled.name_of(value) for value in values)
-    return {} if text.isascii() else {"specific_character_set": "ISO_IR 192"}
+    named = source.get("SpecificCharacterSet") or ""
+    known = all(name in python_encoding for name in ([named] if isinstance(named, str) else named))
+    return {} if text.isascii() and known else {"specific_character_set": "ISO_IR 192"}
 
 
 def _fitted(text: str, ending: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+import pydicom.config
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -21,6 +22,9 @@ from core.control import JobControl
 from core.errors import UnreadableScan
 from core.imaging.bounds import size_limit
 from core.imaging.kind import is_dicom_file
+
+# What is damaged in a header is dropped, so it needs no telling.
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 _MOST_FILES = 50_000
 _META_BYTES = 4096

@@ -9,7 +9,7 @@ import pytest
 from pydicom import Dataset
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
-from pydicom.uid import JPEG2000Lossless, RLELossless, generate_uid
+from pydicom.uid import RLELossless, generate_uid
 
 from core.cli import main
 from core.control import JobControl
@@ -216,20 +216,16 @@ def test_an_overlay_hidden_in_the_pixels_needs_a_look(make_series):
     assert not may_show_names(header)
 
 
-@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless])
-def test_compressed_pixels_stay_as_they_are_but_for_comments(make_series, tmp_path, syntax):
-    source = make_series(HEIGHTS, PixelRepresentation=0)
+def test_compressed_pixels_stay_as_they_are(make_series, tmp_path):
+    source = make_series(HEIGHTS)
     for path in source.iterdir():
         dataset = pydicom.dcmread(path)
-        try:
-            dataset.compress(syntax)
-        except RuntimeError:
-            pytest.skip(f"no encoder of {syntax.name}")
+        dataset.compress(RLELossless)
         dataset.save_as(path)
     anonymise(source, tmp_path / "out")
     for old, new in zip(sorted(source.iterdir()), sorted((tmp_path / "out").rglob("*.dcm")), strict=True):
         one, other = pydicom.dcmread(old), pydicom.dcmread(new)
-        assert other.file_meta.TransferSyntaxUID == syntax
+        assert other.file_meta.TransferSyntaxUID == RLELossless
         assert one.PixelData == other.PixelData
 
 
