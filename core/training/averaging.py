@@ -16,6 +16,9 @@ def weight_averaging(decay: float) -> WeightAveraging:
 
     def average(averaged: Any, current: Any, updates: Any) -> None:
         n = int(updates)
-        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+        if averaged[0].is_floating_point():  # tensors come grouped by their kind
+            torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+        else:  # counters and tables of indices
+            torch._foreach_copy_(averaged, current)
 
     return WeightAveraging(multi_avg_fn=average)

@@ -22,7 +22,7 @@ FIRST: dict[str, tuple[str, ...]] = {
     "": ("name",),
     "data": ("path", "val_fraction", "patch_size"),
     "optimizer": ("lr", "weight_decay"),
-    "scheduler": ("warmup", "final"),
+    "scheduler": ("warmup", "patience", "every", "gamma", "power", "final"),
     "trainer": ("epochs", "batch_size", "max_minutes"),
     "task": ("loss",),
 }
