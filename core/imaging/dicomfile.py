@@ -16,6 +16,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from core.imaging.bounds import size_limit
 from core.imaging.elements import TAGS, Elements
 from core.imaging.gz import MOST_RATIO
+from core.imaging.quick_header import BYTES, quick_header
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 
@@ -60,8 +61,13 @@ def read_header(path: Path) -> DicomFile | None:
     """The header of a file, or None where it cannot be read."""
     try:
         with path.open("rb") as file:
-            start = file.read(_META_BYTES)
-            if _DEFLATED in start:
+            start = file.read(BYTES)
+            quick = quick_header(start)
+            if quick is not None:
+                place = _place(start[quick.end : quick.end + 12], quick.end, quick.implicit, "little")
+                is_directory = quick.storage_class == _DICOMDIR
+                return DicomFile(path, Elements(quick.dataset), quick.syntax, is_directory, place)
+            if _DEFLATED in start[:_META_BYTES]:
                 return _read(path, _inflated(path), deflated=True)
             file.seek(0)
             return _read(path, file, deflated=False)
@@ -78,14 +84,13 @@ def _read(path: Path, stream: IO[bytes], *, deflated: bool) -> DicomFile | None:
     meta = getattr(header, "file_meta", {})  # none where it was saved without its preamble
     syntax = str(meta.get("TransferSyntaxUID") or native)
     is_directory = str(meta.get("MediaStorageSOPClassUID") or "") == _DICOMDIR
-    place = _place(stream, bool(implicit), "little" if little else "big")
+    start = stream.tell()  # the reading of the header stopped before the pixels
+    place = _place(stream.read(12), start, bool(implicit), "little" if little else "big")
     return DicomFile(path, Elements(header), syntax, is_directory, place, deflated)
 
 
-def _place(stream: IO[bytes], implicit: bool, order: Any) -> PixelPlace | None:
-    """The pixels' place; the reading of the header stopped before their tag."""
-    start = stream.tell()
-    element = stream.read(12)
+def _place(element: bytes, start: int, implicit: bool, order: Any) -> PixelPlace | None:
+    """The place of the pixels whose element begins with these bytes, at `start`."""
     if len(element) < 8:
         return None
     numbers = _PIXELS.get((int.from_bytes(element[:2], order), int.from_bytes(element[2:4], order)))

@@ -47,6 +47,7 @@ _ELEMENTS["TilesInMosaic"] = (TILES_IN_MOSAIC, "whole")
 _TEXT_NUMBERS = ("IS", "DS")
 
 TAGS = [tag for tag, _ in _ELEMENTS.values()]
+ITEM_TAGS = [tag for tag, kind in _ELEMENTS.values() if kind == "items"]
 
 
 class Elements:

@@ -122,6 +122,8 @@ def pixels_of(file: DicomFile) -> Pixels:
     if place is None:
         raise UnreadableScan("the file holds no pixels", where=file.path, mend="Copy or export this file again.")
     if place.length == UNDEFINED_LENGTH and file.syntax not in DECODED:
+        if not UID(file.syntax).is_compressed:
+            raise _damaged("the pixels are compressed, though the header says that they are not", file.path)
         raise UnreadableScan(
             f"the images are compressed as {_name(file.syntax)}, which is not read",
             where=file.path,

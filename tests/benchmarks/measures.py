@@ -12,6 +12,7 @@ from pathlib import Path
 from core.training import devices
 from tests.benchmarks.materials import LARGE_SHAPE, experiment, large_scan, small_dataset
 from tests.benchmarks.predicting import cold, runtimes
+from tests.benchmarks.reading import loading, series
 from tests.benchmarks.report import Figure, median_of
 from tests.benchmarks.window import CHECKOUT, open_window
 
@@ -80,6 +81,8 @@ MEASURES: dict[str, Callable[..., list[Figure]]] = {
     "drop": drop,
     "lateness": lateness,
     "throughput": throughput,
+    "loading": loading,
+    "series": series,
     "cold": cold,
     "runtimes": runtimes,
 }

@@ -287,7 +287,7 @@ def test_help_and_version_end_with_0(capsys: pytest.CaptureFixture[str]):
 def test_an_unexpected_error_ends_with_1(
     scan: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("boom")
 
     monkeypatch.setattr("core.imaging.reader.read", broken)
@@ -296,7 +296,7 @@ def test_an_unexpected_error_ends_with_1(
 
 
 def test_an_interruption_ends_with_130(scan: Path, monkeypatch: pytest.MonkeyPatch):
-    def interrupted(*_: Any) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("core.imaging.reader.read", interrupted)
