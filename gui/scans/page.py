@@ -99,7 +99,7 @@ class ScansPage(QStackedWidget):
         for place, stretch in enumerate((0, 1, 0)):
             self._splitter.setStretchFactor(place, stretch)
             self._splitter.setCollapsible(place, place != 1)
-        self._splitter.setSizes([252, 900, 304])
+        self._splitter.setSizes([252, 876, 328])
         state = self._context.settings.value(SPLITTER_KEY)
         if isinstance(state, QByteArray):
             self._splitter.restoreState(state)
