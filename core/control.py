@@ -47,6 +47,10 @@ class JobControl:
         """A control for work whose own progress is not shown; a cancel reaches both."""
         return JobControl(_cancelled=self._cancelled)
 
+    def saying(self, message: str) -> JobControl:
+        """A control for work that reports only how far it is; a cancel reaches both."""
+        return JobControl(lambda fraction, _: self.listener(fraction, message), self._cancelled)
+
     def part(self, start: float, end: float) -> JobControl:
         """A control for one step of the work, whose 0..1 fills `start`..`end` here; a cancel reaches both."""
 

@@ -30,6 +30,10 @@ class UnsuitableScan(IsocenterError):
     """A readable scan that the chosen model cannot take."""
 
 
+class RegistrationFailed(IsocenterError):
+    """Two scans that could not be brought to lie on each other."""
+
+
 class ConfigError(IsocenterError):
     """An experiment description that is wrong: an unknown key, a value out of range, a broken file."""
 

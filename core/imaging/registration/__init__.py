@@ -1,0 +1,1 @@
+"""Rigid and affine registration: `register.register` finds how a scan lies on another, `apply` resamples it there."""
