@@ -17,8 +17,9 @@ from tests.gui.predict.making import make_package, make_scan, store_prediction
 
 
 @pytest.fixture
-def bare_context(qapp: object, tmp_path: Path) -> Iterator[AppContext]:
-    """A context with no model."""
+def bare_context(qapp: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppContext]:
+    """A context with no model, not even the bundled one."""
+    monkeypatch.setattr("core.inference.package.RESOURCES", tmp_path / "no-resources")
     made = AppContext(settings=QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat))
     yield made
     assert made.close()
