@@ -129,7 +129,7 @@ class LayerDebugger(pl.Callback):
         largest = max(self.layers.values(), key=lambda layer: layer.memory)
         total = sum(layer.memory for layer in self.layers.values())
         self.tell(
-            f"Debug: {len(self.layers)} layers give {total / MEGABYTE:.1f} MB for a batch, most of them {largest.name}"
+            f"Debug: {len(self.layers)} layers give {total / MEGABYTE:.1f} MB for a batch, the most {largest.name}"
             f" with {largest.memory / MEGABYTE:.1f} MB{_peak(module.device)}. Each is in {TABLE}."
         )
         if dead := [layer.name for layer in self.layers.values() if layer.low == layer.high]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from core import registry
 from core.data.plan import Label, Plan
 from core.inference.network import own_tensors, skeleton
+from core.inference.runtime.on_torch import TorchRuntime
 from core.inference.sliding import probabilities
 
 # Settings that make a network small; one that is not named here is tested as it comes.
@@ -85,8 +86,9 @@ def test_logits_have_the_images_sides_and_one_channel_for_each_class(name: str, 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_scan_of_any_size_is_predicted_by_padding(name: str) -> None:
     image = np.random.default_rng(0).normal(size=(CHANNELS, 11, 7, 13)).astype(np.float32)
-    network = built(name).eval()
-    found = probabilities(network, image, patch=smallest_patch(name), divisor=configured(name).divisor)
+    found = probabilities(
+        TorchRuntime(built(name)), image, patch=smallest_patch(name), divisor=configured(name).divisor
+    )
     assert found.shape == (CLASSES, 11, 7, 13)
     assert np.isfinite(found).all() and np.allclose(found.sum(axis=0), 1, atol=1e-4)
 
