@@ -90,7 +90,9 @@ def segment(
     if package.manifest.whole_head is not None and max(checks.extent_mm(volume)) > checks.crop_limit_mm(package.plan):
         from core.inference.whole_head import segment_whole_head
 
-        labels, certainty, named = segment_whole_head(volume, package, runtime, mirror, control.part(0.1, 0.95))
+        labels, certainty, named, more = segment_whole_head(volume, package, runtime, mirror, control.part(0.1, 0.95))
+        upright = any(one.code == "registered_first" for one in more)  # then its tilt was taken out of the crops
+        found = [one for one in found if one.code != "oblique" or not upright] + more
     else:
         labels, certainty = segment_region(volume, package, runtime, mirror, control.part(0.1, 0.95))
         named = package.plan.labels
@@ -112,15 +114,22 @@ def segment_region(
     return labels, np.ascontiguousarray(prepared.reorientation.invert(certainty))
 
 
+def class_probabilities(
+    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
+) -> Array:
+    """(classes, x, y, z) on the network's grid."""
+    return probabilities(
+        runtime, prepared.image, patch=package.plan.patch_size, divisor=getattr(package.network, "divisor", 1),
+        mirror_axes=package.manifest.mirror_axes, mirror=mirror, control=control,
+    )  # fmt: skip
+
+
 def classify(
     prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
 ) -> tuple[Array, Array]:
     """The most probable class and its probability, (x, y, z) each, on the scan's canonical grid."""
     plan = package.plan
-    found = probabilities(
-        runtime, prepared.image, patch=plan.patch_size, divisor=getattr(package.network, "divisor", 1),
-        mirror_axes=package.manifest.mirror_axes, mirror=mirror, control=control,
-    )  # fmt: skip
+    found = class_probabilities(prepared, package, runtime, mirror, control)
     # One class at a time: all of them at once on a fine grid would need memory many times the scan's.
     certainty = restore_probabilities(found[:1], prepared)[0]
     classes = np.zeros(certainty.shape, np.uint16)

@@ -36,6 +36,7 @@ STEP_MM = 4.0
 MIN_COVERED = 0.85
 MIN_VALUES = 0.56
 MIN_EDGES = 0.50
+SURE = 0.70  # at least this of both: the template's coordinates can be used without registering the head first
 _FILE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
 
 
@@ -50,6 +51,10 @@ class Match:
     @property
     def in_template_space(self) -> bool:
         return self.covered >= MIN_COVERED and self.values >= MIN_VALUES and self.edges >= MIN_EDGES
+
+    @property
+    def surely_in_template_space(self) -> bool:
+        return self.in_template_space and min(self.values, self.edges) >= SURE
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.errors import UnsuitableScan
+from core.control import JobControl
+from core.errors import Cancelled, UnsuitableScan
 from core.imaging.geometry import index_to_ras_mm
 from core.imaging.reader import read
 from core.imaging.sample import sample_scan
 from core.imaging.volume import Source, Volume
 from core.inference import template
-from core.inference.package import ModelPackage
-from core.inference.predictor import segment
+from core.inference.package import ModelPackage, list_packages
+from core.inference.predictor import Segmentation, segment
 from tests.core.inference.making import bright_box
 
 Make = Callable[..., ModelPackage]
@@ -152,11 +153,72 @@ def test_the_voxel_order_of_a_head_does_not_matter(both_sides: ModelPackage, hea
     assert np.array_equal(other.labels[:, :, ::-1].transpose(2, 0, 1), straight.labels)
 
 
-def test_a_head_in_another_space_needs_registration(both_sides: ModelPackage, head: Volume):
-    with pytest.raises(UnsuitableScan, match="not in template space") as refused:
-        segment(moved(head, shift(y=30)), both_sides)
+def codes(answer: Segmentation) -> list[str]:
+    return [finding.code for finding in answer.findings]
+
+
+def test_a_head_in_template_space_is_not_registered_but_the_training_on_crops_is_said(
+    both_sides: ModelPackage, head: Volume
+):
+    assert codes(segment(head, both_sides))[-1:] == ["trained_on_crops"]
+
+
+def flipped_storage(volume: Volume, axis: int) -> Volume:
+    """The same head in the same place, one voxel axis stored the other way."""
+    flip = np.eye(4)
+    flip[axis, axis], flip[axis, 3] = -1, volume.shape[axis] - 1
+    return replace(volume, voxels=np.flip(volume.voxels, axis), affine_ras=volume.affine_ras @ flip)
+
+
+@pytest.mark.parametrize("stored_flipped", [False, True])
+def test_a_head_elsewhere_is_registered_and_its_left_stays_left(
+    both_sides: ModelPackage, head: Volume, stored_flipped: bool
+):
+    move = shift(12, -35, 20) @ rotation(2, 15) @ rotation(0, -12)
+    elsewhere = moved(flipped_storage(head, 0) if stored_flipped else head, move)
+    answer = segment(elsewhere, both_sides)
+    assert "registered_first" in codes(answer)
+    assert "oblique" not in codes(answer)
+    for label, box in ((1, LEFT_BOX), (2, RIGHT_BOX)):
+        points = index_to_ras_mm(np.linalg.inv(move) @ elsewhere.affine_ras, np.argwhere(answer.labels == label))
+        assert len(points)
+        low, high = np.array(box).T
+        assert (points >= low - 10).all()  # the upright crop reaches a little around the turned box
+        assert (points <= high + 10).all()
+
+
+def test_a_head_that_cannot_be_registered_is_refused_with_the_reason(both_sides: ModelPackage, head: Volume):
+    front = moved(replace(head, voxels=head.voxels[:, 52:]), shift(y=60))
+    with pytest.raises(
+        UnsuitableScan, match="could not be registered to the template: the scan covers only"
+    ) as refused:
+        segment(front, both_sides)
     assert refused.value.mend is not None
-    assert "MNI" in refused.value.mend
+
+
+def test_registration_can_be_cancelled(both_sides: ModelPackage, head: Volume):
+    def listen(_fraction: float | None, message: str) -> None:
+        if message == "Affine registration":
+            control.cancel()
+
+    control = JobControl(listen)
+    with pytest.raises(Cancelled):
+        segment(moved(head, shift(y=30)), both_sides, control=control)
+
+
+def test_volumes_hardly_change_where_a_head_lies(data_folder: Path):
+    """With the bundled model: turned, shifted, in thick slices and of another size, in LPS order."""
+    bundled = [package for package in list_packages() if package.name == "hippocampus"]
+    if not bundled:
+        pytest.skip("the model hippocampus is not in resources/models")
+    whole = read(data_folder / "icbm152" / "spm152.nii.gz")
+    straight = segment(whole, bundled[0])
+    scale = 0.92
+    move = shift(15, -20, 18) @ rotation(0, 15) @ rotation(2, -12) @ np.diag([scale, scale, scale, 1.0])
+    thick = replace(whole, voxels=whole.voxels[:, :, ::2], affine_ras=whole.affine_ras @ np.diag([1.0, 1.0, 2.0, 1.0]))
+    answer = segment(moved(flipped_storage(flipped_storage(thick, 0), 1), move), bundled[0])
+    for one, other in zip(answer.structures, straight.structures, strict=True):
+        assert one.volume_ml / scale**3 == pytest.approx(other.volume_ml, rel=0.10)
 
 
 def test_half_a_head_is_refused(both_sides: ModelPackage, head: Volume):
