@@ -66,6 +66,14 @@ class Actions:
             menu, "export_without_patient_data", "Export without patient data…", window.export_without_patient_data
         )
         menu.addSeparator()
+        self.to_template = self._add(
+            menu, "register_to_template", "Register to template…", lambda: window.register(to_template=True)
+        )
+        self.to_scan = self._add(
+            menu, "register_to_scan", "Register to another open scan…", lambda: window.register(to_template=False)
+        )
+        self.save_registered = self._add(menu, "save_registered", "Save the registered scan…", window.save_registered)
+        menu.addSeparator()
         view = menu.addMenu("View")
         self.reset = self._add(view, "reset_views", "Fit all views", window.reset_views, "Ctrl+0")
         self.next = self._add(view, "next_slice", "Next slice", lambda: window.step_slice(1), "]")
@@ -76,6 +84,9 @@ class Actions:
         self.measure = self._add(view, "measure", "Measure lengths", window.toggle_measuring, "M")
         self.remove_lines = self._add(view, "remove_lines", "Remove all measured lines", window.remove_lines)
         self.auto_window = self._add(view, "auto_window", "Window from the picture", window.auto_window, "A")
+        self.flicker = self._add(
+            view, "flicker_scans", "Flicker between registered scan and target", window.scans.flicker, "B"
+        )
         self.flip = self._add(view, "flip_sides_action", "Swap left and right of the pictures", window.flip_sides)
         go = menu.addMenu("Go to")
         for number, (key, words) in enumerate(PAGES.items(), start=1):

@@ -269,6 +269,16 @@ class MainWindow(QMainWindow):
 
         export_without_patient_data(self.context, self.scans.volume, self)
 
+    def register(self, *, to_template: bool) -> None:
+        from gui.scans.registering import ask
+
+        ask(self.context, self.scans, to_template=to_template)
+
+    def save_registered(self) -> None:
+        from gui.scans.registering import save_front
+
+        save_front(self.context, self.scans)
+
     def show_about(self) -> None:
         box = QMessageBox(self)
         box.setWindowTitle("About Isocenter")

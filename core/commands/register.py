@@ -41,9 +41,11 @@ def run(args: Namespace) -> int:
         kind: Kind = args.kind or ("affine" if to_template else "rigid")
         found = register(moving, fixed, kind, control.part(0.1, 0.9))
         volume = resampled(moving, found, fixed, control.part(0.9, 0.95))
-        transform, told = save(args.out, volume, found, moving, control.part(0.95, 1.0))
+        transform, told = save(args.out, volume, found, moving.name, control.part(0.95, 1.0))
     if args.json:
-        answer_json({"output": str(args.out), "transform": str(transform), "facts": str(told)} | facts(found, moving))
+        answer_json(
+            {"output": str(args.out), "transform": str(transform), "facts": str(told)} | facts(found, moving.name)
+        )
         return 0
     answer(f"{args.moving} -> {args.out}, {transform.name}, {told.name}")
     for finding in found.findings:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from core.errors import CatalogError, IsocenterError
 from core.imaging.reader import read
-from core.imaging.titles import SAMPLE_NAME
+from core.imaging.titles import SAMPLE_NAME, TEMPLATE_FILE
 from core.imaging.writer import whole_file, write_volume
 from core.paths import ensure_home, home
 
-_TEMPLATE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
 _MNI_CODE = 4  # NIfTI's code for the space of the MNI 152 template
 
 NOTE = """\
@@ -43,7 +42,7 @@ def sample_scan() -> Path:
     path = home() / "samples" / f"{SAMPLE_NAME}.nii"  # uncompressed: it opens at once
     if path.is_file():
         return path
-    template = template_file(_TEMPLATE)
+    template = template_file(TEMPLATE_FILE)
     folder = ensure_home() / "samples"
     try:
         folder.mkdir(exist_ok=True)

@@ -9,6 +9,8 @@ from core.paths import home
 SUFFIXES = (".nii.gz", ".nii", ".hdr", ".img", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
 SAMPLE_NAME = "icbm152_2009_t1"
 SAMPLE_TITLE = "MNI152 T1 (sample)"
+TEMPLATE_FILE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"  # as nilearn names it
+TEMPLATE_TITLE = "ICBM 152 template"
 
 
 def stem_of(path: Path) -> str:
@@ -31,5 +33,7 @@ def file_title(path: Path) -> str:
 
 def title_of(path: Path) -> str:
     """How a scan's file is called on the screen: the sample by its title, any other by its name."""
+    if path.name == TEMPLATE_FILE:
+        return TEMPLATE_TITLE
     stem = stem_of(path)
     return SAMPLE_TITLE if stem == SAMPLE_NAME and path.parent == home() / "samples" else stem

@@ -28,6 +28,7 @@ from scipy import ndimage
 from core.imaging.geometry import ras_mm_to_index
 from core.imaging.reader import read
 from core.imaging.sample import template_file
+from core.imaging.titles import TEMPLATE_FILE
 from core.imaging.volume import Volume
 
 Array = np.ndarray[Any, Any]
@@ -37,7 +38,6 @@ MIN_COVERED = 0.85
 MIN_VALUES = 0.56
 MIN_EDGES = 0.50
 SURE = 0.70  # at least this of both: the template's coordinates can be used without registering the head first
-_FILE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def match(volume: Volume) -> Match:
 
 @cache
 def _template() -> _Template:
-    volume = read(template_file(_FILE))
+    volume = read(template_file(TEMPLATE_FILE))
     values, affine = _averaged(volume.values(), volume.affine_ras)
     brain, _ = _averaged((volume.voxels > 0).astype(np.float32), volume.affine_ras)
     points = np.moveaxis(np.indices(values.shape), 0, -1) @ affine[:3, :3].T + affine[:3, 3]

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSlider, QVBoxLayo
 
 from gui.theme.theme import theme
 from gui.viewer.scene import Change, Scene
-from gui.widgets import ElidedLabel, Swatch, label, section
+from gui.widgets import ElidedLabel, Swatch, button, label, section
 
 
 class LayersPanel(QWidget):
@@ -28,13 +28,17 @@ class LayersPanel(QWidget):
         column.addWidget(section("Layers"))
         column.addWidget(self._rows)
         self._overlay_check: QCheckBox | None = None
+        self._scan_slider: QSlider | None = None
         scene.listen(self._scene_changed)
 
     def _scene_changed(self, change: Change) -> None:
         if change in ("volume", "overlay"):
             self._fill()
-        elif change == "look" and self._overlay_check is not None and self._scene.overlay is not None:
-            self._overlay_check.setChecked(self._scene.overlay.shown)
+        elif change == "look":
+            if self._overlay_check is not None and self._scene.overlay is not None:
+                self._overlay_check.setChecked(self._scene.overlay.shown)
+            if self._scan_slider is not None and self._scan_slider.value() != round(100 * self._scene.scan_opacity):
+                self._scan_slider.setValue(round(100 * self._scene.scan_opacity))
 
     def _fill(self) -> None:
         while self._inside.count():
@@ -43,13 +47,15 @@ class LayersPanel(QWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        self._overlay_check = None
+        self._overlay_check = self._scan_slider = None
         scene = self._scene
         if scene.volume is None:
             return
         name = ElidedLabel(scene.volume.title)
         swatch = Swatch(theme().color("scan_swatch"))
-        self._add_layer("scan", swatch, name, scene.scan_opacity, scene.set_scan_opacity)
+        self._scan_slider = self._add_layer("scan", swatch, name, scene.scan_opacity, scene.set_scan_opacity)
+        if scene.under is not None:
+            self._add_under(scene.under.volume.title)
         if scene.overlay is None:
             return
         overlay = scene.overlay
@@ -65,7 +71,7 @@ class LayersPanel(QWidget):
         for structure in overlay.structures:
             self._add_structure(int(structure["label"]), str(structure["name"]))
 
-    def _add_layer(self, name: str, swatch: Swatch | None, title: QWidget, opacity: float, change: object) -> None:
+    def _add_layer(self, name: str, swatch: Swatch | None, title: QWidget, opacity: float, change: object) -> QSlider:
         box = QWidget()
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)
@@ -86,6 +92,18 @@ class LayersPanel(QWidget):
         slider.valueChanged.connect(lambda value: change(value / 100))  # type: ignore[operator]
         column.addLayout(head)
         column.addWidget(slider)
+        self._inside.addWidget(box)
+        return slider
+
+    def _add_under(self, title: str) -> None:
+        """The scan beneath, and how to look at the two in turn."""
+        box = QWidget()
+        column = QVBoxLayout(box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(ElidedLabel(f"over {title}", "dim"))
+        flicker = button("Flicker", "flicker", self._scene.flicker, tip="Show the one scan, then the other (key B)")
+        column.addWidget(flicker, 0, Qt.AlignmentFlag.AlignLeft)
         self._inside.addWidget(box)
 
     def _add_structure(self, value: int, name: str) -> None:

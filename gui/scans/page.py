@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gui.scans.layers import LayersPanel
     from gui.scans.open_list import OpenList
     from gui.scans.picker import SeriesPicker
+    from gui.scans.registering import Registered
     from gui.viewer.scene import OpenedScan, Scene
     from gui.viewer.slice_grid import SliceGrid
 
@@ -37,6 +38,7 @@ class OpenScan:
     findings: tuple[Finding, ...]
     cursor: tuple[int, int, int] | None = None  # where it was left
     by_user: bool = True  # whether its user asked for it, and not the program at its first start
+    registered: Registered | None = None  # how it was made, where it is a scan registered to another
 
 
 class ScansPage(QStackedWidget):
@@ -203,16 +205,17 @@ class ScansPage(QStackedWidget):
         if not self._show_open(source.path, source.series):
             self.add_scan(opened, by_user=by_user)
 
-    def add_scan(self, opened: OpenedScan, *, by_user: bool = True) -> None:
+    def add_scan(self, opened: OpenedScan, *, by_user: bool = True, registered: Registered | None = None) -> None:
         """Put a scan that was read into the list, and in front."""
         from gui.scans.open_list import describe
 
         self.prepare()
         volume = opened.volume
-        self.open_scans.append(OpenScan(opened, volume.findings, by_user=by_user))
+        self.open_scans.append(OpenScan(opened, volume.findings, by_user=by_user, registered=registered))
         self._list.add(volume)
         self.bring_to_front(len(self.open_scans) - 1)
-        recent.remember(self._context.settings, volume.source.path, describe(volume), volume.source.series)
+        if registered is None:  # its file goes away with it
+            recent.remember(self._context.settings, volume.source.path, describe(volume), volume.source.series)
         self._check(self.open_scans[-1])
 
     def _check(self, scan: OpenScan) -> None:
@@ -269,7 +272,9 @@ class ScansPage(QStackedWidget):
         place = self.front if place is None else place
         if not 0 <= place < len(self.open_scans):
             return
-        self.open_scans.pop(place)
+        closed = self.open_scans.pop(place)
+        if closed.registered is not None:
+            closed.registered.discard()
         self._list.remove(place)
         was_front, self.front = place == self.front, self.front - (place < self.front)
         if not was_front:
@@ -318,6 +323,11 @@ class ScansPage(QStackedWidget):
         if self.grid is not None and self.scene.overlay is not None:
             self.scene.set_overlay_look(shown=not self.scene.overlay.shown)
 
+    def flicker(self) -> None:
+        """Of two scans that are compared, show the one, then the other."""
+        if self.grid is not None:
+            self.scene.flicker()
+
     # ---- following and ending -----------------------------------------------------------------------------------
 
     def _scene_changed(self, change: str) -> None:
@@ -334,6 +344,9 @@ class ScansPage(QStackedWidget):
         if self.grid is not None:
             self._context.settings.setValue(SPLITTER_KEY, self._splitter.saveState())
             self.grid.close_views()
+        for scan in self.open_scans:
+            if scan.registered is not None:
+                scan.registered.discard()
 
 
 def dropped_paths(urls: Iterable[Any]) -> list[Path]:

@@ -24,6 +24,8 @@ class SlicePictures:
         self._plane = plane
         self._grey_key: tuple[Any, ...] | None = None
         self._grey: QImage | None = None
+        self._under_key: tuple[Any, ...] | None = None
+        self._under: QImage | None = None
         self._label_key: tuple[Any, ...] | None = None
         self._labels: tuple[QImage, int, int] | None = None
         self._edges: list[tuple[tuple[int, int, int], list[QLineF]]] = []
@@ -44,6 +46,23 @@ class SlicePictures:
             self._grey = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8).copy()
             self._grey_key = key
         return self._grey
+
+    def under(self) -> QImage | None:
+        """The same slice of the scan beneath, grey; None where there is none."""
+        scene = self._scene
+        beneath = scene.under
+        if beneath is None or scene.under_canonical is None:
+            return None
+        index = scene.index[self._plane.normal]
+        key = (scene.revision, index, scene.radiological)
+        if key != self._under_key:
+            voxels = scene.under_canonical[..., 0] if scene.under_canonical.ndim == 4 else scene.under_canonical
+            picture = self._plane.picture(voxels, index, scene.radiological)
+            grey = to_grey(picture, beneath.window, beneath.volume.slope, beneath.volume.intercept)
+            rows, columns = grey.shape
+            self._under = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8).copy()
+            self._under_key = key
+        return self._under
 
     def labels(self) -> tuple[QImage, int, int] | None:
         """The structures of the slice as an image with alpha, and its first column and row. None: nothing there."""

@@ -17,6 +17,7 @@ Array = np.ndarray[Any, Any]
 Change = Literal["volume", "cursor", "window", "time", "side", "overlay", "look", "tool", "lines"]
 Tool = Literal["cursor", "measure"]
 OBLIQUE_DEGREES = 1.0
+BLEND = 0.5  # how strongly a scan that is compared with another is drawn at first
 UNNAMED = (255, 255, 255)
 
 
@@ -49,12 +50,21 @@ class OpenedScan:
     content: tuple[tuple[int, int], ...]  # canonical index range per axis that holds the patient
     is_ct: bool = False  # whether values are Hounsfield units
     lines: MeasuredLines = field(default_factory=MeasuredLines)  # what was measured in it
+    under: OpenedScan | None = None  # a scan on the same grid that it is compared with, drawn beneath it
 
     @classmethod
-    def prepare(cls, volume: Volume) -> OpenedScan:
+    def prepare(cls, volume: Volume, under: Volume | None = None) -> OpenedScan:
+        """`under` has to be on the grid of `volume`."""
         values = sample(volume)
         is_ct = looks_like_ct(volume, values)
-        return cls(volume, values, first_window(values, is_ct=is_ct), _content(volume, values), is_ct)
+        window, content = first_window(values, is_ct=is_ct), _content(volume, values)
+        if under is None:
+            return cls(volume, values, window, content, is_ct)
+        beneath = cls.prepare(under)
+        if beneath.volume.grid_shape != volume.grid_shape:
+            raise ValueError("the scan to compare with is not on the same grid")
+        both = tuple((min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(content, beneath.content, strict=True))
+        return cls(volume, values, window, both, is_ct, under=beneath)
 
 
 class Scene:
@@ -72,6 +82,7 @@ class Scene:
         self.scan_opacity = 1.0
         self.overlay: Overlay | None = None
         self.overlay_canonical: Array | None = None
+        self.under_canonical: Array | None = None
         self.revision = 0  # counts scans and overlays, for caches
         self._turn = to_canonical(np.eye(4))
         self._listeners: list[Callable[[Change], None]] = []
@@ -136,6 +147,8 @@ class Scene:
             self.canonical = self._turn.apply(volume.voxels)
             self.affine_ras = self._turn.affine(volume.affine_ras, volume.grid_shape)
             self.window = opened.window
+        self.under_canonical = self._turn.apply(opened.under.volume.voxels) if opened and opened.under else None
+        self.scan_opacity = 1.0 if self.under_canonical is None else BLEND
         self.index = _middle(opened.content) if opened else (0, 0, 0)
         self._tell("volume")
 
@@ -229,6 +242,16 @@ class Scene:
     def set_scan_opacity(self, opacity: float) -> None:
         self.scan_opacity = opacity
         self._tell("look")
+
+    @property
+    def under(self) -> OpenedScan | None:
+        """The scan that is drawn beneath the one shown, to compare the two."""
+        return self.opened.under if self.opened else None
+
+    def flicker(self) -> None:
+        """Show the one scan, then the other: what does not lie well jumps."""
+        if self.under is not None:
+            self.set_scan_opacity(0.0 if self.scan_opacity == 1.0 else 1.0)
 
     # ---- the overlay --------------------------------------------------------------------------------------------
 

@@ -171,7 +171,7 @@ class SliceGrid(QWidget):
             self.marker.setAccessibleName(self.marker.text())
             self.marker.setMinimumWidth(self.marker.sizeHint().width())  # never shortened
         if change == "volume":
-            self.note.setText(_tilt_words(scene))
+            self.note.setText(_note(scene))
             self.note.setVisible(bool(self.note.text()))
             self._time_row.setVisible(scene.times > 1)
             self._time.setRange(0, max(scene.times - 1, 0))
@@ -185,8 +185,10 @@ class SliceGrid(QWidget):
             self.update()
 
 
-def _tilt_words(scene: Scene) -> str:
-    """What must be known of a scan whose axes are not the patient's."""
+def _note(scene: Scene) -> str:
+    """What must be known of a scan that lies over another, or whose axes are not the patient's."""
+    if scene.under is not None:
+        return "A blend of two scans: B flickers between them"
     if not scene.oblique:
         return ""
     if scene.sheared:

@@ -150,6 +150,9 @@ class SliceView(QWidget):
             return
         transform = self.picture_to_screen()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        under = self._pictures.under()
+        if under is not None:
+            painter.drawImage(transform.mapRect(QRectF(0, 0, under.width(), under.height())), under)
         painter.setOpacity(self._scene.scan_opacity)
         painter.drawImage(transform.mapRect(QRectF(0, 0, grey.width(), grey.height())), grey)
         painter.setOpacity(1)

@@ -210,7 +210,9 @@ class VolumeView(QWidget):
         if self._stage is not None:
             hidden = frozenset(overlay.hidden) if overlay else frozenset()
             shown = overlay.shown if overlay else True
-            self._stage.set_shown(hidden, shown=shown, opacity=self._scene.scan_opacity)
+            # Where two scans are compared the opacity is that of the blend; there is but one surface.
+            opacity = self._scene.scan_opacity if self._scene.under is None else 1.0
+            self._stage.set_shown(hidden, shown=shown, opacity=opacity)
 
     def _cancel(self) -> None:
         if self._job is not None and self._job.kind == "background":

@@ -15,6 +15,7 @@ from core.control import JobControl
 from core.files import write_text
 from core.imaging.registration.register import Registration
 from core.imaging.registration.target import template_target
+from core.imaging.titles import stem_of
 from core.imaging.volume import Volume
 from core.imaging.writer import write_volume
 
@@ -51,10 +52,10 @@ def resampled(moving: Volume, found: Registration, fixed: Volume | None, control
     return Volume(out, grid.affine_ras.copy(), source, findings=found.findings)
 
 
-def facts(found: Registration, moving: Volume) -> dict[str, Any]:
-    """The registration as plain values for JSON; scans by the names of their files alone."""
+def facts(found: Registration, moving_name: str) -> dict[str, Any]:
+    """The registration as plain values for JSON; scans by the names of their files alone, never their folders."""
     return {
-        "moving": moving.name, "fixed": found.fixed_name, "kind": found.kind,
+        "moving": moving_name, "fixed": found.fixed_name, "kind": found.kind,
         "matrix_moving_to_fixed_ras": [[float(value) for value in row] for row in found.moving_to_fixed],
         "quality": found.quality.as_dict(), "findings": [finding.as_dict() for finding in found.findings],
     }  # fmt: skip
@@ -71,7 +72,7 @@ def itk_transform(found: Registration) -> str:
 
 
 def save(
-    path: Path, volume: Volume, found: Registration, moving: Volume, control: JobControl | None = None
+    path: Path, volume: Volume, found: Registration, moving_name: str, control: JobControl | None = None
 ) -> tuple[Path, Path]:
     """Write the resampled scan to `path` and, beside it, the transform as .tfm and the facts as .json.
 
@@ -81,15 +82,5 @@ def save(
     transform, told = path.with_name(f"{stem}.tfm"), path.with_name(f"{stem}.json")
     write_volume(path, volume, description=f"Isocenter {found.kind} registration", control=control)
     write_text(transform, itk_transform(found))
-    write_text(told, json.dumps({"program": f"Isocenter {__version__}"} | facts(found, moving), indent=1) + "\n")
+    write_text(told, json.dumps({"program": f"Isocenter {__version__}"} | facts(found, moving_name), indent=1) + "\n")
     return transform, told
-
-
-def stem_of(path: Path) -> str:
-    """A scan's file name without its suffix.
-
-    >>> stem_of(Path("a.b.nii.gz"))
-    'a.b'
-    """
-    name = path.name
-    return name[: -len(".nii.gz")] if name.lower().endswith(".nii.gz") else path.stem

@@ -43,8 +43,8 @@ SCALES = (0.7, 1.5)
 class Bounds:
     """What a fit must reach. Measured, similarity / edges / covered:
 
-    to the template     its own brain moved 0.95 / 0.99, a head with skull 0.92 / 0.97, another subject (BrainWeb 06)
-                        0.79 / 0.82, PET of that subject 0.57 / 0.60, the brain with its values inverted 0.91 / 0.70
+    to the template     its own brain moved 0.95 / 0.99, another average brain 0.92 / 0.97, a subject with skull
+                        (BrainWeb 06) 0.79 / 0.82, its PET 0.57 / 0.60, the brain with values inverted 0.91 / 0.70
                         upside down, back to front, half of it blank, noise, a ball: at most 0.45 / 0.65
                         half of a head: up to 0.99 / 0.93, but 0.35 to 0.61 covered
     to another scan     the same subject's T1 moved 0.96 / 0.98, PET and T1 of one subject (to 1.5 mm) 0.73 / 0.34

@@ -13,12 +13,11 @@ from core.control import JobControl
 from core.imaging.reader import read
 from core.imaging.registration.pictures import Picture, picture
 from core.imaging.sample import template_file
+from core.imaging.titles import TEMPLATE_FILE, TEMPLATE_TITLE
 from core.imaging.volume import Volume
 
 Array = np.ndarray[Any, Any]
 
-TEMPLATE_FILE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
-TEMPLATE_NAME = "ICBM 152 template"
 RIM_MM = 6.0
 
 
@@ -40,7 +39,7 @@ def template_target() -> Target:
     volume = read(template_file(TEMPLATE_FILE))
     seen = picture(volume, JobControl())
     # The rim holds fluid and skull: dark in T1 as the template's own background is, and so the brain's outline counts.
-    return _target(volume, TEMPLATE_NAME, True, seen, ndimage.binary_fill_holes(seen.values > 0.05))
+    return _target(volume, TEMPLATE_TITLE, True, seen, ndimage.binary_fill_holes(seen.values > 0.05))
 
 
 def scan_target(volume: Volume, control: JobControl) -> Target:
