@@ -30,6 +30,9 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     qapp = request.getfixturevalue("qapp")
     windows = set(qapp.topLevelWidgets())
     timers = {timer for timer in _alive(QTimer) if timer.isActive()}
+    # What is there before the test is no leak of its own: left out of the searches, which torch alone makes slow.
+    gc.collect()
+    gc.freeze()
     yield
     qapp.processEvents()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
