@@ -39,8 +39,9 @@ def card_text(package: ModelPackage) -> str:
 
 
 _WHOLE_HEAD = (
-    "A whole head in template space (ICBM 152, MNI) is cut at the template's coordinates and predicted {sides}; other"
-    " whole heads are refused. The accuracy above is that on crops like the training scans, not on whole heads."
+    "A whole head is brought to the template (ICBM 152, MNI), unless it lies there already, cut at the template's"
+    " coordinates and predicted {sides}; one that cannot be registered is refused. The accuracy above is that on crops"
+    " like the training scans, not on whole heads."
 )
 _PART = {"train": "for training", "val": "for validation", "test": "for the test"}
 

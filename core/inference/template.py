@@ -3,7 +3,7 @@
 The scan is averaged to about 4 mm and looked up, by its own affine, at the template brain's points. Two correlations
 tell: of the values inside the brain, and of their gradient's size (edges). Measured, values / edges:
 
-    in template space   ICBM 152 with its skull on another grid: 0.91 / 0.94
+    in template space   another ICBM 152 head on another grid: 0.91 / 0.94
                         another subject (BrainWeb 06), only shifted to where it fits best: 0.75..0.80 / 0.78..0.80
                         the template under smooth random warps, a bias field and noise, 3 mm a direction:
                         0.66..0.68 / 0.80..0.82, 4 mm: 0.56..0.61 / 0.68..0.77, 5 mm: 0.42..0.55 / 0.56..0.65
