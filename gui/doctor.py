@@ -14,9 +14,7 @@ def display() -> Check:
 
     named = next((os.environ[name] for name in ("WAYLAND_DISPLAY", "DISPLAY") if os.environ.get(name)), "")
     there = bool(named) or sys.platform in ("win32", "darwin")
-    words = (
-        f"a display ({named or sys.platform})" if there else "no display: no window, but every command works"
-    )
+    words = f"a display ({named or sys.platform})" if there else "no display: no window, but every command works"
     return Check("display", True, f"Qt {qVersion()}, {words}", {"qt": qVersion(), "display": there})
 
 

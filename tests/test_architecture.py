@@ -64,7 +64,18 @@ def test_all_of_core_imports_without_any_window_library():
     ],
 )
 def test_what_the_window_needs_at_its_start_imports_no_heavy_library(imports: str):
-    heavy = {"torch", "lightning", "monai", "vtkmodules", "vtk", "nilearn", "matplotlib", "sklearn", "pandas", "openvino"}
+    heavy = {
+        "torch",
+        "lightning",
+        "monai",
+        "vtkmodules",
+        "vtk",
+        "nilearn",
+        "matplotlib",
+        "sklearn",
+        "pandas",
+        "openvino",
+    }
     loaded = run_python(f"import sys, {imports}; print(*{{name.partition('.')[0] for name in sys.modules}})")
     assert not heavy & set(loaded.split())
 
