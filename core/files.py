@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from core.errors import IsocenterError
 
@@ -18,7 +20,7 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary name keeps the file's suffixes (`.nii.gz`), since writers choose a format by them. Raises
     IsocenterError where the folder cannot be written or the disk is full.
     """
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    part = path.with_name(f".part-{os.getpid()}-{path.name[-200:]}")  # the end, since it holds the suffixes
     try:
         yield part
         with open(part, "rb+") as file:
@@ -26,15 +28,31 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(part, path)
         sync_folder(path.parent)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise IsocenterError(
-            f"cannot be written ({error.strerror or error})",
-            where=path,
-            mend="Free some space or choose another folder.",
-        ) from error
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise _unwritable(error, path) from error
     except BaseException:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that takes its name only when all of it is safely on the disk; errors as `replacing`."""
+    with replacing(path) as part, part.open("wb") as file:
+        yield file
+
+
+def _unwritable(error: OSError, path: Path) -> IsocenterError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return IsocenterError("the disk is full", where=path, mend="Free some space, or choose another folder.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return IsocenterError("the folder may not be written", where=path.parent, mend="Choose another folder.")
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return IsocenterError("there is no such folder", where=path.parent, mend="Create it, or choose another one.")
+    reason = error.strerror or str(error)
+    return IsocenterError(f"the file cannot be written ({reason})", where=path, mend="Choose another folder.")
 
 
 def sync_folder(folder: Path) -> None:

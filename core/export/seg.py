@@ -18,8 +18,8 @@ from core.control import JobControl
 from core.errors import Cancelled, IsocenterError
 from core.export.labelled import Labelled, check_not_empty, check_same_grid
 from core.export.sources import image_files
+from core.files import whole_file
 from core.imaging.volume import Volume
-from core.imaging.writer import whole_file
 
 Array = np.ndarray[Any, Any]
 

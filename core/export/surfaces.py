@@ -17,7 +17,7 @@ from core.control import JobControl
 from core.errors import IsocenterError
 from core.export.labelled import Labelled, check_not_empty
 from core.export.mesh import Mesh, meshes
-from core.imaging.writer import whole_file
+from core.files import whole_file
 
 Space = Literal["RAS", "LPS"]
 Array = np.ndarray[Any, Any]

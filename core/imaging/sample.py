@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.errors import CatalogError, IsocenterError
+from core.files import whole_file
 from core.imaging.reader import read
 from core.imaging.titles import SAMPLE_NAME, TEMPLATE_FILE
-from core.imaging.writer import whole_file, write_volume
+from core.imaging.writer import write_volume
 from core.paths import ensure_home, home
 
 _MNI_CODE = 4  # NIfTI's code for the space of the MNI 152 template

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +11,7 @@ import numpy as np
 
 from core.control import JobControl
 from core.errors import IsocenterError
+from core.files import whole_file
 from core.imaging import gz, metaimage, nrrd
 from core.imaging.plain import PlainValues, plain_values
 from core.imaging.transform import is_sheared
@@ -55,27 +53,6 @@ def write_volume(path: Path, volume: Volume, *, description: str = "", control: 
     """
     scaling = (volume.slope, volume.intercept)
     return _write(path, volume.voxels, volume, description or "Isocenter", scaling, control)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that takes its name only when all of it is safely on the disk.
-
-    Raises IsocenterError where the folder cannot be written or is full; the unfinished file is removed.
-    """
-    part = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise _unwritable(error, path) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def _write(
@@ -167,25 +144,3 @@ def _codes(like: Volume) -> tuple[int, int]:
     """The source's own codes, one for the other where it has only one; scanner space where it has none."""
     qform_code, sform_code = like.source.form_codes
     return qform_code or sform_code or 1, sform_code or qform_code or 1
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut; Windows has no such call and needs none."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _unwritable(error: OSError, path: Path) -> IsocenterError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return IsocenterError("the disk is full", where=path, mend="Free some space, or choose another folder.")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return IsocenterError("the folder may not be written", where=path.parent, mend="Choose another folder.")
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return IsocenterError("there is no such folder", where=path.parent, mend="Create it, or choose another one.")
-    reason = error.strerror or str(error)
-    return IsocenterError(f"the file cannot be written ({reason})", where=path, mend="Choose another folder.")

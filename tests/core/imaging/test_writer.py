@@ -12,7 +12,6 @@ import pytest
 
 from core.control import JobControl
 from core.errors import Cancelled, IsocenterError
-from core.imaging import writer
 from core.imaging.reader import read
 from core.imaging.volume import Source, Volume
 from core.imaging.writer import write_segmentation, write_volume
@@ -98,7 +97,7 @@ def test_a_failed_write_says_why_leaves_nothing_and_keeps_the_old_file(oblique_s
     def fail(_handle):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(writer.os, "fsync", fail)
+    monkeypatch.setattr("core.files.os.fsync", fail)
     scan = read(oblique_scan)
     with pytest.raises(IsocenterError) as caught:
         write_segmentation(folder / "out.nii.gz", np.zeros(scan.shape, np.uint8), scan)

@@ -194,7 +194,7 @@ def test_a_full_disk_leaves_no_half_written_file(
 
     with Catalog():
         pass
-    monkeypatch.setattr("core.imaging.writer.os.fsync", full)
+    monkeypatch.setattr("core.files.os.fsync", full)
     with pytest.raises(IsocenterError):
         predict_file(scan, package, tmp_path / "out")
     assert not list(tmp_path.glob("out/*"))

@@ -34,10 +34,10 @@ def test_full_disk_fails_the_run_with_a_plain_message_and_nothing_half_written(
     tree = config.to_tree(tiny_experiment(make_dataset(tmp_path / "data")))
     tree["model"]["channels"] = [16, 32, 64]  # a checkpoint larger than the disk
     run_id = prepare_run(config.parse(tree))
-    with pytest.raises(IsocenterError, match="No space left"):
+    with pytest.raises(IsocenterError, match="disk is full"):
         execute(run_id)
     with Catalog() as catalog:
         run = catalog.run(run_id)
-        assert run.state == "failed" and run.error is not None and "No space left" in run.error
+        assert run.state == "failed" and run.error is not None and "disk is full" in run.error
         assert catalog.checkpoints(run_id) == []
     assert not list(run.folder.rglob("*.ckpt")) and not list(run.folder.rglob(".part-*"))
