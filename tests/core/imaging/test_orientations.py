@@ -61,7 +61,7 @@ def test_there_are_576_different_cases():
 
 @pytest.mark.parametrize("name", ["scan.nii", "scan.nii.gz", "scan.nrrd", "scan.mha"])
 def test_the_patients_right_stays_right_and_labels_come_back_bit_by_bit(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("core.files.os.fsync", lambda _handle: None)  # what is lost in a power cut is not looked at here
+    monkeypatch.setattr("core.files.os.fsync", lambda _handle: None)  # no power cut is looked at here
     path, back = tmp_path / name, tmp_path / f"labels_{name}"
     for number, (order, angles, spacing) in enumerate(CASES):
         upright = canonical_affine(angles, spacing)
