@@ -22,6 +22,7 @@ from core.paths import RESOURCES, ensure_home, home
 from gui.actions import THEME_KEY
 from gui.context import AppContext
 from gui.main_window import MainWindow
+from gui.scans.opening import SHOWN_WITH_A_SCAN
 from gui.scans.recent import recent
 from gui.theme import apply_theme
 
@@ -106,20 +107,16 @@ def _after_show(window: MainWindow, wanted: argparse.Namespace) -> None:
 
 
 def _import_what_a_drop_needs(control: JobControl) -> None:
-    for name in (
-        "core.imaging.reader",
-        "core.imaging.nifti",
-        "gui.viewer.slice_grid",
-        "gui.predict.panel",
-        "core.catalog",
-    ):
+    for name in ("core.imaging.reader", "core.imaging.nifti", *SHOWN_WITH_A_SCAN):
         control.check()
         importlib.import_module(name)
 
 
 def _get_ready(window: MainWindow) -> None:
-    window.scans.warm_up()
-    _look_for_interrupted(window.context)
+    window.scans.prepare()
+    # Each at a turn of its own, so that the window never stands still for long.
+    QTimer.singleShot(0, window, window.scans.warm_up)
+    QTimer.singleShot(0, window, lambda: _look_for_interrupted(window.context))
 
 
 def _first_start(context: AppContext) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from core.imaging.choices import ScanChoice
     from gui.viewer.scene import OpenedScan
 
+SHOWN_WITH_A_SCAN = (  # imported beside the window, which would stand still for them
+    "gui.viewer.slice_grid",
+    "gui.scans.menus",
+    "gui.predict.panel",
+    "core.inference.package",
+    "core.catalog",
+)
 # Files of these formats are one scan each; others may be slices of one series.
 WHOLE = (".nii", ".nii.gz", ".hdr", ".img", ".nrrd", ".nhdr", ".mha", ".mhd")
 
@@ -62,10 +70,11 @@ class Opener(QObject):
 
         def read(control: JobControl) -> OpenedScan | list[ScanChoice]:
             from core.imaging import choices, reader
-            from gui.predict import panel  # noqa: F401  (what will be shown is imported here, beside the window)
-            from gui.viewer import slice_grid  # noqa: F401
             from gui.viewer.scene import OpenedScan
 
+            for module in SHOWN_WITH_A_SCAN:
+                control.check()
+                importlib.import_module(module)
             target = path
             if not series and choices.is_collection(path):
                 control.progress(None, f"Looking into {path.name}")

@@ -201,6 +201,10 @@ class ScansPage(QStackedWidget):
         self.scan_changed.emit(self.volume)
 
     def _take(self, opened: OpenedScan, by_user: bool) -> None:
+        if self.grid is None:  # making the viewer and showing a scan in it are two steps, for the window's sake
+            self.prepare()
+            QTimer.singleShot(0, self, lambda: self._take(opened, by_user))
+            return
         source = opened.volume.source
         if not self._show_open(source.path, source.series):
             self.add_scan(opened, by_user=by_user)
