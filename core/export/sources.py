@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +19,12 @@ from pydicom.uid import (
 from core.control import JobControl
 from core.errors import UnreadableScan
 from core.imaging.bounds import size_limit
+from core.imaging.folder import files_in
 from core.imaging.kind import is_dicom_file
 
 # What is damaged in a header is dropped, so it needs no telling.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
-_MOST_FILES = 50_000
 _META_BYTES = 4096
 _PIECE = 2**20
 
@@ -45,7 +43,7 @@ def image_files(path: Path, control: JobControl, series: str = "") -> list[tuple
         folder = path.parent
         series = series or ("" if _is_directory_file(own) else str(own.get("SeriesInstanceUID", "")))
     found = []
-    for file in _files(folder):
+    for file in files_in(folder, deep=True):
         control.check()
         if not is_dicom_file(file):
             continue
@@ -123,17 +121,3 @@ def _number(header: Any) -> int:
         return int(header.get("InstanceNumber") or 0)
     except Exception:  # an element that cannot be parsed
         return 0
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    count = 0
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            count += 1
-            if count > _MOST_FILES:
-                raise UnreadableScan(
-                    f"the folder holds more than {_MOST_FILES} files", where=folder, mend="Choose one study's folder."
-                )
-            if not name.startswith("."):
-                yield Path(parent, name)

@@ -30,7 +30,7 @@ class Found:
 def find(folder: Path, control: JobControl, *, deep: bool = True) -> Found:
     """Read the headers of all DICOM files in a folder, and below it where `deep`."""
     found = Found()
-    for path in _files(folder, deep):
+    for path in files_in(folder, deep=deep):
         control.progress(None, "Looking for DICOM series")
         if not is_dicom_file(path):
             found.others += 1
@@ -62,7 +62,11 @@ def series_uid(file: DicomFile) -> str:
         return ""
 
 
-def _files(folder: Path, deep: bool) -> Iterator[Path]:
+def files_in(folder: Path, *, deep: bool) -> Iterator[Path]:
+    """The files of a folder, and of those below it if `deep`, hidden ones left out.
+
+    Raises UnreadableScan for a folder of so many files that it is surely not one study.
+    """
     count = 0
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith(".")) if deep else []
