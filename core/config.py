@@ -130,11 +130,16 @@ class TrainerConfig(Part):
     )
 
 
+DEFAULT_TASK = "segmentation"
+
+
 @cache
-def experiment_class() -> type[Part]:
-    """The schema of an experiment, with every registered part in its unions."""
-    task, model = registry.parts("task"), registry.parts("model")
-    optimizer, scheduler = registry.parts("optimizer"), registry.parts("scheduler")
+def experiment_class(task: str = DEFAULT_TASK) -> type[Part]:
+    """The schema of an experiment of one task: its name, its seed and the blocks that the task asks for.
+
+    Raises ConfigError where there is no such task.
+    """
+    chosen: Any = registry.part("task", task)
     return create_model(
         "Experiment",
         __base__=Part,
@@ -146,13 +151,20 @@ def experiment_class() -> type[Part]:
                 0, ge=0, le=2**31 - 1, title="Seed", description="The same seed gives the same split and the same run."
             ),
         ),
-        task=(registry.union("task"), Field(default_factory=task["segmentation"], title="Task")),
-        data=(DataConfig, Field(DataConfig(), title="Data")),
-        model=(registry.union("model"), Field(default_factory=model["unet"], title="Network")),
-        optimizer=(registry.union("optimizer"), Field(default_factory=optimizer["adamw"], title="Optimizer")),
-        scheduler=(registry.union("scheduler"), Field(default_factory=scheduler["warmup_cosine"], title="Schedule")),
-        trainer=(TrainerConfig, Field(TrainerConfig(), title="Training")),
+        task=(chosen, Field(default_factory=chosen, title="Task")),
+        **chosen.blocks(),
     )
+
+
+def task_of(tree: Mapping[str, Any]) -> str:
+    """The name of the task that a tree is for, valid or not.
+
+    >>> task_of({"task": {"name": "segmentation"}}), task_of({"task": "tabular"}), task_of({})
+    ('segmentation', 'tabular', 'segmentation')
+    """
+    task = tree.get("task")
+    name = task.get("name") if isinstance(task, Mapping) else task
+    return name if isinstance(name, str) else DEFAULT_TASK
 
 
 # An experiment's class is made at run time from what is registered, so annotations use its base.
@@ -162,7 +174,7 @@ Experiment = Part
 def parse(tree: Mapping[str, Any], *, where: str | Path | None = None) -> Any:
     """Make an `Experiment` from a plain tree. Raises ConfigError that names every wrong key."""
     try:
-        return experiment_class().model_validate(tree)
+        return experiment_class(task_of(tree)).model_validate(tree)
     except ValidationError as error:
         wrong = (_plain(e) for e in error.errors())
         raise ConfigError("; ".join(f"{key} {text}" for key, text in wrong), where=where) from None
@@ -188,16 +200,19 @@ def _member_names() -> frozenset[str]:
 def _field_names() -> frozenset[str]:
     """Every key of every block, to guess what a wrong one was meant to be."""
     parts = [part for kind in registry.KINDS for part in registry.parts(kind).values()]
-    blocks: list[type[Part]] = [experiment_class(), DataConfig, AugmentConfig, TrainerConfig, *parts]
+    experiments = [experiment_class(task) for task in registry.parts("task")]
+    blocks: list[type[Part]] = [*experiments, DataConfig, AugmentConfig, TrainerConfig, *parts]
     return frozenset(name for block in blocks for name in block.model_fields)
 
 
 def problems(tree: Mapping[str, Any]) -> dict[str, str]:
     """What is wrong with a tree, by dotted key; empty when it is a valid experiment. Used by the form as one types."""
     try:
-        experiment_class().model_validate(tree)
+        experiment_class(task_of(tree)).model_validate(tree)
     except ValidationError as error:
         return dict(_plain(e) for e in error.errors())
+    except ConfigError as error:
+        return {"task.name": str(error)}
     return {}
 
 

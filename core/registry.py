@@ -106,3 +106,8 @@ def union(kind: str) -> Any:
     if len(members) == 1:
         return members[0]
     return Annotated[Union[members], Field(discriminator="name")]  # noqa: UP007 - built from a runtime tuple
+
+
+def block(kind: str, default: str, title: str) -> tuple[Any, Any]:
+    """An experiment's block that takes any part of a kind, as (type, field); `default` is the name of the usual one."""
+    return union(kind), Field(default_factory=parts(kind)[default], title=title)

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from core import registry
 from core.data.plan import Plan
-from core.registry import Part, register
+from core.registry import register
+from core.tasks.base import Task
 from core.tasks.segmentation.losses.overlap import DiceCEConfig
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ else:
 
 
 @register("task")
-class SegmentationConfig(Part):
+class SegmentationConfig(Task):
     """Give every voxel one of the data set's labels."""
 
     name: Literal["segmentation"] = "segmentation"
@@ -60,6 +61,18 @@ class SegmentationConfig(Part):
         if self.class_weights is not None and (min(self.class_weights, default=0) < 0 or not any(self.class_weights)):
             raise ValueError("class_weights must be positive")
         return self
+
+    @classmethod
+    def blocks(cls) -> dict[str, Any]:
+        from core.config import DataConfig, TrainerConfig
+
+        return {
+            "data": (DataConfig, Field(DataConfig(), title="Data")),
+            "model": registry.block("model", "unet", "Network"),
+            "optimizer": registry.block("optimizer", "adamw", "Optimizer"),
+            "scheduler": registry.block("scheduler", "warmup_cosine", "Schedule"),
+            "trainer": (TrainerConfig, Field(TrainerConfig(), title="Training")),
+        }
 
     def build(self, experiment: Any, plan: Plan) -> Any:
         """The LightningModule that learns this task."""

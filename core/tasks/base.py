@@ -1,0 +1,89 @@
+"""What the engine asks of a task: the blocks of its experiment, its data, and what is fitted. A task is one package.
+
+A task is a registered `Part` (its configuration) in a package of its own under `core/tasks`. The engine, the command
+line and the window know nothing else of it: they read its data through `inspect`, set a run up through `prepare`, and
+train what `session` gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from core.control import JobControl
+from core.imaging.volume import Finding
+from core.registry import Part
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
+
+
+class CheckedData(Protocol):
+    """What the check of a data set found, whatever kind of data it is."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def findings(self) -> Sequence[Finding]: ...
+    @property
+    def usable(self) -> bool: ...
+    def summary(self) -> str:
+        """One line for the form and the log."""
+        ...
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A run that is ready to be trained: what is written into its folder, and what its log begins with.
+
+    files: the text of each file of the run's folder, by name; `session` reads them again.
+    """
+
+    data_path: Path
+    layout: str
+    cases: int
+    findings: Sequence[Finding]
+    files: Mapping[str, str]
+    remarks: Sequence[str] = ()
+
+
+@dataclass
+class Session:
+    """What is fitted: the module, its batches, and callbacks of the task's own.
+
+    module: a LightningModule with `network` (what is kept), `progress` and `rate_scale` (set by the engine), whose
+    validation logs `val/loss` and the monitored metric.
+    train, val: iterables of batches. `size_of` tells how many samples a batch holds, for the speed that is shown.
+    """
+
+    module: pl.LightningModule
+    train: Any
+    val: Any
+    callbacks: list[pl.Callback] = field(default_factory=list)
+
+
+class Task(Part):
+    """Base of every task's configuration."""
+
+    data_kind: ClassVar[Literal["scans", "table", "cohort", "stays"]]
+    mode: ClassVar[Literal["min", "max"]] = "max"  # whether the monitored metric is better when higher
+    monitor: str
+
+    @classmethod
+    def blocks(cls) -> dict[str, Any]:
+        """The experiment's blocks for this task as (type, default) by key, in the order of the form."""
+        raise NotImplementedError
+
+    def inspect(self, experiment: Any, control: JobControl) -> CheckedData:
+        """Read and check the data. Raises DatasetError where there is none; what is wrong in part is a finding."""
+        raise NotImplementedError
+
+    def prepare(self, experiment: Any, control: JobControl) -> Preparation:
+        """Check the data, split it and make the plan. Raises IsocenterError where the experiment cannot work."""
+        raise NotImplementedError
+
+    def session(self, experiment: Any, folder: Path, control: JobControl) -> Session:
+        """What is fitted, from a prepared run's folder."""
+        raise NotImplementedError
