@@ -1,0 +1,136 @@
+"""The fit of a prepared run: its data, network and callbacks put together in one trainer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from pathlib import Path
+
+import core
+from core import config
+from core.catalog import Catalog, RunRow
+from core.control import JobControl
+from core.data.dataset import discover
+from core.data.plan import Plan
+from core.errors import DatasetError, ModelError
+from core.paths import home
+from core.training import tensorboard
+from core.training.control import StopRequested
+
+
+def fit(run: RunRow, plan: Plan, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl) -> None:
+    """Train a prepared run in the calling thread, from its last checkpoint where `resume` says so.
+
+    Raises StopRequested when asked to stop, IsocenterError for what a person can mend.
+    """
+    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    split = json.loads((run.folder / "split.json").read_text(encoding="utf-8"))
+    checkpoint = _resume_point(catalog, run) if resume else None
+    job.progress(None, "Loading the training engine")
+    # From here on, torch and Lightning: seconds of imports that nothing else in this module needs.
+    import lightning.pytorch as pl
+    import torch
+    from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+    from lightning.pytorch.plugins.environments import LightningEnvironment
+
+    from core.data.patches import CaseCache, train_loader, validation_loader
+    from core.training.averaging import weight_averaging
+    from core.training.checkpoints import CrashSafeCheckpoints
+    from core.training.debugging import LayerDebugger
+    from core.training.devices import choose, threads
+    from core.training.recorder import LastCheckpoint, MetricWriter, Recorder
+
+    settings = experiment.trainer
+    device = choose(settings.device, settings.precision)
+    torch.set_num_threads(settings.threads or threads(beside_window=beside_window))
+    torch.manual_seed(experiment.seed)
+    _, cases, _ = discover(Path(run.data_path))
+    wanted = {id for ids in split.values() for id in ids}
+    missing = wanted - {case.id for case in cases}
+    if missing:
+        raise DatasetError(f"{len(missing)} cases of the run are gone, such as {min(missing)}", where=run.data_path)
+    cache = CaseCache(cache_folder(run, plan), [c for c in cases if c.id in {*split["train"], *split["val"]}], plan)
+    cache.fill(job)
+    module = experiment.task.build(experiment, plan)
+    if device == "cpu":
+        module.network.to(memory_format=torch.channels_last_3d)  # measured 1.1-1.3 x faster steps with these networks
+    writer = MetricWriter(run.id)
+    monitor = experiment.task.monitor
+    folder = run.folder / "checkpoints"
+    board = tensorboard.open_log(run.folder) if settings.tensorboard else None
+
+    def tell(message: str) -> None:
+        catalog.add_event(run.id, "info", message)
+
+    callbacks: list[Callback] = [Recorder(run.id, run.folder, catalog, writer, experiment, board)]
+    if settings.debug:
+        callbacks.append(LayerDebugger(run.folder, tell))
+    if (watch := experiment.scheduler.watch(monitor, tell)) is not None:
+        callbacks.append(watch)
+    if settings.ema:
+        callbacks.append(weight_averaging(settings.ema))
+    if settings.early_stopping:
+        callbacks.append(EarlyStopping(monitor, patience=settings.early_stopping, mode="max"))
+    callbacks.append(
+        ModelCheckpoint(folder, "best", monitor=monitor, mode="max", save_top_k=1, enable_version_counter=False)
+    )
+    callbacks.append(LastCheckpoint(folder / "last.ckpt"))
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips advertise
+    trainer = pl.Trainer(
+        accelerator=device, devices=1, precision=settings.precision, max_epochs=settings.epochs,
+        accumulate_grad_batches=settings.accumulate, gradient_clip_val=settings.gradient_clip or None,
+        check_val_every_n_epoch=settings.validate_every, num_sanity_val_steps=0, callbacks=callbacks, logger=False,
+        enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder,
+        # An explicit environment: a cluster's variables in the user's shell must not change what the window does.
+        plugins=[CrashSafeCheckpoints(run.id, monitor), LightningEnvironment()],
+    )  # fmt: skip
+    parameters = sum(p.numel() for p in module.network.parameters())
+    catalog.add_event(
+        run.id, "info", f"{parameters / 1e6:.2f} M parameters on {device}, {torch.get_num_threads()} threads."
+    )
+    job.progress(None, "Training")
+    writer.start()
+    try:
+        with warnings.catch_warnings():
+            # Lightning's own: a thread prepares the batches here, a resumed run's folder is not empty, a torch rename.
+            for said in (
+                ".*does not have many workers.*",
+                "Checkpoint directory .* exists",
+                ".*LeafSpec.*is deprecated",
+            ):
+                warnings.filterwarnings("ignore", said)
+            trainer.fit(
+                module, train_loader(cache, split["train"], experiment), validation_loader(cache, split["val"]),
+                ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True,
+            )  # fmt: skip
+    except StopRequested as request:
+        if not request.discard and not (folder / "last.ckpt").exists():
+            trainer.save_checkpoint(folder / "last.ckpt")  # stopped within the first epoch: keep what there is
+        raise
+    finally:
+        writer.close()
+        if board is not None:
+            board.close()
+
+
+def _resume_point(catalog: Catalog, run: RunRow) -> Path | None:
+    """The last checkpoint, if it stands at the end of an epoch; a run stopped in its first epoch begins anew."""
+    row = catalog.checkpoint(run.id, "last")
+    if row is None or run.epoch == 0:
+        return None
+    if not row.path.is_file():
+        raise ModelError("the run's last checkpoint is gone", where=row.path, mend="Start the run anew.")
+    return row.path
+
+
+def cache_folder(run: RunRow, plan: Plan) -> Path:
+    """Prepared cases are shared by runs on the same files with the same grid and labels."""
+    import hashlib
+
+    labels = [*(label.value for label in plan.labels), plan.ignore_label]
+    key = json.dumps([run.data_path, core.__version__, plan.spacing_mm, labels])
+    for file in sorted(Path(run.data_path).glob("*/*.nii*")):
+        facts = file.stat()
+        key += f"{file.name} {facts.st_size} {facts.st_mtime_ns}"
+    return home() / "cache" / hashlib.sha256(key.encode()).hexdigest()[:16]
