@@ -51,6 +51,10 @@ class JobControl:
         """A control for work that reports only how far it is; a cancel reaches both."""
         return JobControl(lambda fraction, _: self.listener(fraction, message), self._cancelled)
 
+    def naming(self, what: str, fraction: float | None) -> JobControl:
+        """A control for one of several pieces of work: it names the piece, and how far they all are; cancels as one."""
+        return JobControl(lambda _, message: self.listener(fraction, f"{what}: {message}"), self._cancelled)
+
     def part(self, start: float, end: float) -> JobControl:
         """A control for one step of the work, whose 0..1 fills `start`..`end` here; a cancel reaches both."""
 

@@ -43,6 +43,8 @@ class RunRow:
     epochs: int
     summary: dict[str, Any]
     error: str | None
+    run_group: str | None = None  # of a cross-validation
+    fold: int | None = None  # counted from 0
 
     @property
     def live(self) -> bool:
@@ -139,14 +141,18 @@ class Catalog:
 
     # ---- runs ---------------------------------------------------------------------------------------------------
 
-    def add_run(self, *, id: str, name: str, task: str, config: str, data_path: str, folder: Path, epochs: int) -> None:
-        """Add a queued run."""
+    def add_run(
+        self, *, id: str, name: str, task: str, config: str, data_path: str, folder: Path, epochs: int,
+        run_group: str | None = None, fold: int | None = None,
+    ) -> None:  # fmt: skip
+        """Add a queued run; `run_group` and `fold` where it is one of a cross-validation."""
         self._insert(
             "runs",
             {
                 "id": id, "name": name, "task": task, "state": "queued", "config": config, "data_path": data_path,
                 "folder": str(folder), "created": time.time(), "epoch": 0, "epochs": epochs, "summary": "{}",
                 "pid": os.getpid(), "host": platform.node(), "heartbeat": time.time(),
+                "run_group": run_group, "fold": fold,
             },
         )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.catalog.library import Database, Migrations
 
 migrations = Migrations("isocenter")
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @migrations()
@@ -63,3 +63,18 @@ def m002_series_of_predictions(db: Database) -> None:
     """A DICOM folder holds several series: a prediction says which it was made on."""
     db.table("predictions").add_column("series", str, not_null_default="")
     db.conn.execute("PRAGMA user_version = 2")
+
+
+@migrations()
+def m003_folds(db: Database) -> None:
+    """A cross-validation is a group of runs on the same folds."""
+    db.table("run_groups").create(
+        {
+            "id": str, "name": str, "created": float, "data_path": str, "config": str, "plan": str, "folds": str,
+            "fingerprint": str,
+        },
+        pk="id",
+    )  # fmt: skip
+    db.table("runs").add_column("run_group", str)
+    db.table("runs").add_column("fold", int)
+    db.conn.execute("PRAGMA user_version = 3")

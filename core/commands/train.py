@@ -1,11 +1,14 @@
-"""`isocenter train`: run an experiment, or go on with a run. Ctrl-C asks it to stop and keeps its checkpoints."""
+"""`isocenter train`: run an experiment or its cross-validation, or go on with one.
+
+Ctrl-C asks it to stop and keeps its checkpoints.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +22,9 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("train", help="train from a preset or a YAML file")
     parser.add_argument("config", nargs="?", metavar="CONFIG", help="a preset's name or a YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as data.path=FOLDER trainer.epochs=20")
-    parser.add_argument("--resume", metavar="RUN", help="go on with this run from its last checkpoint")
+    parser.add_argument("--resume", metavar="RUN", help="go on with this run, or with a cross-validation's open folds")
+    parser.add_argument("--folds", type=int, metavar="K", help="cross-validate: K runs, each with a fold kept out")
+    parser.add_argument("--only", metavar="0,2", help="of a cross-validation, only these folds, counted from 0")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -27,17 +32,25 @@ def add(commands: Any) -> None:
 def run(args: Namespace) -> int:
     from core import config
     from core.catalog import Catalog
+    from core.catalog.groups import group_named
     from core.training.launch import execute, prepare_run
 
     if bool(args.config) == bool(args.resume):
         raise ConfigError("give either an experiment or --resume RUN")
     with Catalog() as catalog:
         catalog.mark_interrupted()
-        run_id = catalog.run(args.resume).id if args.resume else ""
+        group = group_named(catalog, args.resume) if args.resume else None
+        run_id = catalog.run(args.resume).id if args.resume and group is None else ""
+    if args.folds is not None or group is not None:
+        if args.folds is not None and args.resume:
+            raise ConfigError("a cross-validation keeps its folds", mend="Leave out --folds, or begin a new one.")
+        return _cross_validate(args)
+    if args.only is not None:
+        raise ConfigError("--only chooses folds", mend="Give --folds K too, or --resume with a cross-validation.")
     with Progress() as progress:
         run_id = run_id or prepare_run(config.load(args.config, args.overrides), progress.control())
     say(f"Run {run_id}. Ctrl-C stops it and keeps its checkpoints.")
-    with _stopping(run_id) as interrupted:
+    with _stopping(lambda: run_id) as interrupted:
         row = execute(run_id, resume=bool(args.resume))
     with Catalog() as catalog:
         checkpoints = {checkpoint.kind: str(checkpoint.path) for checkpoint in catalog.checkpoints(run_id)}
@@ -49,9 +62,60 @@ def run(args: Namespace) -> int:
     return INTERRUPTED if interrupted.is_set() else 0
 
 
+def _cross_validate(args: Namespace) -> int:
+    from core import config
+    from core.catalog import Catalog
+    from core.catalog.groups import state_of
+    from core.training import cross_validation
+
+    only = _fold_numbers(args.only)
+    current = ""
+
+    def started(fold: int, run_id: str) -> None:
+        nonlocal current
+        current = run_id
+        say(f"Fold {fold}: run {run_id}.")
+
+    with Progress() as progress:
+        control = progress.control()
+        if args.resume:
+            validation = cross_validation.reopen(args.resume, control)
+        else:
+            validation = cross_validation.prepare(config.load(args.config, args.overrides), args.folds, control)
+    group = validation.group
+    say(f"Cross-validation {group.id}. Ctrl-C stops it; --resume {group.id} goes on with it.")
+    with _stopping(lambda: current) as interrupted:
+        runs = validation.train(only, started=started)
+    state = state_of(group.size, runs)
+    if args.json:
+        with Catalog() as catalog:
+            folds = [
+                {"fold": fold, "run": run.id, "state": run.state, "error": run.error, "metrics": run.summary,
+                 "checkpoints": {row.kind: str(row.path) for row in catalog.checkpoints(run.id)}}
+                for fold, run in runs.items()
+            ]  # fmt: skip
+        answer_json({"group": group.id, "state": state, "folds": folds})
+    else:
+        for fold, run in runs.items():
+            dice = run.summary.get("val/dice")
+            answer(f"fold {fold}  {run.state}" + ("" if dice is None else f"  val/dice {dice:.4f}"))
+        answer(f"{group.id} {state}. `isocenter runs folds {group.id}` measures it.")
+    return INTERRUPTED if interrupted.is_set() else 1 if state == "failed" else 0
+
+
+def _fold_numbers(text: str | None) -> list[int] | None:
+    """The folds that `--only 0,2` names. Raises ConfigError for anything else."""
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--only {text}: these are no folds", mend="Write their numbers, such as 0,2.") from None
+
+
 @contextmanager
-def _stopping(run_id: str) -> Iterator[threading.Event]:
-    """Within the block Ctrl-C asks the run to stop; the second one ends it at once."""
+def _stopping(run_id: Callable[[], str]) -> Iterator[threading.Event]:
+    """Within the block Ctrl-C asks the run that is going on to stop; the second one ends it at once."""
     from core.training.control import request
 
     interrupted = threading.Event()
@@ -61,7 +125,8 @@ def _stopping(run_id: str) -> Iterator[threading.Event]:
         if interrupted.is_set():
             raise KeyboardInterrupt
         interrupted.set()
-        request(run_id, "stop")
+        if run_id():
+            request(run_id(), "stop")
         say("Stopping after this step; Ctrl-C again ends it at once.")
 
     if threading.current_thread() is not threading.main_thread():

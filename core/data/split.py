@@ -23,7 +23,7 @@ class Split:
 
 def draw(dataset: Dataset, *, val_fraction: float, test_fraction: float, seed: int) -> Split:
     """Split the readable cases. Raises DatasetError where a part would be empty."""
-    groups = list(_groups(dataset).values())
+    groups = list(groups_of(dataset).values())
     random.Random(f"split-{seed}").shuffle(groups)
     n_test = round(len(groups) * test_fraction)
     n_val = max(round(len(groups) * val_fraction), 1)
@@ -39,7 +39,7 @@ def draw(dataset: Dataset, *, val_fraction: float, test_fraction: float, seed: i
     return Split(*(sorted(id for group in part for id in group) for part in (train, val, test)))
 
 
-def _groups(dataset: Dataset) -> dict[str, list[str]]:
+def groups_of(dataset: Dataset) -> dict[str, list[str]]:
     """Cases that belong together, by subject or by equal content, in a stable order."""
     parent: dict[str, str] = {}
 

@@ -22,7 +22,7 @@ from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.data.dataset import Dataset, inspect
 from core.data.plan import Plan
-from core.data.split import draw
+from core.data.split import Split, draw
 from core.errors import Cancelled, ConfigError, IsocenterError
 from core.files import write_text
 from core.paths import ensure_home, runs_folder
@@ -39,12 +39,7 @@ def prepare_run(experiment: Any, job: JobControl | None = None) -> str:
 
     Raises DatasetError or ConfigError before anything is written.
     """
-    if experiment.data.path is None:
-        raise ConfigError("no data set is chosen", mend="Set data.path to a folder of images and labels.")
-    if experiment.trainer.tensorboard:
-        tensorboard.require()
-    dataset = inspect(experiment.data.path.expanduser().absolute(), job)
-    dataset.require_usable()
+    dataset = check_data(experiment, job)
     plan = make_plan(experiment, dataset)
     split = draw(
         dataset,
@@ -55,9 +50,34 @@ def prepare_run(experiment: Any, job: JobControl | None = None) -> str:
     check_split(dataset, split, plan)
     if experiment.task.balance_classes:
         plan = plan.model_copy(update={"class_shares": class_shares(dataset, split.train, plan)})
+    return add_run(experiment, dataset, plan, split)
+
+
+def check_data(experiment: Any, job: JobControl | None = None) -> Dataset:
+    """The experiment's data set, checked. Raises ConfigError where there is none, DatasetError for an unusable one."""
+    if experiment.data.path is None:
+        raise ConfigError("no data set is chosen", mend="Set data.path to a folder of images and labels.")
+    if experiment.trainer.tensorboard:
+        tensorboard.require()
+    dataset = inspect(experiment.data.path.expanduser().absolute(), job)
+    dataset.require_usable()
+    return dataset
+
+
+def new_id(name: str) -> str:
+    """An id that sorts by time and can be told from others by eye."""
+    slug = "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-")[:40]
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
+
+
+def add_run(
+    experiment: Any, dataset: Dataset, plan: Plan, split: Split, *, run_group: str | None = None,
+    fold: int | None = None,
+) -> str:  # fmt: skip
+    """Make the folder and the catalog row of a run whose plan and split are fixed; returns its id."""
     ensure_home()
-    slug = "".join(c if c.isalnum() else "-" for c in experiment.name.lower()).strip("-")[:40]
-    run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
+    name = experiment.name if fold is None else f"{experiment.name} fold {fold}"
+    run_id = new_id(name)
     folder = runs_folder() / run_id
     folder.mkdir(parents=True)
     write_text(folder / "experiment.yaml", config.to_yaml(experiment))
@@ -72,8 +92,9 @@ def prepare_run(experiment: Any, job: JobControl | None = None) -> str:
             findings=[finding.as_dict() for finding in dataset.findings],
         )
         catalog.add_run(
-            id=run_id, name=experiment.name, task=experiment.task.name, config=config.to_yaml(experiment),
+            id=run_id, name=name, task=experiment.task.name, config=config.to_yaml(experiment),
             data_path=str(dataset.path), folder=folder, epochs=experiment.trainer.epochs,
+            run_group=run_group, fold=fold,
         )  # fmt: skip
         _describe(catalog, run_id, dataset, plan, split.as_dict())
     return run_id
