@@ -7,6 +7,7 @@ patient is comes from the source's headers and from nowhere else.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from core import __version__
 from core.control import JobControl
 from core.errors import Cancelled, IsocenterError
+from core.export.codes import coded
 from core.export.labelled import Labelled, check_not_empty, check_same_grid
 from core.export.sources import image_files
 from core.files import whole_file
@@ -50,7 +52,10 @@ def write_seg(path: Path, labelled: Labelled, scan: Volume, control: JobControl 
     sources = _sources(scan, control)
     control.progress(0.3, "Making the DICOM segmentation")
     try:
-        made = _segmentation(labelled, values, scan, sources, control)
+        with warnings.catch_warnings():
+            # The library names the patient where the name has one part only.
+            warnings.filterwarnings("ignore", ".*unlikely to represent the intended person name.*")
+            made = _segmentation(labelled, values, scan, sources, control)
     except Exception as error:  # the library raises nearly anything over damaged headers, and names their values
         if isinstance(error, Cancelled | MemoryError):
             raise
@@ -76,6 +81,7 @@ def _sources(scan: Volume, control: JobControl) -> list[Any]:
         for name in _TYPE_2:
             if name not in header:
                 setattr(header, name, "")
+        _say_deidentified(header)
     if _is_enhanced(headers[0]):
         for header in headers:
             _share_groups(header)
@@ -87,6 +93,13 @@ def _sources(scan: Volume, control: JobControl) -> list[Any]:
             header.ImageOrientationPatient = first.ImageOrientationPatient  # within rounding, as the reader checked
             alike.setdefault(tuple(map(float, header.ImagePositionPatient)), header)
     return list(alike.values())
+
+
+def _say_deidentified(header: Any) -> None:
+    """Of a source without the patient's identity, how it was removed must be said; some leave that empty."""
+    known = header.get("DeidentificationMethod") or header.get("DeidentificationMethodCodeSequence")
+    if header.get("PatientIdentityRemoved") == "YES" and not known:
+        header.DeidentificationMethod = "Not said in the source images"
 
 
 def _is_enhanced(header: Any) -> bool:
@@ -148,12 +161,10 @@ def _segmentation(
 
 
 def _described(number: int, labelled: Labelled, value: int) -> Any:
-    """A segment by the name of its structure, with the model that drew it.
-
-    Its type is plain tissue: a name given by a data set is no coded concept, and a wrong code would mislead.
-    """
+    """A segment by the name of its structure, coded where that is known, with the model that drew it."""
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.seg import SegmentDescription
+    from highdicom.sr import CodedConcept
     from pydicom.sr.codedict import codes
     from pydicom.uid import generate_uid
 
@@ -163,17 +174,24 @@ def _described(number: int, labelled: Labelled, value: int) -> Any:
         family=codes.DCM.ArtificialIntelligence,
         version=(labelled.version or "unknown")[:_TEXT_LENGTH],
     )
-    return SegmentDescription(
+    meant = coded(labelled.name_of(value), labelled.model)
+    category, kind, *modifiers = (
+        CodedConcept(code.value, "SCT", code.meaning) for code in (meant.category, meant.type, *meant.modifiers)
+    )
+    described = SegmentDescription(
         segment_number=number,
         segment_label=name,
-        segmented_property_category=codes.SCT.Tissue,
-        segmented_property_type=codes.SCT.Tissue,
+        segmented_property_category=category,
+        segmented_property_type=kind,
         # Nothing tells a file that no model here made from one that was drawn by hand.
         algorithm_type="AUTOMATIC" if labelled.model else "SEMIAUTOMATIC",
         algorithm_identification=algorithm,
         tracking_uid=generate_uid(),
         tracking_id=name,
     )
+    if modifiers:
+        described.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = modifiers
+    return described
 
 
 def _characters(labelled: Labelled, values: Sequence[int], source: Any) -> dict[str, Any]:

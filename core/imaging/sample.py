@@ -20,12 +20,14 @@ Sample scan: ICBM 152 2009a nonlinear symmetric average brain, T1-weighted, 1 mm
 It is an average of 152 people, in template (MNI 152) space; it is nobody's scan. Research use only.
 
 Origin: McConnell Brain Imaging Centre, Montreal Neurological Institute, McGill University,
-http://www.bic.mni.mcgill.ca/ServicesAtlases/ICBM152NLin2009 , as carried by the Python package nilearn.
+http://www.bic.mni.mcgill.ca/ServicesAtlases/ICBM152NLin2009 , as carried, skull-stripped and re-scaled, by the Python
+package nilearn.
 Cite: Fonov et al., Unbiased average age-appropriate atlases for pediatric studies, NeuroImage 54 (2011) 313;
-Fonov et al., Unbiased nonlinear average age-appropriate brain templates, NeuroImage 47 (2009) S102.
+Fonov et al., Unbiased nonlinear average age-appropriate brain templates from birth to adulthood, NeuroImage 47 (2009)
+S102; Collins et al., ANIMAL+INSECT: improved cortical structure segmentation, IPMI 1999, LNCS 1613, 210.
 
-Licence:
-Copyright (C) 1993-2009 Louis Collins, McConnell Brain Imaging Centre, Montreal Neurological Institute,
+Licence, as the file COPYING of the template's own archive has it (nilearn itself names none for the template):
+Copyright (C) 1993-2004 Louis Collins, McConnell Brain Imaging Centre, Montreal Neurological Institute,
 McGill University. Permission to use, copy, modify, and distribute this software and its documentation for any
 purpose and without fee is hereby granted, provided that the above copyright notice appear in all copies. The
 authors and McGill University make no representations about the suitability of this software for any purpose.

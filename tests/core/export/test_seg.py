@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import numpy as np
 import pydicom
 import pytest
@@ -198,3 +201,46 @@ def test_tilted_and_enhanced_series_keep_their_places(data_folder, tmp_path, sou
     labelled = Labelled(labels, scan.affine_ras, {1: "Cube"}, "h", "1")
     write_seg(tmp_path / "s.dcm", labelled, scan)
     check_round_trip(tmp_path / "s.dcm", labelled, scan, 0.01)
+
+
+def test_known_structures_carry_their_codes_and_sides(oblique, tmp_path):
+    scan = read(oblique)
+    labelled = Labelled(boxes(scan.grid_shape), scan.affine_ras, {2: "Anterior, left", 7: "My thing"}, "hippocampus")
+    write_seg(tmp_path / "seg.dcm", labelled, scan)
+    known, unknown = segread(tmp_path / "seg.dcm").SegmentSequence
+    (kind,) = known.SegmentedPropertyTypeCodeSequence
+    assert (kind.CodeValue, kind.CodingSchemeDesignator, kind.CodeMeaning) == ("5366008", "SCT", "Hippocampus")
+    meanings = [code.CodeMeaning for code in kind.SegmentedPropertyTypeModifierCodeSequence]
+    assert meanings == ["Anterior", "Left"]
+    assert known.SegmentedPropertyCategoryCodeSequence[0].CodeMeaning == "Anatomical Structure"
+    assert unknown.SegmentedPropertyTypeCodeSequence[0].CodeMeaning == "Tissue"
+
+
+def errors_of(path) -> list[str]:
+    """What dciodvfy (of dicom3tools) finds wrong with a DICOM file. Skips where it is not installed."""
+    checker = shutil.which("dciodvfy")
+    if checker is None:
+        pytest.skip("dciodvfy is not installed; it comes with dicom3tools")
+    done = subprocess.run([checker, "-new", str(path)], capture_output=True, text=True, check=False, timeout=60)
+    assert "Segmentation" in done.stderr
+    return [line for line in done.stderr.splitlines() if line.startswith("Error")]
+
+
+@pytest.mark.parametrize("tags", [{}, {"PatientIdentityRemoved": "YES", "DeidentificationMethod": ""}])
+def test_the_standard_s_checker_finds_no_error(make_series, tmp_path, tags):
+    scan = read(make_series(HEIGHTS, FrameOfReferenceUID="1.2.4", **tags))
+    write_seg(tmp_path / "seg.dcm", made(scan, {2: "Hippocampus, left", 7: "Höhle"}), scan)
+    assert errors_of(tmp_path / "seg.dcm") == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["dicom_hippocrop/Study1_13_HCropVolume", "dicom_ct_gantry_tilt/GE_human_head",
+     "dicom_enhanced_multiframe/In/Philips/IM_0027_fMAP.dcm", "dicom_enhanced_multiframe/In/Siemens/XA10"],
+)  # fmt: skip
+def test_the_standard_s_checker_finds_no_error_with_real_series(data_folder, tmp_path, source):
+    scan = read(data_folder / source)
+    labels = np.zeros(scan.grid_shape, np.uint16)
+    labels[tuple(slice(n // 3, n // 3 + 3) for n in scan.grid_shape)] = 1
+    write_seg(tmp_path / "s.dcm", Labelled(labels, scan.affine_ras, {1: "Brain"}, "h", "1"), scan)
+    assert errors_of(tmp_path / "s.dcm") == []
