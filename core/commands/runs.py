@@ -9,6 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.commands import folds
 from core.commands.console import answer, answer_json, table, when
 from core.errors import IsocenterError
 
@@ -30,6 +31,7 @@ def add(commands: Any) -> None:
     for action, function in ((listing, _list), (showing, _show), (comparing, _compare), (exporting, _export)):
         action.add_argument("--json", action="store_true", help="print one JSON object")
         action.set_defaults(run=run, act=function)
+    folds.add(actions)
 
 
 def run(args: Namespace) -> int:

@@ -12,8 +12,10 @@ import numpy as np
 from core.catalog import Catalog
 from core.control import JobControl
 from core.data.dataset import Case, Dataset, inspect
+from core.data.plan import Plan
 from core.errors import CatalogError, ConfigError, DatasetError, ModelError, UnsuitableScan
 from core.imaging.reader import read
+from core.imaging.volume import Volume
 from core.inference.package import ModelPackage, find_package
 from core.inference.predictor import segment
 from core.tasks.segmentation.metrics import Pair, metrics
@@ -65,13 +67,17 @@ def evaluate(
 def evaluate_package(
     package: ModelPackage, data: Path, *, control: JobControl | None = None, split: str | None = None,
     split_of: Path | None = None, device: str = "auto", tolerance_mm: float = TOLERANCE_MM,
+    dataset: Dataset | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """As `evaluate`, for a package; `split_of` is the run's folder that holds the recorded split."""
+    """As `evaluate`, for a package; `split_of` is the run's folder that holds the recorded split.
+
+    dataset: what `data` holds, where it was checked already.
+    """
     control = control or JobControl()
-    if not 0 <= tolerance_mm < 1000:
-        raise ConfigError(f"a tolerance of {tolerance_mm:g} mm makes no sense", mend="Give a length such as 1.")
-    dataset = inspect(data, control.part(0.0, 0.1))
-    dataset.require_usable()
+    check_tolerance(tolerance_mm)
+    if dataset is None:
+        dataset = inspect(data, control.part(0.0, 0.1))
+        dataset.require_usable()
     if not {label.value for label in package.plan.labels} & {label.value for label in dataset.labels}:
         raise DatasetError("the labels hold none of the structures that the model finds", where=data)
     cases = _chosen(dataset, split, split_of)
@@ -84,6 +90,12 @@ def evaluate_package(
         "model": f"{package.name} {package.version}", "metrics": figures, "intervals": intervals,
         "tolerance_mm": tolerance_mm, "cases": rows,
     }  # fmt: skip
+
+
+def check_tolerance(tolerance_mm: float) -> None:
+    """Raise ConfigError for a tolerance that makes no sense."""
+    if not 0 <= tolerance_mm < 1000:
+        raise ConfigError(f"a tolerance of {tolerance_mm:g} mm makes no sense", mend="Give a length such as 1.")
 
 
 def _chosen(dataset: Dataset, split: str | None, split_of: Path | None) -> list[Case]:
@@ -108,20 +120,28 @@ def _case(
 ) -> dict[str, Any]:  # fmt: skip
     """The figures of one case. A scan that the model refuses has the worst ones, and says why."""
     volume = read(case.image)
-    truth = np.rint(read(case.label).values()).astype(np.int32)
-    row: dict[str, Any] = {"case": case.id}
+    error = ""
     try:
         found = segment(volume, package, device=device, control=control.silent()).labels
-    except UnsuitableScan as error:
-        row["error"] = str(error)
-        found = np.zeros(truth.shape, np.uint8)
-    ignored = package.plan.ignore_label
+    except UnsuitableScan as refusal:
+        error = str(refusal)
+        found = np.zeros(volume.grid_shape, np.uint8)
+    return measure_case(case, volume, found, package.plan, tolerance_mm, control, error=error)
+
+
+def measure_case(
+    case: Case, volume: Volume, found: Array, plan: Plan, tolerance_mm: float, control: JobControl, *, error: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """Every metric of one case, from the label values `found` on its own grid; with an `error` the worst ones."""
+    truth = np.rint(read(case.label).values()).astype(np.int32)
+    row: dict[str, Any] = {"case": case.id, **({"error": error} if error else {})}
+    ignored = plan.ignore_label
     if ignored is not None:
         found = np.where(truth == ignored, 0, found)
     voxel_ml = abs(float(np.linalg.det(volume.affine_ras[:3, :3]))) / 1000
     row |= {key: {} for key in metrics()}
     row |= {"volume_ml": {}, "volume_error_ml": {}, "missed": [], "false_alarms": []}
-    for label in package.plan.labels:
+    for label in plan.labels:
         control.check()
         pair = Pair(truth == label.value, found == label.value, volume.spacing_mm, tolerance_mm)
         for key, metric in metrics().items():
