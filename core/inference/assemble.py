@@ -66,7 +66,7 @@ def assemble(
     half: store the weights in 16 bits, which halves the file.
     Raises ModelError where there is no checkpoint, or it is damaged or does not fit the run's network.
     """
-    from core.training.launch import load_plan
+    from core.tasks.segmentation.preparing import load_plan
 
     if checkpoint is None:
         raise ModelError(

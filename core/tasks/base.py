@@ -19,6 +19,9 @@ from core.registry import Part
 if TYPE_CHECKING:
     import lightning.pytorch as pl
 
+    from core.catalog import RunRow
+    from core.training.module import TaskModule
+
 
 class CheckedData(Protocol):
     """What the check of a data set found, whatever kind of data it is."""
@@ -53,15 +56,15 @@ class Preparation:
 class Session:
     """What is fitted: the module, its batches, and callbacks of the task's own.
 
-    module: a LightningModule with `network` (what is kept), `progress` and `rate_scale` (set by the engine), whose
-    validation logs `val/loss` and the monitored metric.
-    train, val: iterables of batches. `size_of` tells how many samples a batch holds, for the speed that is shown.
+    module: its validation logs `val/loss` and the monitored metric.
+    train, val: Lightning's data loaders. volumes: whether the network works on volumes, for the memory layout.
     """
 
-    module: pl.LightningModule
+    module: TaskModule
     train: Any
     val: Any
     callbacks: list[pl.Callback] = field(default_factory=list)
+    volumes: bool = False
 
 
 class Task(Part):
@@ -84,6 +87,6 @@ class Task(Part):
         """Check the data, split it and make the plan. Raises IsocenterError where the experiment cannot work."""
         raise NotImplementedError
 
-    def session(self, experiment: Any, folder: Path, control: JobControl) -> Session:
-        """What is fitted, from a prepared run's folder."""
+    def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
+        """What is fitted, from a prepared run and the files in its folder. Raises DatasetError where data is gone."""
         raise NotImplementedError

@@ -16,7 +16,9 @@ from core.data.folds import Folds, draw_folds
 from core.data.plan import Plan
 from core.data.split import Split
 from core.errors import Cancelled, ConfigError, DatasetError, IsocenterError
-from core.training.launch import add_run, check_data, execute, new_id
+from core.tasks.segmentation.preparing import checked, preparation
+from core.training import tensorboard
+from core.training.launch import add_run, execute, new_id
 from core.training.planning import check_split, class_shares, make_plan
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,7 @@ class CrossValidation:
         plan = Plan.model_validate(self.group.plan)
         if self.experiment.task.balance_classes:
             plan = plan.model_copy(update={"class_shares": class_shares(self.dataset, split.train, plan)})
-        return add_run(self.experiment, self.dataset, plan, split, run_group=self.group.id, fold=fold)
+        return add_run(self.experiment, preparation(self.dataset, plan, split), run_group=self.group.id, fold=fold)
 
 
 def prepare(experiment: Any, count: int, job: JobControl | None = None) -> CrossValidation:
@@ -93,7 +95,10 @@ def prepare(experiment: Any, count: int, job: JobControl | None = None) -> Cross
     """
     if experiment.task.name != "segmentation":
         raise ConfigError(f"{experiment.task.name} has no cross-validation yet", mend="Use the task segmentation.")
-    dataset = check_data(experiment, job)
+    if experiment.trainer.tensorboard:
+        tensorboard.require()
+    dataset = checked(experiment, job or JobControl())
+    dataset.require_usable()
     folds = draw_folds(dataset, count=count, test_fraction=experiment.data.test_fraction, seed=experiment.seed)
     plan = make_plan(experiment, dataset)
     for fold in range(count):
@@ -122,7 +127,8 @@ def reopen(group_id_or_name: str, job: JobControl | None = None) -> CrossValidat
     with Catalog() as catalog:
         row = group(catalog, group_id_or_name)
     experiment = config.parse(config.read_yaml(row.config), where=row.id)
-    dataset = check_data(experiment, job)
+    dataset = checked(experiment, job or JobControl())
+    dataset.require_usable()
     folds = Folds(row.folds, row.test)
     gone = {id for part in [*row.folds, row.test] for id in part} - dataset.facts.keys()
     if gone or folds.fingerprint(dataset) != row.fingerprint:

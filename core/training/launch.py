@@ -11,25 +11,19 @@ import secrets
 import shutil
 import time
 import traceback
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 import core
 from core import config
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
-from core.data.dataset import Dataset, inspect
-from core.data.plan import Plan
-from core.data.split import Split, draw
 from core.errors import Cancelled, ConfigError, IsocenterError
 from core.files import write_text
 from core.paths import ensure_home, runs_folder
+from core.tasks.base import Preparation
 from core.training import control, tensorboard
 from core.training.control import StopRequested
 from core.training.fit import fit
-from core.training.planning import check_split, class_shares, make_plan
 
 log = logging.getLogger(__name__)
 
@@ -39,29 +33,9 @@ def prepare_run(experiment: Any, job: JobControl | None = None) -> str:
 
     Raises DatasetError or ConfigError before anything is written.
     """
-    dataset = check_data(experiment, job)
-    plan = make_plan(experiment, dataset)
-    split = draw(
-        dataset,
-        val_fraction=experiment.data.val_fraction,
-        test_fraction=experiment.data.test_fraction,
-        seed=experiment.seed,
-    )
-    check_split(dataset, split, plan)
-    if experiment.task.balance_classes:
-        plan = plan.model_copy(update={"class_shares": class_shares(dataset, split.train, plan)})
-    return add_run(experiment, dataset, plan, split)
-
-
-def check_data(experiment: Any, job: JobControl | None = None) -> Dataset:
-    """The experiment's data set, checked. Raises ConfigError where there is none, DatasetError for an unusable one."""
-    if experiment.data.path is None:
-        raise ConfigError("no data set is chosen", mend="Set data.path to a folder of images and labels.")
     if experiment.trainer.tensorboard:
         tensorboard.require()
-    dataset = inspect(experiment.data.path.expanduser().absolute(), job)
-    dataset.require_usable()
-    return dataset
+    return add_run(experiment, experiment.task.prepare(experiment, job or JobControl()))
 
 
 def new_id(name: str) -> str:
@@ -70,49 +44,30 @@ def new_id(name: str) -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
 
 
-def add_run(
-    experiment: Any, dataset: Dataset, plan: Plan, split: Split, *, run_group: str | None = None,
-    fold: int | None = None,
-) -> str:  # fmt: skip
-    """Make the folder and the catalog row of a run whose plan and split are fixed; returns its id."""
+def add_run(experiment: Any, ready: Preparation, *, run_group: str | None = None, fold: int | None = None) -> str:
+    """Make the folder and the catalog row of a run that is prepared; returns its id."""
     ensure_home()
     name = experiment.name if fold is None else f"{experiment.name} fold {fold}"
     run_id = new_id(name)
     folder = runs_folder() / run_id
     folder.mkdir(parents=True)
     write_text(folder / "experiment.yaml", config.to_yaml(experiment))
-    write_text(folder / "plan.yaml", yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False))
-    write_text(folder / "split.json", json.dumps(split.as_dict(), indent=1))
+    for file, text in ready.files.items():
+        write_text(folder / file, text)
     write_text(folder / "environment.json", json.dumps(_environment(), indent=1))
     with Catalog() as catalog:
-        catalog.add_dataset(
-            path=dataset.path,
-            layout=dataset.layout,
-            cases=len(dataset.cases),
-            findings=[finding.as_dict() for finding in dataset.findings],
-        )
+        findings = [finding.as_dict() for finding in ready.findings]
+        catalog.add_dataset(path=ready.data_path, layout=ready.layout, cases=ready.cases, findings=findings)
         catalog.add_run(
             id=run_id, name=name, task=experiment.task.name, config=config.to_yaml(experiment),
-            data_path=str(dataset.path), folder=folder, epochs=experiment.trainer.epochs,
-            run_group=run_group, fold=fold,
+            data_path=str(ready.data_path), folder=folder, epochs=experiment.trainer.epochs, run_group=run_group,
+            fold=fold,
         )  # fmt: skip
-        _describe(catalog, run_id, dataset, plan, split.as_dict())
+        for remark in ready.remarks:
+            catalog.add_event(run_id, "info", remark)
+        for finding in ready.findings:
+            catalog.add_event(run_id, finding.severity, finding.message)
     return run_id
-
-
-def _describe(catalog: Catalog, run_id: str, dataset: Dataset, plan: Plan, split: dict[str, list[str]]) -> None:
-    patch, spacing = (" x ".join(f"{n:g}" for n in of) for of in (plan.patch_size, plan.spacing_mm))
-    parts = ", ".join(f"{len(ids)} {part}" for part, ids in split.items() if ids)
-    names = ", ".join(label.name for label in plan.labels)
-    catalog.add_event(run_id, "info", f"{len(dataset.cases)} cases ({parts}) with {names}.")
-    catalog.add_event(run_id, "info", f"Patches of {patch} voxels at {spacing} mm.")
-    for finding in dataset.findings:
-        catalog.add_event(run_id, finding.severity, finding.message)
-
-
-def load_plan(folder: Path) -> Plan:
-    """The plan of a run's folder."""
-    return Plan.model_validate(config.read_yaml((folder / "plan.yaml").read_text(encoding="utf-8")))
 
 
 def execute(run_id: str, *, resume: bool = False, beside_window: bool = False, job: JobControl | None = None) -> RunRow:
@@ -131,9 +86,7 @@ def execute(run_id: str, *, resume: bool = False, beside_window: bool = False, j
             pid=os.getpid(), host=platform.node(),
         )  # fmt: skip
         try:
-            fit(
-                run, load_plan(run.folder), catalog, resume=resume, beside_window=beside_window, job=job or JobControl()
-            )
+            fit(run, catalog, resume=resume, beside_window=beside_window, job=job or JobControl())
         except (StopRequested, Cancelled) as request:
             if isinstance(request, StopRequested) and request.discard:
                 delete_run(catalog, run)

@@ -1,4 +1,4 @@
-"""Lowering the learning rate when the monitored metric stops rising."""
+"""Lowering the learning rate when the monitored metric gets no better."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import lightning.pytorch as pl
 class Plateau(pl.Callback):
     """Multiplies the module's `rate_scale` by `gamma` after more than `patience` validations without a gain."""
 
-    def __init__(self, config: Any, monitor: str, tell: Callable[[str], None]) -> None:
+    def __init__(self, config: Any, monitor: str, tell: Callable[[str], None], *, mode: str = "max") -> None:
         self.config, self.monitor, self.tell = config, monitor, tell
+        self.sign = 1.0 if mode == "max" else -1.0
         self.best, self.waited, self.scale = -math.inf, 0, 1.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -26,7 +27,7 @@ class Plateau(pl.Callback):
         module.rate_scale = self.scale
 
     def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
-        value = float(trainer.callback_metrics[self.monitor])
+        value = self.sign * float(trainer.callback_metrics[self.monitor])
         if value > self.best + self.config.gain:
             self.best, self.waited = value, 0
             return
@@ -37,6 +38,6 @@ class Plateau(pl.Callback):
         self.scale = max(self.scale * self.config.gamma, self.config.final)
         module.rate_scale = self.scale
         self.tell(
-            f"Epoch {trainer.current_epoch + 1}: {self.monitor} has stopped rising; the learning rate falls to"
+            f"Epoch {trainer.current_epoch + 1}: {self.monitor} gets no better; the learning rate falls to"
             f" {self.scale:g} of the first."
         )

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
 import torch
 
 from core.catalog import Catalog
 from core.errors import IsocenterError, TrainingFailed
-from core.files import replacing
 from core.training import control
 
 log = logging.getLogger(__name__)
@@ -66,13 +64,14 @@ class Recorder(pl.Callback):
         self.run_id, self.folder, self.catalog, self.writer = run_id, folder, catalog, writer
         self.board = board  # TensorBoard's log, on request
         self.trainer_config = experiment.trainer
+        self.monitor = experiment.task.monitor
         self.seed = experiment.seed
         self.elapsed = 0.0  # seconds of training, over all resumptions
         self._clock = time.monotonic()
         self._epoch_began = self._last_saved = time.monotonic()
         self._validation_seconds = 0.0
         self._validation_began = 0.0
-        self._patches = 0
+        self._samples = 0
 
     def state_dict(self) -> dict[str, Any]:
         return {"elapsed": self._elapsed_now()}
@@ -89,7 +88,7 @@ class Recorder(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         # Dropout draws from torch's generator: seeded by epoch, a resumed run draws what an uninterrupted one would.
         torch.manual_seed(self.seed * 100_003 + trainer.current_epoch)
-        self._epoch_began, self._patches, self._validation_seconds = time.monotonic(), 0, 0.0
+        self._epoch_began, self._samples, self._validation_seconds = time.monotonic(), 0, 0.0
         self._update_progress(trainer, module)
         if trainer.current_epoch + 1 == trainer.max_epochs:
             trainer.check_val_every_n_epoch = 1  # the end is always validated
@@ -102,7 +101,7 @@ class Recorder(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
-        self._patches += len(batch["image"])
+        self._samples += module.size_of(batch)
         # Reading the loss waits for a GPU; a CPU has it at once.
         if module.device.type == "cpu" or index % 10 == 0:
             loss = float(outputs["loss"])
@@ -136,30 +135,16 @@ class Recorder(pl.Callback):
         metrics = _validation_metrics(trainer)
         for key, value in metrics.items():
             self._add(key, value, trainer)
-        self._preview(trainer, module)
-        log.info("epoch %d: loss %.3f, Dice %.4f", trainer.current_epoch + 1, metrics["val/loss"], metrics["val/dice"])
+        value = metrics.get(self.monitor, math.nan)
+        log.info("epoch %d: loss %.3f, %s %.4f", trainer.current_epoch + 1, metrics["val/loss"], self.monitor, value)
 
     def on_save_checkpoint(self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["metrics"] = _validation_metrics(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         seconds = time.monotonic() - self._epoch_began - self._validation_seconds
-        self._add("train/patches_per_s", self._patches / max(seconds, 1e-6), trainer)
+        self._add("train/samples_per_s", self._samples / max(seconds, 1e-6), trainer)
         self.catalog.update_run(self.run_id, epoch=trainer.current_epoch + 1)
-
-    def _preview(self, trainer: pl.Trainer, module: Any) -> None:
-        """One slice of the first validation case, through the middle of the truth."""
-        case = module.validated[0]
-        truth = case["truth"]
-        z = int(np.median(np.nonzero(truth)[2])) if truth.any() else truth.shape[2] // 2
-        folder = self.folder / "previews"
-        folder.mkdir(exist_ok=True)
-        # A file object, since savez would add its own suffix to a name.
-        with replacing(folder / f"epoch_{trainer.current_epoch + 1:04d}.npz") as part, open(part, "wb") as file:
-            np.savez_compressed(
-                file, image=case["image"][..., z].astype(np.float32), truth=truth[..., z],
-                prediction=case["prediction"][..., z], dice=float(np.mean(case["dice"])), case=case["case"],
-            )  # fmt: skip
 
     def _add(self, key: str, value: float, trainer: pl.Trainer) -> None:
         self.writer.add(key, value, step=trainer.global_step, epoch=trainer.current_epoch)

@@ -18,7 +18,7 @@ class Schedule(Part):
         """The factor of the learning rate at `progress` in 0..1 of all steps."""
         raise NotImplementedError
 
-    def watch(self, monitor: str, tell: Callable[[str], None]) -> Any:
+    def watch(self, monitor: str, tell: Callable[[str], None], *, mode: str = "max") -> Any:
         """A callback that sets the module's `rate_scale` by the monitored metric; None where progress rules alone."""
         return None
 
@@ -109,7 +109,7 @@ class PlateauConfig(Schedule):
     def factor(self, progress: float) -> float:
         return 1.0
 
-    def watch(self, monitor: str, tell: Callable[[str], None]) -> Any:
+    def watch(self, monitor: str, tell: Callable[[str], None], *, mode: str = "max") -> Any:
         from core.training.plateau import Plateau
 
-        return Plateau(self, monitor, tell)
+        return Plateau(self, monitor, tell, mode=mode)

@@ -138,7 +138,7 @@ class Dashboard(QWidget):
         self.rate_card.show_curves(self._named(history, {"lr": ("", "ok")}), history.steps_per_epoch)
 
     def _show_pace(self, history: History) -> None:
-        series = {"train/patches_per_s": ("", "dim")}
+        series = {"train/samples_per_s": ("", "dim")}
         self.pace_card.show_curves(self._named(history, series), history.steps_per_epoch)
 
     def _named(self, history: History, wanted: dict[str, tuple[str, str]]) -> list[Curve]:
@@ -162,7 +162,7 @@ class Dashboard(QWidget):
         else:
             took = run.ended - run.started if run.started and run.ended else math.nan
             self.left.show_figure(duration_text(took), title="Took")
-        self.pace.show_figure(figure_text(history.last("train/patches_per_s"), 1))
+        self.pace.show_figure(figure_text(history.last("train/samples_per_s"), 1))
 
     def _smooth(self, value: int) -> None:
         steps = round(10 ** (value / 10))

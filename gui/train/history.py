@@ -55,7 +55,7 @@ class History:
     @property
     def steps_per_epoch(self) -> float:
         """Steps in one epoch, as the last finished epoch shows; NaN in the first."""
-        points = self.series.get("train/patches_per_s")
+        points = self.series.get("train/samples_per_s")
         if points is None or not len(points.steps):
             return math.nan
         return float(points.steps[-1] / (points.epochs[-1] + 1))
@@ -67,7 +67,7 @@ class History:
             return math.nan
         now = time.time() if now is None else now
         left = math.nan
-        points = self.series.get("train/patches_per_s")
+        points = self.series.get("train/samples_per_s")
         if points is not None and len(points.times) > 1:
             recent = slice(max(len(points.times) - 6, 0), None)
             # The median passes over an epoch in which the run stood still.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from core import registry
-from core.data.plan import Plan
+from core.control import JobControl
 from core.registry import register
-from core.tasks.base import Task
+from core.tasks.base import CheckedData, Preparation, Session, Task
 from core.tasks.segmentation.losses.overlap import DiceCEConfig
 
 if TYPE_CHECKING:
+    from core.catalog import RunRow
+
     Loss = Any
 else:
     Loss = registry.union("loss")
@@ -22,6 +24,7 @@ else:
 class SegmentationConfig(Task):
     """Give every voxel one of the data set's labels."""
 
+    data_kind: ClassVar[Literal["scans"]] = "scans"
     name: Literal["segmentation"] = "segmentation"
     loss: Loss = Field(DiceCEConfig(), title="Loss", description="What training makes small.")
     class_weights: list[float] | None = Field(
@@ -74,8 +77,17 @@ class SegmentationConfig(Task):
             "trainer": (TrainerConfig, Field(TrainerConfig(), title="Training")),
         }
 
-    def build(self, experiment: Any, plan: Plan) -> Any:
-        """The LightningModule that learns this task."""
-        from core.tasks.segmentation.module import SegmentationModule
+    def inspect(self, experiment: Any, control: JobControl) -> CheckedData:
+        from core.tasks.segmentation.preparing import checked
 
-        return SegmentationModule(experiment, plan)
+        return checked(experiment, control)
+
+    def prepare(self, experiment: Any, control: JobControl) -> Preparation:
+        from core.tasks.segmentation.preparing import prepare
+
+        return prepare(experiment, control)
+
+    def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
+        from core.tasks.segmentation.session import session
+
+        return session(experiment, run, control)

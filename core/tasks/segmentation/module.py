@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 from monai.inferers.utils import sliding_window_inference
@@ -14,19 +13,17 @@ from core.data.plan import IGNORED, Plan
 from core.inference.sliding import OVERLAP, window_size
 from core.tasks.segmentation.loss_terms import build_loss
 from core.tasks.segmentation.metrics import dice_per_class
+from core.training.module import TaskModule
 
 
-class SegmentationModule(pl.LightningModule):
+class SegmentationModule(TaskModule):
     """Learns `plan.classes` classes with the experiment's network, loss, optimizer and schedule."""
 
     def __init__(self, experiment: Any, plan: Plan) -> None:
-        super().__init__()
-        self.experiment = experiment
+        super().__init__(experiment)
         self.plan = plan
         self.network = experiment.model.build(plan.channels, plan.classes)
         self.loss = build_loss(experiment.task, plan)
-        # The engine keeps both: 0..1 of the training, which a time limit may rule, and what a plateau has taken.
-        self.progress, self.rate_scale = 0.0, 1.0
         self.validated: list[dict[str, Any]] = []
 
     def forward(self, image: Tensor) -> Tensor:
@@ -37,6 +34,10 @@ class SegmentationModule(pl.LightningModule):
     def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
         loss: Tensor = self.loss(self(batch["image"]), batch["label"])
         return loss
+
+    def size_of(self, batch: dict[str, Tensor]) -> int:
+        """How many patches a batch holds."""
+        return len(batch["image"])
 
     def on_validation_epoch_start(self) -> None:
         self.validated = []
@@ -76,10 +77,3 @@ class SegmentationModule(pl.LightningModule):
         """Logits of a whole volume (1, channels, x, y, z), in one pass or by windows."""
         window = window_size(image.shape[2:], self.plan.patch_size, self.experiment.model.divisor)
         return sliding_window_inference(image, window, 1, self.network, overlap=OVERLAP, mode="gaussian")
-
-    def configure_optimizers(self) -> Any:
-        optimizer = self.experiment.optimizer.build(self.parameters())
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda _step: self.rate_scale * self.experiment.scheduler.factor(self.progress)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

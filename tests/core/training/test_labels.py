@@ -15,7 +15,8 @@ from core.data.patches import CaseCache, PatchDataset
 from core.data.plan import IGNORED
 from core.inference.predictor import predict_file
 from core.inference.publish import publish
-from core.training.launch import execute, load_plan, prepare_run
+from core.tasks.segmentation.preparing import load_plan
+from core.training.launch import execute, prepare_run
 from tests.core.making import make_dataset, tiny_experiment, write_nifti
 
 
@@ -55,7 +56,7 @@ def test_ignored_voxels_are_marked_in_training_and_missing_from_the_metrics(data
     assert "val/dice/Label 1" in run.summary and "val/dice/Label 2" not in run.summary
     plan = load_plan(run.folder)
     from core.data.dataset import discover
-    from core.training.fit import cache_folder
+    from core.tasks.segmentation.session import cache_folder
 
     cache = CaseCache(cache_folder(run, plan), discover(dataset)[1], plan)
     label = cache.load("ball_00")[1]

@@ -13,7 +13,8 @@ from core import config
 from core.catalog import Catalog
 from core.data.dataset import inspect
 from core.errors import ConfigError, DatasetError
-from core.training.launch import load_plan, prepare_run
+from core.tasks.segmentation.preparing import load_plan
+from core.training.launch import prepare_run
 from core.training.planning import class_shares, make_plan
 from tests.core.making import ball_case, make_dataset, tiny_experiment, write_nifti
 

@@ -29,7 +29,7 @@ def test_the_rate_falls_after_more_than_patience_validations_without_a_gain() ->
     told: list[str] = []
     watch = PlateauConfig(patience=2, gamma=0.5, gain=0.01).watch("val/dice", told.append)
     assert validate(watch, [0.5, 0.6, 0.6, 0.605, 0.59, 0.7, 0.7, 0.7, 0.7]) == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25]
-    assert told[0].startswith("Epoch 5: val/dice has stopped rising") and len(told) == 2
+    assert told[0].startswith("Epoch 5: val/dice gets no better") and len(told) == 2
 
 
 def test_the_rate_never_falls_below_the_last() -> None:
@@ -50,7 +50,7 @@ def test_a_run_without_gain_trains_with_ever_lower_rates(tmp_path: Path) -> None
     run = execute(prepare_run(config.parse(tree)))
     with Catalog() as catalog:
         rates = [point.value for point in catalog.metrics(run.id, key="lr")]
-        told = [event.message for event in catalog.events(run.id) if "stopped rising" in event.message]
+        told = [event.message for event in catalog.events(run.id) if "gets no better" in event.message]
     first = rates[0]
     # The first validation is a gain by itself; each later one is none, and the step after it is the first to show it.
     assert rates[-1] == pytest.approx(0.01 * first) and len(told) == 3

@@ -14,9 +14,10 @@ import torch
 from core.catalog import Catalog, RunRow
 from core.data.plan import Plan
 from core.errors import ConfigError, DatasetError, IsocenterError, TrainingFailed
+from core.tasks.segmentation.preparing import load_plan
 from core.training import control
 from core.training.checkpoints import load, load_weights
-from core.training.launch import execute, load_plan, prepare_run
+from core.training.launch import execute, prepare_run
 from core.training.recorder import Recorder
 from tests.core.making import make_dataset, tiny_experiment
 
@@ -54,7 +55,7 @@ def test_training_fills_the_catalog_and_the_run_folder(dataset: Path) -> None:
     assert isinstance(load_plan(run.folder), Plan)
     with Catalog() as catalog:
         keys = {point.key for point in catalog.metrics(run.id)}
-        assert {"train/loss", "lr", "val/loss", "val/dice", "train/patches_per_s"} <= keys
+        assert {"train/loss", "lr", "val/loss", "val/dice", "train/samples_per_s"} <= keys
         assert len(catalog.metrics(run.id, key="train/loss")) == 4
         for row in catalog.checkpoints(run.id):
             from core.files import sha256

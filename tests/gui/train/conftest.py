@@ -78,7 +78,7 @@ def write_run() -> Callable[..., str]:
                 end = 1000.0 + epoch * 10 + 9
                 for key, value in {
                     "val/loss": 0.5, "val/dice": dice * (epoch + 1) / epochs, "val/dice/anterior": dice,
-                    "val/dice/posterior": dice - 0.1, "train/patches_per_s": 8.0,
+                    "val/dice/posterior": dice - 0.1, "train/samples_per_s": 8.0,
                 }.items():  # fmt: skip
                     points.append((key, (epoch + 1) * 4, epoch, value, end))
                 preview(folder, epoch + 1)

@@ -102,7 +102,7 @@ def test_two_epochs_train_from_the_page_and_are_shown(qtbot: QtBot, page: TrainP
     history = page.history
     assert history.run is not None
     assert history.run.epoch == 2
-    assert {"train/loss", "val/loss", "val/dice", "lr", "train/patches_per_s"} <= set(history.series)
+    assert {"train/loss", "val/loss", "val/dice", "lr", "train/samples_per_s"} <= set(history.series)
     qtbot.waitUntil(lambda: "Epoch 2" in page.preview.caption.text(), timeout=5_000)
     press(qtbot, page, "preview-back")
     qtbot.waitUntil(lambda: "Epoch 1" in page.preview.caption.text(), timeout=5_000)
@@ -153,7 +153,7 @@ def test_a_failure_is_told_in_its_parts_and_leaves_the_window_usable(
     def leave(*_: object, **__: object) -> None:
         raise SystemExit(3)
 
-    monkeypatch.setattr(launch, "_fit", leave)
+    monkeypatch.setattr(launch, "fit", leave)
     ready(qtbot, page, tiny_tree)
     press(qtbot, page, "start")
     qtbot.waitUntil(lambda: state_shown(page) == "failed" and not page.engine.busy, timeout=20_000)

@@ -1,0 +1,77 @@
+"""What a segmentation run is made of before it is trained: its data checked, its plan and its split fixed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from core import config
+from core.control import JobControl
+from core.data.dataset import Dataset, inspect
+from core.data.plan import Plan
+from core.data.split import Split, draw
+from core.errors import ConfigError
+from core.tasks.base import Preparation
+from core.training.planning import check_split, class_shares, make_plan
+
+PLAN, SPLIT = "plan.yaml", "split.json"
+
+
+def checked(experiment: Any, control: JobControl) -> Dataset:
+    """The checked data set of an experiment. Raises ConfigError where none is chosen, DatasetError where none is."""
+    if experiment.data.path is None:
+        raise ConfigError("no data set is chosen", mend="Set data.path to a folder of images and labels.")
+    return inspect(experiment.data.path.expanduser().absolute(), control)
+
+
+def prepare(experiment: Any, control: JobControl) -> Preparation:
+    """Check the data, then fix plan and split. Raises DatasetError or ConfigError where the experiment cannot work."""
+    dataset = checked(experiment, control)
+    dataset.require_usable()
+    plan = make_plan(experiment, dataset)
+    split = draw(
+        dataset,
+        val_fraction=experiment.data.val_fraction,
+        test_fraction=experiment.data.test_fraction,
+        seed=experiment.seed,
+    )
+    check_split(dataset, split, plan)
+    if experiment.task.balance_classes:
+        plan = plan.model_copy(update={"class_shares": class_shares(dataset, split.train, plan)})
+    return preparation(dataset, plan, split)
+
+
+def preparation(dataset: Dataset, plan: Plan, split: Split) -> Preparation:
+    """A run of a checked data set with its plan and its split."""
+    return Preparation(
+        data_path=dataset.path,
+        layout=dataset.layout,
+        cases=len(dataset.cases),
+        findings=dataset.findings,
+        files={
+            PLAN: yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False),
+            SPLIT: json.dumps(split.as_dict(), indent=1),
+        },
+        remarks=_remarks(dataset, plan, split),
+    )
+
+
+def load_plan(folder: Path) -> Plan:
+    """The plan of a run's folder."""
+    return Plan.model_validate(config.read_yaml((folder / PLAN).read_text(encoding="utf-8")))
+
+
+def load_split(folder: Path) -> dict[str, list[str]]:
+    """The case ids of a run's parts: train, val, test."""
+    split: dict[str, list[str]] = json.loads((folder / SPLIT).read_text(encoding="utf-8"))
+    return split
+
+
+def _remarks(dataset: Dataset, plan: Plan, split: Split) -> list[str]:
+    patch, spacing = (" x ".join(f"{n:g}" for n in of) for of in (plan.patch_size, plan.spacing_mm))
+    parts = ", ".join(f"{len(ids)} {part}" for part, ids in split.as_dict().items() if ids)
+    names = ", ".join(label.name for label in plan.labels)
+    return [f"{len(dataset.cases)} cases ({parts}) with {names}.", f"Patches of {patch} voxels at {spacing} mm."]
