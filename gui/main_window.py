@@ -19,6 +19,7 @@ from gui.actions import Actions
 from gui.away import Away
 from gui.context import AppContext
 from gui.jobs.job_line import JobLine
+from gui.scans.opening import SCAN_FILES
 from gui.scans.page import ScansPage, dropped_paths
 from gui.widgets import NoticeBar
 from gui.widgets.rail import PAGES, Rail
@@ -27,7 +28,6 @@ from gui.widgets.top_bar import TopBar
 
 logger = logging.getLogger(__name__)
 GEOMETRY_KEY = "window/geometry"
-SCAN_FILES = "Scans (*.nii *.nii.gz *.hdr *.img *.nrrd *.nhdr *.mha *.mhd *.dcm *.ima DICOMDIR);;All files (*)"
 PICTURE_SCALE = 2  # saved pictures are finer than the screen
 LAZY = {  # made at first visit: module, class, words for the bar on top
     "predict": ("gui.predict.page", "PredictionsPage", "Predictions"),

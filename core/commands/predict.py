@@ -8,6 +8,7 @@ from typing import Any
 
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import IsocenterError
+from core.imaging.titles import stem_of
 
 
 def add(commands: Any) -> None:
@@ -68,7 +69,7 @@ def _refuse_equal_names(scans: list[Path]) -> None:
     """Results are named by their scans, so two of one name would overwrite each other."""
     seen: dict[str, Path] = {}
     for scan in scans:
-        name = scan.absolute().name.lower().removesuffix(".gz").removesuffix(".nii")
+        name = stem_of(scan.absolute()).lower()
         if name in seen:
             what = f"{scan} and {seen[name]} would be written to the same file"
             raise IsocenterError(what, mend="Predict them into different folders.")

@@ -1,7 +1,7 @@
 """Finding the cases of a segmentation data set and checking them before anything is trained.
 
 Three layouts are known: the Medical Segmentation Decathlon (`dataset.json`, imagesTr, labelsTr), nnU-Net
-(the same folders, images named CASE_0000), and plain `images/` + `labels/`.
+(the same folders, images named CASE_0000), and plain `images/` + `labels/`. Files may be NIfTI, NRRD or MetaImage.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from core.data.plan import Label
 from core.errors import DatasetError, IsocenterError
 from core.imaging.geometry import corners_ras_mm, to_canonical
 from core.imaging.reader import read
+from core.imaging.titles import is_volume_name, stem_of
 from core.imaging.volume import Finding, Volume
 
 _LAYOUTS = (("imagesTr", "labelsTr"), ("images", "labels"), ("imagesTs", "labelsTs"))
-_SUFFIXES = (".nii.gz", ".nii")
 _MAX_LABELS = 512
 _JSON_LIMIT = 5_000_000
 
@@ -124,12 +124,14 @@ def discover(path: Path) -> tuple[str, list[Case], list[Finding]]:
             where=path,
             mend="A data set has imagesTr and labelsTr (Decathlon, nnU-Net) or images and labels beside each other.",
         )
-    label_of = {_stem(file): file for file in _scans(labels)}
-    image_of: dict[str, Path] = {}
     findings: list[Finding] = []
+    label_of: dict[str, Path] = {}
+    for file in _scans(labels):
+        _keep(label_of, stem_of(file), file, findings)
+    image_of: dict[str, Path] = {}
     nnunet = False
     for file in _scans(images):
-        stem = _stem(file)
+        stem = stem_of(file)
         if stem not in label_of and stem[-5:-4] == "_" and stem[-4:].isdigit():
             nnunet = True
             if stem[-4:] != "0000":
@@ -140,7 +142,7 @@ def discover(path: Path) -> tuple[str, list[Case], list[Finding]]:
                 )
                 continue
             stem = stem[:-5]
-        image_of[stem] = file
+        _keep(image_of, stem, file, findings)
     for stem in sorted(image_of.keys() - label_of.keys()):
         findings.append(Finding("no-label", "warning", f"{image_of[stem].name} has no label file and is left out."))
     for stem in sorted(label_of.keys() - image_of.keys()):
@@ -155,12 +157,16 @@ def discover(path: Path) -> tuple[str, list[Case], list[Finding]]:
 
 
 def _scans(folder: Path) -> list[Path]:
-    # Names that begin with a dot are macOS's resource forks: they look like scans and are none.
-    return sorted(f for f in folder.iterdir() if f.name.endswith(_SUFFIXES) and not f.name.startswith("."))
+    return sorted(file for file in folder.iterdir() if is_volume_name(file.name))
 
 
-def _stem(file: Path) -> str:
-    return next(file.name[: -len(suffix)] for suffix in _SUFFIXES if file.name.endswith(suffix))
+def _keep(found: dict[str, Path], stem: str, file: Path, findings: list[Finding]) -> None:
+    """Take a file for its case, unless another format of it is there already."""
+    kept = found.setdefault(stem, file)
+    if kept != file:
+        findings.append(
+            Finding("same-name", "warning", f"{file.name} is left out: {kept.name} beside it has the same name.")
+        )
 
 
 def _subject(stem: str) -> str:

@@ -13,11 +13,10 @@ import numpy as np
 from core.control import JobControl
 from core.errors import UnreadableScan
 from core.imaging.series import SeriesInfo, series_thumbnail, volume_thumbnail
-from core.imaging.titles import stem_of
+from core.imaging.titles import is_volume_name, stem_of
 
 Array = np.ndarray[Any, Any]
 MOST = 2000
-_SUFFIXES = (".nii.gz", ".nii", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd")  # an .img is opened by its .hdr
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def _other_files(folder: Path, control: JobControl) -> list[Path]:
     for parent, folders, names in os.walk(folder):
         control.check()
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(parent, n) for n in sorted(names) if n.lower().endswith(_SUFFIXES) and not n.startswith(".")]
+        found += [Path(parent, n) for n in sorted(names) if is_volume_name(n)]
         if len(found) > MOST:
             raise UnreadableScan(
                 f"the folder holds more than {MOST} scans", where=folder, mend="Drop the scans themselves."

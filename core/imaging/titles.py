@@ -6,7 +6,9 @@ from pathlib import Path
 
 from core.paths import home
 
-SUFFIXES = (".nii.gz", ".nii", ".hdr", ".img", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
+# What a file that holds, or leads to, a whole volume ends with; the .img of a pair is opened by its .hdr.
+VOLUME_SUFFIXES = (".nii.gz", ".nii", ".hdr", ".nrrd", ".nhdr", ".mha", ".mhd")
+SUFFIXES = (*VOLUME_SUFFIXES, ".img", ".dcm", ".ima")
 SAMPLE_NAME = "icbm152_2009_t1"
 SAMPLE_TITLE = "MNI152 T1 (sample)"
 TEMPLATE_FILE = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"  # as nilearn names it
@@ -24,6 +26,14 @@ def stem_of(path: Path) -> str:
         if name.lower().endswith(suffix):
             return name[: -len(suffix)] or name
     return name
+
+
+def is_volume_name(name: str) -> bool:
+    """Whether a file is to be listed as a volume, by its name.
+
+    Names that begin with a dot are not: macOS's resource forks look like scans and are none.
+    """
+    return name.lower().endswith(VOLUME_SUFFIXES) and not name.startswith(".")
 
 
 def file_title(path: Path) -> str:

@@ -33,13 +33,13 @@ from gui.predict.model_card import ModelChooser, choice_of, key
 from gui.predict.past import ROW_ROLE, SORT_ROLE, PastPredictions
 from gui.predict.queue_view import QueueView
 from gui.predict.stored import volumes_table
+from gui.scans.opening import SCAN_FILES
 from gui.widgets import ElidedLabel, EmptyState, button, label, section
 
 if TYPE_CHECKING:
     from core.catalog import PredictionRow
 
 FOLDER_KEY = "predict/batch_folder"
-SCANS = "Scans (*.nii *.nii.gz *.dcm);;All files (*)"
 
 
 class PredictionsPage(QWidget):
@@ -179,7 +179,7 @@ class PredictionsPage(QWidget):
             self._refresh()
 
     def choose_scans(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileNames(self, "Scans to predict", "", SCANS)
+        chosen, _ = QFileDialog.getOpenFileNames(self, "Scans to predict", "", SCAN_FILES)
         if chosen:
             self.predict_paths([Path(path) for path in chosen])
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from core.control import JobControl
+from core.imaging.titles import SUFFIXES, VOLUME_SUFFIXES
 from gui.context import AppContext
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ SHOWN_WITH_A_SCAN = (  # imported beside the window, which would stand still for
     "core.catalog",
 )
 # Files of these formats are one scan each; others may be slices of one series.
-WHOLE = (".nii", ".nii.gz", ".hdr", ".img", ".nrrd", ".nhdr", ".mha", ".mhd")
+WHOLE = (*VOLUME_SUFFIXES, ".img")
+SCAN_FILES = f"Scans ({' '.join('*' + suffix for suffix in SUFFIXES)} DICOMDIR);;All files (*)"  # for file dialogs
 
 
 class Opener(QObject):

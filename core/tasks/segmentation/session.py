@@ -10,7 +10,7 @@ from typing import Any
 import core
 from core.catalog import RunRow
 from core.control import JobControl
-from core.data.dataset import discover
+from core.data.dataset import Case, discover
 from core.data.plan import Plan
 from core.errors import DatasetError
 from core.paths import home
@@ -30,7 +30,9 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     missing = wanted - {case.id for case in cases}
     if missing:
         raise DatasetError(f"{len(missing)} cases of the run are gone, such as {min(missing)}", where=run.data_path)
-    cache = CaseCache(cache_folder(run, plan), [c for c in cases if c.id in {*split["train"], *split["val"]}], plan)
+    cache = CaseCache(
+        cache_folder(run, cases, plan), [c for c in cases if c.id in {*split["train"], *split["val"]}], plan
+    )
     cache.fill(control)
     return Session(
         module=SegmentationModule(experiment, plan),
@@ -41,11 +43,13 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     )
 
 
-def cache_folder(run: RunRow, plan: Plan) -> Path:
+def cache_folder(run: RunRow, cases: list[Case], plan: Plan) -> Path:
     """Prepared cases are shared by runs on the same files with the same grid and labels."""
     labels = [*(label.value for label in plan.labels), plan.ignore_label]
     key = json.dumps([run.data_path, core.__version__, plan.spacing_mm, labels])
-    for file in sorted(Path(run.data_path).glob("*/*.nii*")):
+    # All files beside the cases, since the header of a volume may lie in another file than its voxels.
+    folders = {file.parent for case in cases for file in (case.image, case.label)}
+    for file in sorted(file for folder in folders for file in folder.iterdir() if not file.name.startswith(".")):
         facts = file.stat()
         key += f"{file.name} {facts.st_size} {facts.st_mtime_ns}"
     return home() / "cache" / hashlib.sha256(key.encode()).hexdigest()[:16]

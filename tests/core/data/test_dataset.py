@@ -3,12 +3,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from core.data.dataset import inspect
 from core.data.split import draw
 from core.errors import DatasetError
+from core.imaging.reader import read
+from core.imaging.titles import stem_of
+from core.imaging.writer import write_volume
 from tests.core.making import ball_case, make_dataset, write_nifti
 
 
@@ -140,3 +144,43 @@ def test_every_real_hippocampus_case_passes_the_check(data_folder: Path) -> None
     dataset = inspect(data_folder / "task04_hippocampus")
     assert dataset.usable and len(dataset.cases) == 208
     assert [label.value for label in dataset.labels] == [1, 2]
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha", ".NII"])
+def test_every_format_of_volumes_is_training_data(tmp_path: Path, suffix: str) -> None:
+    folder = make_dataset(tmp_path)
+    expected = inspect(folder)
+    for file in [*folder.glob("images/*"), *folder.glob("labels/*")]:
+        write_volume(file.with_name(stem_of(file) + suffix.lower()), read(file))
+        file.unlink()
+        file.with_name(stem_of(file) + suffix.lower()).rename(file.with_name(stem_of(file) + suffix))
+    found = inspect(folder)
+    assert found.usable and [case.id for case in found.cases] == [case.id for case in expected.cases]
+    assert {id: fact.voxels for id, fact in found.facts.items()} == {i: f.voxels for i, f in expected.facts.items()}
+
+
+def test_a_header_beside_its_voxels_is_one_case(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path)
+    file = folder / "images" / "ball_00.nii.gz"
+    voxels = np.asarray(nib.load(file).dataobj)
+    spacing = nib.load(file).header.get_zooms()
+    turn = np.sign(np.diag(nib.load(file).affine)[:3]) * (-1, -1, 1)
+    (folder / "images" / "ball_00.raw").write_bytes(voxels.astype("<f4").tobytes("F"))
+    (folder / "images" / "ball_00.mhd").write_text(
+        f"ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = False\n"
+        f"TransformMatrix = {turn[0]:g} 0 0 0 {turn[1]:g} 0 0 0 {turn[2]:g}\nOffset = 0 0 0\n"
+        f"ElementSpacing = {' '.join(map(str, spacing))}\nDimSize = {' '.join(map(str, voxels.shape))}\n"
+        "ElementType = MET_FLOAT\nElementDataFile = ball_00.raw\n"
+    )
+    file.unlink()
+    found = inspect(folder)
+    assert found.usable, found.findings
+    assert "ball_00" in found.facts
+
+
+def test_two_formats_of_one_case_are_told_and_one_is_taken(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path)
+    file = folder / "images" / "ball_00.nii.gz"
+    write_volume(file.with_name("ball_00.nrrd"), read(file))
+    found = inspect(folder)
+    assert len(found.cases) == 6 and "same-name" in {finding.code for finding in found.findings}

@@ -58,7 +58,8 @@ def test_ignored_voxels_are_marked_in_training_and_missing_from_the_metrics(data
     from core.data.dataset import discover
     from core.tasks.segmentation.session import cache_folder
 
-    cache = CaseCache(cache_folder(run, plan), discover(dataset)[1], plan)
+    cases = discover(dataset)[1]
+    cache = CaseCache(cache_folder(run, cases, plan), cases, plan)
     label = cache.load("ball_00")[1]
     assert set(np.unique(label)) == {0, 1, IGNORED}
     patches = PatchDataset(cache, ["ball_00"], config.parse({}).data, 0)
