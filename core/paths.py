@@ -49,3 +49,7 @@ def models_folder() -> Path:
 
 def predictions_folder() -> Path:
     return home() / "predictions"
+
+
+def evaluations_folder() -> Path:
+    return home() / "evaluations"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.catalog.library import Database, Migrations
 
 migrations = Migrations("isocenter")
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @migrations()
@@ -78,3 +78,16 @@ def m003_folds(db: Database) -> None:
     db.table("runs").add_column("run_group", str)
     db.table("runs").add_column("fold", int)
     db.conn.execute("PRAGMA user_version = 3")
+
+
+@migrations()
+def m004_evaluations(db: Database) -> None:
+    """How a model did on labelled cases: `result` is what `evaluate` answers, `files` each case's files."""
+    db.table("evaluations").create(
+        {
+            "id": int, "model": str, "run": str, "data": str, "split": str, "result": str, "files": str,
+            "seconds": float, "time": float,
+        },
+        pk="id",
+    )  # fmt: skip
+    db.conn.execute("PRAGMA user_version = 4")

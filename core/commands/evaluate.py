@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from core.commands.console import Progress, answer, answer_json, table
+from core.commands.console import Progress, answer, answer_json, say, table
 
 WORST = 5  # cases that are named
 
@@ -15,31 +15,41 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="measure a run or a model on labelled cases")
     parser.add_argument("model", metavar="RUN_OR_MODEL")
     parser.add_argument("data", type=Path, metavar="DATA", help="a data set's folder")
-    parser.add_argument("--split", choices=("val", "test"), help="only this part of the run's recorded split")
+    parser.add_argument("--split", choices=("train", "val", "test"), help="only this part of the recorded split")
     parser.add_argument(
         "--tolerance", type=float, default=1.0, metavar="MM", help="how far apart surfaces may lie and still agree"
     )
+    parser.add_argument("--report", type=Path, metavar="OUT.html", help="write a report; into a folder, if it is one")
+    parser.add_argument("--fresh", action="store_true", help="predict anew what was predicted before")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
-    from core.inference.evaluate import evaluate
+    from core.inference.evaluate import evaluate, trained_on_text
 
     with Progress() as progress:
         result = evaluate(
             args.model, args.data, progress.control(), split=args.split, device=args.device,
-            tolerance_mm=args.tolerance,
+            tolerance_mm=args.tolerance, fresh=args.fresh,
         )  # fmt: skip
+        if args.report is not None:
+            from core.inference.report import write_report
+
+            result["report"] = str(write_report(result["id"], args.report, progress.control()))
     if args.json:
         answer_json(result)
         return 0
     names = list(result["cases"][0]["dice"])
+    if result["trained_on"]:
+        say(f"warning: {trained_on_text(result)}")
     answer(f"{result['model']} on {len(result['cases'])} cases; surfaces agree within {result['tolerance_mm']:g} mm")
     answer(table(*_figures(result, names)))
     answer("")
     answer(table(*_worst(result, names)))
+    if args.report is not None:
+        answer(f"\nReport: {result['report']}")
     return 0
 
 
@@ -69,7 +79,9 @@ def _figures(result: dict[str, Any], names: list[str]) -> tuple[list[tuple[str, 
 
 def _worst(result: dict[str, Any], names: list[str]) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
     """The cases of lowest mean Dice."""
-    cases = sorted(result["cases"], key=lambda case: sum(case["dice"].values()))[:WORST]
+    from core.inference.evaluate import worst_first
+
+    cases = worst_first(result["cases"])[:WORST]
     rows = [
         (
             case["case"], *(f"{case['dice'][name]:.4f}" for name in names),

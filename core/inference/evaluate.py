@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.catalog import Catalog
+from core.catalog.evaluations import CaseFiles, add_evaluation
 from core.control import JobControl
 from core.data.dataset import Case, Dataset, inspect
 from core.data.plan import Plan
 from core.errors import CatalogError, ConfigError, DatasetError, ModelError, UnsuitableScan
 from core.imaging.reader import read
 from core.imaging.volume import Volume
+from core.inference.kept import KeptPredictions
 from core.inference.package import ModelPackage, find_package
-from core.inference.predictor import segment
+from core.paths import runs_folder
 from core.tasks.segmentation.metrics import Pair, metrics
 from core.tasks.segmentation.metrics.summary import summarise
 
@@ -28,19 +31,24 @@ TOLERANCE_MM = 1.0
 
 def evaluate(
     run_or_model: str, data: Path, control: JobControl | None = None, *, split: str | None = None,
-    device: str = "auto", tolerance_mm: float = TOLERANCE_MM,
+    device: str = "auto", tolerance_mm: float = TOLERANCE_MM, fresh: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
-    """Predict every case of a data set and compare: {"model", "metrics", "intervals", "tolerance_mm", "cases"}.
+    """Predict every case of a data set, compare, and record it in the catalog.
 
-    run_or_model: a run's id, a model, or a run's name, looked up in this order. split: "val" or "test", the part of
-    the run's recorded split; without it, all cases. tolerance_mm: how far apart surfaces may lie and still agree.
+    Returns {"id", "model", "metrics", "intervals", "tolerance_mm", "trained_on", "cases"}.
+
+    run_or_model: a run's id, a model, or a run's name, looked up in this order. split: "train", "val" or "test", that
+    part of the recorded split; without it, all cases. tolerance_mm: how far apart surfaces may lie and still agree.
+    fresh: predict every case anew, also where the model's prediction of the same scan was kept.
     Means are over cases, then over structures; the table in core.tasks.segmentation.metrics says what a case counts
     where a structure was missed. intervals: the 95 % confidence intervals of the means, by bootstrap over cases.
+    trained_on: how many of the cases have the names of cases that the model was trained on.
     Raises DatasetError, ModelError, CatalogError or ConfigError.
     """
     from core.inference.assemble import Facts, assemble
 
-    with Catalog() as catalog:
+    began = time.perf_counter()
+    with Catalog() as catalog, tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
         run = next((run for run in catalog.runs() if run.id == run_or_model), None)
         if run is None:
             try:
@@ -50,45 +58,71 @@ def evaluate(
                     run = catalog.run(run_or_model)
                 except CatalogError:
                     raise no_model from None
-        if run is None:
-            if split is not None:
-                raise ConfigError("only a run has a recorded split", mend="Give the run instead of the model.")
-            return evaluate_package(package, data, control=control, device=device, tolerance_mm=tolerance_mm)
-        checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
-        with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
+        if run is not None:
+            checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
             package = assemble(run, checkpoint, Path(folder), name="run", version="0", facts=Facts())
-            answer = evaluate_package(
-                package, data, control=control, split=split, split_of=run.folder, device=device,
-                tolerance_mm=tolerance_mm,
-            )  # fmt: skip
-    return {**answer, "model": run.id}
+        files: dict[str, CaseFiles] = {}
+        answer = evaluate_package(
+            package, data, control=control, split=split, device=device, tolerance_mm=tolerance_mm, fresh=fresh,
+            files=files,
+        )  # fmt: skip
+        if run is not None:
+            answer["model"] = run.id
+        id = add_evaluation(
+            catalog, model=run.name if run is not None else answer["model"], run=run.id if run is not None else "",
+            data=Path(data).absolute(), split=split or "", result=answer, files=files,
+            seconds=time.perf_counter() - began,
+        )  # fmt: skip
+    return {"id": id, **answer}
+
+
+def trained_on_text(answer: dict[str, Any]) -> str:
+    """The sentence that has to stand with figures over cases which the model was trained on."""
+    return (
+        f"{answer['trained_on']} of the {len(answer['cases'])} cases have the names of cases that the model was trained"
+        " on, so the figures flatter it."
+    )
+
+
+def worst_first(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Cases by their mean Dice over structures, the lowest first."""
+    return sorted(cases, key=lambda case: sum(case["dice"].values()))
 
 
 def evaluate_package(
     package: ModelPackage, data: Path, *, control: JobControl | None = None, split: str | None = None,
-    split_of: Path | None = None, device: str = "auto", tolerance_mm: float = TOLERANCE_MM,
-    dataset: Dataset | None = None,
+    device: str = "auto", tolerance_mm: float = TOLERANCE_MM, fresh: bool = False,
+    files: dict[str, CaseFiles] | None = None, dataset: Dataset | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """As `evaluate`, for a package; `split_of` is the run's folder that holds the recorded split.
+    """As `evaluate`, for a package, without recording it; `files` is filled with each case's files.
 
     dataset: what `data` holds, where it was checked already.
     """
     control = control or JobControl()
     check_tolerance(tolerance_mm)
+    recorded = recorded_split(package)
+    if split is not None and recorded is None:
+        raise ConfigError(
+            f"{package.title} has no recorded split", mend="Evaluate it on all cases of a folder it has not seen."
+        )
     if dataset is None:
         dataset = inspect(data, control.part(0.0, 0.1))
         dataset.require_usable()
     if not {label.value for label in package.plan.labels} & {label.value for label in dataset.labels}:
         raise DatasetError("the labels hold none of the structures that the model finds", where=data)
-    cases = _chosen(dataset, split, split_of)
-    rows = []
+    cases = list(dataset.cases) if split is None else _chosen(dataset, split, recorded or {})
+    kept, rows = KeptPredictions(package, fresh=fresh), []
     for number, case in enumerate(cases):
         control.progress(0.1 + 0.9 * number / len(cases), f"Evaluating {case.id} ({number + 1} of {len(cases)})")
-        rows.append(_case(case, package, device, tolerance_mm, control))
+        row, prediction = _case(case, package, kept, device, tolerance_mm, control)
+        rows.append(row)
+        if files is not None:
+            files[case.id] = CaseFiles(case.image.absolute(), case.label.absolute(), prediction)
     figures, intervals = summarise(rows, [label.name for label in package.plan.labels])
+    trained_on = set((recorded or {}).get("train", ())) & {case.id for case in cases}
     return {
         "model": f"{package.name} {package.version}", "metrics": figures, "intervals": intervals,
-        "tolerance_mm": tolerance_mm, "cases": rows,
+        "tolerance_mm": tolerance_mm, "trained_on": len(trained_on), "cases": rows,
     }  # fmt: skip
 
 
@@ -98,35 +132,49 @@ def check_tolerance(tolerance_mm: float) -> None:
         raise ConfigError(f"a tolerance of {tolerance_mm:g} mm makes no sense", mend="Give a length such as 1.")
 
 
-def _chosen(dataset: Dataset, split: str | None, split_of: Path | None) -> list[Case]:
-    if split is None:
-        return list(dataset.cases)
-    if split_of is None:
-        raise ConfigError("only a run has a recorded split")
-    try:
-        wanted = set(json.loads((split_of / "split.json").read_text(encoding="utf-8"))[split])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"the run has no recorded {split} part", where=split_of) from error
+def recorded_split(package: ModelPackage) -> dict[str, list[str]] | None:
+    """The cases of each part as they were when the model was trained, or None where that is not known here.
+
+    A run's folder has it; that of a model that comes with the program lies beside its folder.
+    """
+    run = package.manifest.training.run
+    places = [package.folder.with_name(f"{package.folder.name}.split.json")] if package.bundled else []
+    places += [runs_folder() / run / "split.json"] if run and Path(run).name == run else []
+    for place in places:
+        try:
+            parts = json.loads(place.read_text(encoding="utf-8"))
+            return {str(part): [str(case) for case in cases] for part, cases in parts.items()}
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise ConfigError("the recorded split cannot be read", where=place) from error
+    return None
+
+
+def _chosen(dataset: Dataset, split: str, recorded: dict[str, list[str]]) -> list[Case]:
+    if split not in recorded:
+        raise ConfigError(f"there is no recorded {split} part")
+    wanted = set(recorded[split])
     cases = [case for case in dataset.cases if case.id in wanted]
     if len(cases) < len(wanted) or not cases:
         missing = min(wanted - {case.id for case in cases}, default="")
         what = f"{len(wanted) - len(cases)} cases of the {split} part are not in it, such as {missing}"
-        raise DatasetError(what if wanted else f"the run's {split} part is empty", where=dataset.path)
+        raise DatasetError(what if wanted else f"the recorded {split} part is empty", where=dataset.path)
     return cases
 
 
 def _case(
-    case: Case, package: ModelPackage, device: str, tolerance_mm: float, control: JobControl
-) -> dict[str, Any]:  # fmt: skip
-    """The figures of one case. A scan that the model refuses has the worst ones, and says why."""
+    case: Case, package: ModelPackage, kept: KeptPredictions, device: str, tolerance_mm: float, control: JobControl
+) -> tuple[dict[str, Any], Path | None]:
+    """The figures of one case and its prediction. A scan that the model refuses has the worst ones, and says why."""
     volume = read(case.image)
-    error = ""
+    error, prediction = "", None
     try:
-        found = segment(volume, package, device=device, control=control.silent()).labels
+        found, prediction = kept.predict(volume, device, control.silent())
     except UnsuitableScan as refusal:
         error = str(refusal)
         found = np.zeros(volume.grid_shape, np.uint8)
-    return measure_case(case, volume, found, package.plan, tolerance_mm, control, error=error)
+    return measure_case(case, volume, found, package.plan, tolerance_mm, control, error=error), prediction
 
 
 def measure_case(

@@ -214,7 +214,7 @@ def _measured(
     with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
         package = assemble(run, checkpoint, Path(folder), name="fold", version="0", facts=Facts())
         answer = evaluate_package(
-            package, dataset.path, control=control, split="val", split_of=run.folder, device=device,
+            package, dataset.path, control=control, split="val", device=device,
             tolerance_mm=tolerance_mm, dataset=dataset,
         )  # fmt: skip
     rows: list[Row] = answer["cases"]

@@ -89,7 +89,7 @@ def _measured(package: ModelPackage, run: RunRow, control: JobControl) -> ModelP
     training = package.manifest.training
     try:
         answer = evaluate_package(
-            package, Path(run.data_path), control=control, split=training.measured_on, split_of=run.folder
+            package, Path(run.data_path), control=control, split=training.measured_on
         )  # fmt: skip
         dice = {
             label.name: Dice(
