@@ -10,25 +10,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import monai
 import numpy as np
 import torch
-from monai.data.thread_buffer import ThreadDataLoader
-from monai.transforms.compose import Compose
-from monai.transforms.intensity.dictionary import (
-    RandAdjustContrastd,
-    RandGaussianNoised,
-    RandGaussianSmoothd,
-    RandScaleIntensityd,
-    RandShiftIntensityd,
-)
-from monai.transforms.spatial.dictionary import RandAffined, RandFlipd, RandSimulateLowResolutiond
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from core.config import AugmentConfig
 from core.control import JobControl
+from core.data.augment import Pose, change_intensity, mirror
 from core.data.dataset import Case
 from core.data.plan import IGNORED, Plan
+from core.data.prefetch import PrefetchLoader
 from core.data.prepare import prepare, prepare_labels
 from core.files import replacing
 from core.imaging.reader import read
@@ -65,39 +55,6 @@ class CaseCache:
             np.save(part, array)
 
 
-def augmentation(config: AugmentConfig) -> Compose:
-    """MONAI's random transforms at the configured strengths, for {"image", "label"} patches."""
-    axes = {"x": 0, "y": 1, "z": 2}
-    angle, k = float(np.deg2rad(config.rotate_deg)), config.intensity
-    image_only: dict[str, Any] = {"keys": "image"}
-    steps: list[Any] = [
-        RandFlipd(keys=("image", "label"), prob=0.5, spatial_axis=axes[axis]) for axis in config.flip_axes
-    ]
-    if angle or config.scale:
-        steps.append(
-            RandAffined(
-                keys=("image", "label"), mode=("bilinear", "nearest"), padding_mode="zeros", prob=0.6,
-                rotate_range=(angle,) * 3, scale_range=(config.scale,) * 3, translate_range=(2.0,) * 3,
-            )
-        )  # fmt: skip
-    if k:
-        steps += [
-            RandGaussianNoised(**image_only, prob=0.15, std=k),
-            RandGaussianSmoothd(
-                **image_only,
-                prob=0.15,
-                sigma_x=(0.3, 0.3 + 4 * k),
-                sigma_y=(0.3, 0.3 + 4 * k),
-                sigma_z=(0.3, 0.3 + 4 * k),
-            ),
-            RandScaleIntensityd(**image_only, prob=0.2, factors=1.25 * k),
-            RandShiftIntensityd(**image_only, prob=0.2, offsets=0.5 * k),
-            RandAdjustContrastd(**image_only, prob=0.25, gamma=(1 - 1.5 * k, 1 + 2.5 * k), retain_stats=True),
-            RandSimulateLowResolutiond(**image_only, prob=0.1, zoom_range=(1 - 2.0 * k, 1.0)),
-        ]
-    return Compose(steps)
-
-
 def crop(image: Array, label: Array, size: tuple[int, int, int], centre: Sequence[int]) -> tuple[Array, Array]:
     """Cut (C, x, y, z) arrays to a window about `centre`: inside the case where larger, zero-padded where smaller."""
     cuts, pads = [slice(None)], [(0, 0)]
@@ -115,7 +72,6 @@ class PatchDataset(Dataset[dict[str, Any]]):
 
     def __init__(self, cache: CaseCache, ids: Sequence[str], config: Any, seed: int) -> None:
         self.cache, self.ids, self.config, self.seed = cache, list(ids), config, seed
-        self.augment = augmentation(config.augment)
         self.foreground = {id: _structures(cache.load(id)[1][0]) for id in self.ids}
 
     def __len__(self) -> int:
@@ -124,6 +80,7 @@ class PatchDataset(Dataset[dict[str, Any]]):
     def __getitem__(self, key: tuple[int, int, int]) -> dict[str, Any]:
         epoch, place, case = key
         rng = np.random.default_rng((self.seed, epoch, place))
+        plan = self.cache.plan
         id = self.ids[case]
         image, label = self.cache.load(id)
         labelled = self.foreground[id]
@@ -131,10 +88,15 @@ class PatchDataset(Dataset[dict[str, Any]]):
             centre = labelled[rng.integers(len(labelled))].tolist()
         else:
             centre = [int(rng.integers(n)) for n in image.shape[1:]]
-        patch, classes = crop(image, label, self.cache.plan.patch_size, centre)
-        self.augment.set_random_state(seed=int(rng.integers(2**31)))
-        out = self.augment({"image": torch.from_numpy(patch), "label": torch.from_numpy(classes)})
-        return {"image": out["image"].float(), "label": out["label"].to(torch.uint8)}
+        pose = Pose.draw(self.config.augment, plan.spacing_mm, rng)
+        window = plan.patch_size if pose is None else pose.window(plan.patch_size)
+        patch, classes = (torch.from_numpy(part) for part in crop(image, label, window, centre))
+        if pose is not None:
+            patch, classes = pose.take(patch, classes, plan.patch_size)
+        patch, classes = mirror(patch, classes, self.config.augment, rng)
+        if self.config.augment.intensity:
+            patch = change_intensity(patch, self.config.augment.intensity, rng)
+        return {"image": patch, "label": classes}
 
 
 def _structures(classes: Array) -> Array:
@@ -179,15 +141,12 @@ class WholeCases(Dataset[dict[str, Any]]):
 
 
 def train_loader(cache: CaseCache, ids: Sequence[str], experiment: Any) -> DataLoader[Any]:
-    """Batches of patches, made one ahead in a thread (worker processes would cost seconds to start beside a window)."""
-    monai.data.set_track_meta(False)
+    """Batches of augmented patches in the epoch's order."""
     dataset = PatchDataset(cache, ids, experiment.data, experiment.seed)
     trainer = experiment.trainer
     order = EpochOrder(len(dataset), trainer.patches_per_case, experiment.seed)
-    return ThreadDataLoader(
-        dataset, buffer_size=2, batch_size=trainer.batch_size, sampler=order, num_workers=0,
-        drop_last=len(order) >= trainer.batch_size,
-    )  # fmt: skip
+    drop_last = len(order) >= trainer.batch_size
+    return PrefetchLoader(dataset, batch_size=trainer.batch_size, sampler=order, drop_last=drop_last)
 
 
 def validation_loader(cache: CaseCache, ids: Sequence[str]) -> DataLoader[Any]:

@@ -32,6 +32,7 @@ def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job
     from core.training.checkpoints import CrashSafeCheckpoints
     from core.training.debugging import LayerDebugger
     from core.training.devices import choose, threads
+    from core.training.layout import lay_out_for_cpu
     from core.training.recorder import LastCheckpoint, MetricWriter, Recorder
 
     settings = experiment.trainer
@@ -41,7 +42,7 @@ def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job
     session = experiment.task.session(experiment, run, job)
     module = session.module
     if session.volumes and device == "cpu":
-        module.network.to(memory_format=torch.channels_last_3d)  # measured 1.1-1.3 x faster steps with these networks
+        lay_out_for_cpu(module.network)
     writer = MetricWriter(run.id)
     monitor, mode = experiment.task.monitor, experiment.task.mode
     folder = run.folder / "checkpoints"
