@@ -24,6 +24,7 @@ from gui.context import AppContext
 from gui.main_window import MainWindow
 from gui.scans.opening import SHOWN_WITH_A_SCAN
 from gui.scans.recent import recent
+from gui.scans.registering import remove_left_over
 from gui.theme import apply_theme
 
 logger = logging.getLogger("gui")
@@ -110,6 +111,7 @@ def _import_what_a_drop_needs(control: JobControl) -> None:
     for name in ("core.imaging.reader", "core.imaging.nifti", *SHOWN_WITH_A_SCAN):
         control.check()
         importlib.import_module(name)
+    remove_left_over()
 
 
 def _get_ready(window: MainWindow) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import IsocenterError
 from core.imaging.titles import stem_of
+from core.inference.sides import asymmetries
 
 
 def add(commands: Any) -> None:
@@ -60,6 +61,8 @@ def _show(result: Any) -> None:
         for s in result.structures
     ]
     answer(table(rows, ("label", "structure", "mL", "confidence")))
+    if sided := ", ".join(f"{one.name} {one.text}" for one in asymmetries(result.structures)):
+        answer(f"asymmetry (L - R) / mean: {sided}")
     for finding in result.findings:
         if finding["severity"] != "info":
             say(f"{finding['severity']}: {finding['message']}")

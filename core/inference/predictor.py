@@ -19,6 +19,7 @@ from core.imaging.volume import Finding, Volume
 from core.inference import checks
 from core.inference.package import ModelPackage
 from core.inference.runtime import Runtime, load
+from core.inference.sides import asymmetries
 from core.inference.sliding import probabilities
 
 Array = np.ndarray[Any, Any]
@@ -70,7 +71,8 @@ class PredictionResult:
     def as_dict(self) -> dict[str, Any]:
         return {
             "scan": str(self.scan), "model": self.model, "model_version": self.model_version,
-            "output": str(self.output), "structures": self.structures, "findings": self.findings,
+            "output": str(self.output), "structures": self.structures,
+            "asymmetry": [one.as_dict() for one in asymmetries(self.structures)], "findings": self.findings,
             "seconds": round(self.seconds, 3), "device": self.device, "id": self.id,
             "series": self.series,
         }  # fmt: skip

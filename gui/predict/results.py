@@ -8,6 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QIcon, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
+from core.inference.sides import asymmetries
 from gui.predict.stored import totals
 from gui.theme import theme
 from gui.theme.structures import structure_colours
@@ -25,6 +26,7 @@ NAME_MARGINS_PX = 36  # the cell's padding, the swatch and the space after it
 NAME_ROLE = Qt.ItemDataRole.UserRole
 LEVELS = {"info": "info", "warning": "warn", "error": "bad"}
 CONFIDENCE_TIP = "Mean probability the model gave the voxels of the structure. It is no measure of accuracy."
+ASYMMETRY_TIP = "(L - R) / ((L + R) / 2): positive where the left side is larger."
 
 
 class ResultsView(QWidget):
@@ -99,16 +101,20 @@ class StructuresTable(QTableWidget):
         self.horizontalHeaderItem(2).setToolTip(CONFIDENCE_TIP)
 
     def show_structures(self, structures: list[dict[str, Any]]) -> None:
-        """Put structures and their totals into the table."""
-        colours, sums = structure_colours(structures), totals(structures)
+        """Put structures, their totals and how much left and right differ into the table."""
+        colours = structure_colours(structures)
+        sums = [(text, volume_figure(volume_ml), "") for text, volume_ml in totals(structures)]
+        sums += [(f"Asymmetry, {one.name.lower()}", one.text, ASYMMETRY_TIP) for one in asymmetries(structures)]
         self.setRowCount(len(structures) + len(sums))
         for at, structure in enumerate(structures):
             name = QTableWidgetItem(swatch(colours[int(structure["label"])]), structure["name"])
             confidence = structure.get("confidence")
             said = "–" if confidence is None else f"{confidence:.2f}"
             self._set_row(at, name, volume_figure(structure["volume_ml"]), said)
-        for at, (text, volume_ml) in enumerate(sums, start=len(structures)):
-            self._set_row(at, QTableWidgetItem(text), volume_figure(volume_ml), "", theme().color("dim"))
+        for at, (text, figure, tip) in enumerate(sums, start=len(structures)):
+            self._set_row(at, QTableWidgetItem(text), figure, "", theme().color("dim"))
+            for column in range(2):
+                self.item(at, column).setToolTip(tip)
         self._fit()
 
     def _set_row(

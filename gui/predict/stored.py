@@ -14,6 +14,7 @@ from core.control import JobControl
 from core.errors import IsocenterError
 from core.files import sha256
 from core.imaging.volume import Volume
+from core.inference.sides import SIDES, asymmetries, side
 from core.paths import predictions_folder
 
 if TYPE_CHECKING:
@@ -94,33 +95,28 @@ def remove_unfinished(folder: Path) -> None:
         folder.rmdir()
 
 
-def side(name: str) -> str:
-    """ "left", "right" or "", from a structure's name.
-
-    >>> side("Anterior hippocampus, left")
-    'left'
-    """
-    words = name.lower().replace(",", " ").replace("_", " ").split()
-    return next((word for word in ("left", "right") if word in words), "")
-
-
 def totals(structures: Iterable[dict[str, Any]]) -> list[tuple[str, float]]:
     """Volumes in mL in total, and of each side where the structures have sides."""
     structures = list(structures)
     sums = [
         (f"Total, {which}", sum(s["volume_ml"] for s in structures if side(s["name"]) == which))
-        for which in ("left", "right")
+        for which in SIDES
         if any(side(s["name"]) == which for s in structures)
     ]
     return [*sums, ("Total", sum(s["volume_ml"] for s in structures))] if len(structures) > 1 else []
 
 
 def volumes_table(rows: Iterable[PredictionRow]) -> list[list[str]]:
-    """One line per structure of each prediction, with a head line: for CSV, and for the clipboard."""
-    lines = [["scan", "model", "version", "label", "structure", "voxels", "volume_ml", "confidence"]]
+    """One line per structure and per left-right pair of each prediction, with a head line: for CSV and clipboard."""
+    lines = [
+        ["scan", "model", "version", "label", "structure", "voxels", "volume_ml", "confidence", "asymmetry_percent"]
+    ]
     for row in rows:
         for s in row.structures:
             confidence = "" if s.get("confidence") is None else f"{s['confidence']:.4f}"
             measured = [str(s["label"]), s["name"], str(s["voxels"]), f"{s['volume_ml']:.4f}", confidence]
-            lines.append([str(row.scan), row.model, row.model_version, *measured])
+            lines.append([str(row.scan), row.model, row.model_version, *measured, ""])
+        for one in asymmetries(row.structures):
+            percent = "" if one.percent is None else f"{one.percent:.2f}"
+            lines.append([str(row.scan), row.model, row.model_version, "", one.name, "", "", "", percent])
     return lines

@@ -6,6 +6,7 @@ as it is open; closing it undoes all of it, and saving writes it with its transf
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -139,9 +140,9 @@ def registered(moving: Volume, fixed: Volume | None, kind: Kind, control: JobCon
     found = register(moving, fixed, kind, control.part(0.0, 0.85))
     laid = apply.resampled(moving, found, fixed, control.part(0.85, 0.95))
     control.progress(0.95, "Writing the registered scan")
-    above = ensure_home() / "registered"
+    above = _above(ensure_home())
     above.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=above))
+    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=above))
     try:
         name = f"{moving.name} on {'template' if fixed is None else fixed.name}.nii"
         apply.save(folder / name, laid, found, moving.name, control.silent())
@@ -154,6 +155,30 @@ def registered(moving: Volume, fixed: Volume | None, kind: Kind, control: JobCon
     volume = replace(volume, source=source).with_findings(*found.findings)
     under = template_target().volume if fixed is None else fixed
     return OpenedScan.prepare(volume, under), Registered(found, moving.name, folder)
+
+
+def remove_left_over() -> None:
+    """Remove the registered scans of programs that ended without doing so."""
+    from core.paths import home
+
+    above = _above(home())
+    for folder in above.iterdir() if above.is_dir() else ():
+        if not _in_use(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_use(folder: Path) -> bool:
+    """Whether the process that a folder is named by still runs (a later process may have got its number)."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(int(folder.name.split("-")[0])).create_time() <= folder.stat().st_ctime + 1)
+    except (ValueError, OSError, psutil.Error):
+        return False
+
+
+def _above(home: Path) -> Path:
+    return home / "registered"
 
 
 def save_front(context: AppContext, page: ScansPage) -> None:

@@ -9,7 +9,7 @@ left is taken from the scan's own affine, and a scan that fits only upside down 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
@@ -93,9 +93,8 @@ def register(
     quality = judge(target, seen, best)
     if not _good(target, quality):
         _say_why(target, seen, moving, quality, control)
-    return Registration(
-        np.linalg.inv(best), kind, target.name, target.is_template, quality, tuple(_findings(target, quality, kind))
-    )
+    findings = [*_findings(target, quality, kind), *_of_several(moving, fixed)]
+    return Registration(np.linalg.inv(best), kind, target.name, target.is_template, quality, tuple(findings))
 
 
 def _search(target: Target, seen: Picture, kind: Kind, control: JobControl, turned: Array | None = None) -> Array:
@@ -229,3 +228,12 @@ def _findings(target: Target, quality: Quality, kind: Kind) -> list[Finding]:
         message = f"The scan covers {quality.covered:.0%} of {what}; the rest is empty."
         found.append(Finding("registration_partly_covered", "warning", message))
     return found
+
+
+def _of_several(*scans: Volume | None) -> Iterator[Finding]:
+    """Of scans that hold several volumes, that the first was taken."""
+    for scan in scans:
+        count = int(np.prod(scan.shape[3:])) if scan is not None else 1
+        if scan is not None and count > 1:
+            message = f"{scan.name} holds {count} volumes (time points or channels); it was registered by the first."
+            yield Finding("first_of_several", "warning", message)

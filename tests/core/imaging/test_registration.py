@@ -215,3 +215,10 @@ def a_registration(brain: Volume) -> Registration:
 
     quality = Quality(1.0, 1.0, 1.0, 1.0, 1.0, 10.0, (1.0, 1.0))
     return Registration(made((10, -5, 8), (4, -7, 11), 1.04), "affine", brain.name, True, quality, ())
+
+
+def test_of_several_time_points_it_says_that_the_first_was_taken(brain: Volume):
+    still = moved(stored(brain, "RAS", (3, 3, 3)), made((5, 0, 0), (5, 5, 0)))
+    several = replace(still, voxels=np.stack([still.voxels, np.zeros_like(still.voxels)], axis=-1))
+    told = [finding.message for finding in register(several, kind="rigid").findings if finding.severity == "warning"]
+    assert any("2 volumes" in message and "by the first" in message for message in told)

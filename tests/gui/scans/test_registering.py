@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from core.imaging.reader import read
 from core.imaging.registration.target import template_target
 from core.imaging.writer import write_volume
 from gui.main_window import MainWindow
-from gui.scans.registering import RegisterDialog
+from gui.scans.registering import RegisterDialog, remove_left_over
 from gui.viewer.gl_probe import GlReport
 from gui.viewer.pictures import SlicePictures
 from gui.viewer.planes import AXIAL
@@ -165,3 +168,14 @@ def test_the_scan_beneath_is_turned_as_the_one_above(tmp_path: Path):
     assert brightest[0] == brightest[1]
     with pytest.raises(ValueError, match="same grid"):
         OpenedScan.prepare(volume, replace(volume, voxels=volume.voxels[:-1]))
+
+
+def test_what_a_crash_left_is_removed_and_what_is_open_stays(isocenter_home: Path):
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
+        pass
+    above = isocenter_home / "registered"
+    for name in (f"{gone.pid}-left", "unnamed", f"{os.getpid()}-open"):
+        (above / name).mkdir(parents=True)
+        (above / name / "scan.nii").write_bytes(b"voxels")
+    remove_left_over()
+    assert [folder.name for folder in above.iterdir()] == [f"{os.getpid()}-open"]
