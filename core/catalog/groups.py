@@ -58,6 +58,12 @@ def group(catalog: Catalog, id_or_name: str) -> GroupRow:
     return found
 
 
+def group_meant(catalog: Catalog, id_or_name: str) -> GroupRow | None:
+    """The group that a person means: the one of that id, or of that name where no run is called so."""
+    runs = {text for run in catalog.runs() for text in (run.id, run.name)}
+    return group_named(catalog, id_or_name, by_name=id_or_name not in runs)
+
+
 def group_named(catalog: Catalog, id_or_name: str, *, by_name: bool = False) -> GroupRow | None:
     """The group of that id (or, `by_name`, the newest of that name), or None."""
     rows = catalog._rows(

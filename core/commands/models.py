@@ -22,8 +22,8 @@ def add(commands: Any) -> None:
     exporting = actions.add_parser("export", help="write a model as a .zip")
     exporting.add_argument("model", metavar="MODEL")
     exporting.add_argument("out", type=Path, metavar="OUT", help="file or folder")
-    publishing = actions.add_parser("publish", help="make a model of a run's best checkpoint")
-    publishing.add_argument("run_name", metavar="RUN", help="id or name")
+    publishing = actions.add_parser("publish", help="make a model of a run, or an ensemble of a cross-validation")
+    publishing.add_argument("run_name", metavar="RUN_OR_GROUP", help="id or name")
     publishing.add_argument("--name", help="the model's name; the run's without it")
     publishing.add_argument("--facts", type=Path, metavar="YAML", help="title, data, licence, use: what no run knows")
     publishing.add_argument("--half", action="store_true", help="store the weights in 16 bits: half the size")
@@ -89,11 +89,11 @@ def _import(args: Namespace) -> None:
 
     package = import_package(args.path)
     if runtime.lacks_graph(package):
-        from core.inference.runtime.convert import prepare
+        from core.inference.runtime.convert import prepare_all
 
         say("Preparing the model for this computer's CPU")
         try:
-            prepare(package)
+            prepare_all(package)
         except ModelError as error:
             say(f"warning: the model was imported, but {error}")
     _told(args, package)
@@ -112,14 +112,18 @@ def _export(args: Namespace) -> None:
 
 
 def _publish(args: Namespace) -> None:
+    from core.catalog import Catalog
+    from core.catalog.groups import group_meant
     from core.inference.assemble import Facts, read_facts
+    from core.inference.ensemble import publish_ensemble
     from core.inference.publish import publish
 
     facts = read_facts(args.facts) if args.facts else Facts()
+    with Catalog() as catalog:
+        group = group_meant(catalog, args.run_name)
+    make, source = (publish, args.run_name) if group is None else (publish_ensemble, group.id)
     with Progress() as progress:
-        package = publish(
-            args.run_name, name=args.name, facts=facts, half=args.half, control=progress.control()
-        )  # fmt: skip
+        package = make(source, name=args.name, facts=facts, half=args.half, control=progress.control())
     _told(args, package)
 
 

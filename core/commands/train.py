@@ -32,14 +32,14 @@ def add(commands: Any) -> None:
 def run(args: Namespace) -> int:
     from core import config
     from core.catalog import Catalog
-    from core.catalog.groups import group_named
+    from core.catalog.groups import group_meant
     from core.training.launch import execute, prepare_run
 
     if bool(args.config) == bool(args.resume):
         raise ConfigError("give either an experiment or --resume RUN")
     with Catalog() as catalog:
         catalog.mark_interrupted()
-        group = group_named(catalog, args.resume) if args.resume else None
+        group = group_meant(catalog, args.resume) if args.resume else None
         run_id = catalog.run(args.resume).id if args.resume and group is None else ""
     if args.folds is not None or group is not None:
         if args.folds is not None and args.resume:

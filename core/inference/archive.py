@@ -18,16 +18,20 @@ from core.inference.assemble import appearing
 from core.inference.package import (
     FILES,
     MANIFEST,
+    MAX_NETWORKS,
     MAX_WEIGHTS_BYTES,
     WEIGHTS,
     ModelPackage,
     parse_manifest,
     read_package,
+    weights_file,
 )
 from core.paths import ensure_home, models_folder
 
 MAX_MEMBERS = 32
 MAX_EXPANSION = 50
+_FURTHER = tuple(weights_file(place) for place in range(1, MAX_NETWORKS))
+ALLOWED = (*FILES, *_FURTHER)
 
 
 def export_package(package: ModelPackage, path: Path) -> Path:
@@ -38,9 +42,10 @@ def export_package(package: ModelPackage, path: Path) -> Path:
     stem = f"{package.name}-{package.version}"
     if path.is_dir():
         path = path / f"{stem}.zip"
-    package.read_weights()
+    for network in package.networks:
+        network.read_weights()
     with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in FILES:
+        for name in package.files:
             if (package.folder / name).is_file():
                 archive.write(package.folder / name, f"{stem}/{name}")
     return path
@@ -56,7 +61,13 @@ def import_package(path: Path) -> ModelPackage:
         if name not in files:
             raise ModelError(f"this is no model package: {name} is missing", where=path)
     manifest = parse_manifest(files[MANIFEST], path)
-    _check_weights(files[WEIGHTS], manifest.sha256, path)
+    wanted = {WEIGHTS: manifest.sha256}
+    wanted |= {weights_file(place): member.sha256 for place, member in enumerate(manifest.members or (), start=1)}
+    for name in sorted(wanted.keys() ^ {name for name in files if _is_weights(name)}):
+        what = "is missing" if name in wanted else "is not listed in model.yaml"
+        raise ModelError(f"this is no sound model package: {name} {what}", where=path)
+    for name, sha256 in wanted.items():
+        _check_weights(files[name], sha256, path)
     ensure_home()
     target = models_folder() / f"{manifest.name}-{manifest.version}"
     with appearing(target) as part:
@@ -72,7 +83,7 @@ def import_package(path: Path) -> ModelPackage:
 
 def _from_folder(folder: Path) -> dict[str, bytes]:
     files = {}
-    for name in FILES:
+    for name in ALLOWED:
         file = folder / name
         if file.is_symlink() or (file.exists() and not file.is_file()):
             raise ModelError(f"{name} is not a plain file", where=folder)
@@ -90,7 +101,9 @@ def _from_zip(path: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             if len(members) > MAX_MEMBERS:
-                raise ModelError(f"the archive holds {len(members)} files, a model has {len(FILES)}", where=path)
+                raise ModelError(
+                    f"the archive holds {len(members)} files, a model has at most {len(ALLOWED)}", where=path
+                )
             files: dict[str, bytes] = {}
             for member in members:
                 if member.is_dir():
@@ -106,9 +119,9 @@ def _from_zip(path: Path) -> dict[str, bytes]:
 
 
 def _plain_name(member: zipfile.ZipInfo, path: Path) -> str:
-    """The member's file name, if it is one of a package's files, at the top or in one folder."""
+    """The member's file name, if it is one of those a package may have, at the top or in one folder."""
     parts = PurePosixPath(member.filename).parts
-    if not parts or parts[-1] not in FILES or len(parts) > 2 or parts[0] in ("/", ".."):
+    if not parts or parts[-1] not in ALLOWED or len(parts) > 2 or parts[0] in ("/", ".."):
         raise ModelError(f"the archive holds {member.filename[:80]!r}, which is no part of a model", where=path)
     if stat.S_ISLNK(member.external_attr >> 16):
         raise ModelError(f"the archive holds a link ({member.filename[:80]!r})", where=path)
@@ -125,7 +138,11 @@ def _bounded(archive: zipfile.ZipFile, member: zipfile.ZipInfo, cap: int, path: 
 
 
 def _cap(name: str) -> int:
-    return MAX_WEIGHTS_BYTES if name == WEIGHTS else MAX_CONFIG_BYTES
+    return MAX_WEIGHTS_BYTES if _is_weights(name) else MAX_CONFIG_BYTES
+
+
+def _is_weights(name: str) -> bool:
+    return name == WEIGHTS or name in _FURTHER
 
 
 def _check_weights(content: bytes, sha256: str, path: Path) -> None:

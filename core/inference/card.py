@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.inference import cost
 from core.inference.package import ModelPackage
 
 
@@ -30,6 +31,7 @@ def card_text(package: ModelPackage) -> str:
         lines += ["", f"The scans covered {_by(low)} to {_by(high)} mm (right-left, front-back, head-foot)."]
     lines += ["", "## How it was trained", "", training.protocol or "Not recorded."]
     lines += ["", "## Accuracy", "", *_accuracy(package)]
+    lines += _cost(package)
     if manifest.whole_head is not None:
         sides = " and ".join(region.side for region in manifest.whole_head.regions)
         lines += ["", "## Whole heads", "", _WHOLE_HEAD.format(sides=sides)]
@@ -50,16 +52,35 @@ def _accuracy(package: ModelPackage) -> list[str]:
     training = package.manifest.training
     if not training.dice:
         return ["Not measured."]
-    cases = training.cases.get(training.measured_on, 0)
+    cases = training.cases.get("train" if training.measured_on == "folds" else training.measured_on, 0)
     what = {
         "val": "validation cases: not trained on, but the checkpoint was chosen by them, so slightly optimistic",
         "test": "test cases, used neither for training nor for choosing the checkpoint",
+        "folds": "cases, each predicted by the one network that was not trained on it; the ensemble's own accuracy was"
+        " not measured",
     }[training.measured_on]
     table = ["| Structure | Mean | SD over cases |", "| --- | --- | --- |"]
     for name, dice in training.dice.items():
         spread = "" if dice.sd is None else f"{dice.sd:.3f}"
         table.append(f"| {name} | {dice.mean:.3f} | {spread} |")
     return [f"Dice per structure on {cases} {what}.", "", *table]
+
+
+def _cost(package: ModelPackage) -> list[str]:
+    """What the model's ways of predicting cost; nothing where there is but one."""
+    count, turns = cost.members(package), cost.mirrorings(package)
+    lines = []
+    if count > 1:
+        lines.append(
+            f"An ensemble: the probabilities of {count} networks are averaged, in {count} times the time of one."
+            " `--members 1` predicts with the first alone."
+        )
+    if turns > 1:
+        lines.append(
+            f"Averaging over mirrorings (`--mirror always`) takes {turns} times as long. Small scans, where that is"
+            " cheap, are mirrored unless `--mirror never` is given."
+        )
+    return ["", "## What it costs", "", *lines] if lines else []
 
 
 def _by(numbers: tuple[float, ...] | list[float]) -> str:

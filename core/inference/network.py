@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.data.plan import Plan
 from core.errors import ModelError
-from core.inference.package import WEIGHTS, ModelPackage
+from core.inference.package import ModelPackage, weights_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,7 +22,7 @@ def load_network(package: ModelPackage) -> nn.Module:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    where, again = package.folder / WEIGHTS, "Import the model again."
+    where, again = package.folder / weights_file(package.place), "Import the model again."
     try:
         weights: dict[str, Tensor] = load(package.read_weights())
     except (SafetensorError, ValueError, KeyError, OverflowError, AttributeError) as error:
@@ -67,7 +67,9 @@ def _check_fit(wanted: dict[str, Any], given: dict[str, Any], package: ModelPack
     import torch
 
     def wrong(what: str) -> ModelError:
-        return ModelError(f"the weights do not fit the network ({what})", where=package.folder / WEIGHTS)
+        return ModelError(
+            f"the weights do not fit the network ({what})", where=package.folder / weights_file(package.place)
+        )
 
     if len(given) > _MAX_TENSORS:
         raise wrong(f"{len(given):,} tensors")

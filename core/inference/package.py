@@ -1,8 +1,9 @@
 """Model packages: a folder with a network's description, its weights and its card, read as data and never run.
 
     model.yaml            the manifest: what the model is, what it was trained on, how well it does
-    weights.safetensors   the network's weights
-    graph.zip             its layers for OpenVINO; optional, and read only in packages that come with the program
+    weights.safetensors   the network's weights; those of an ensemble's further ones are weights-2.safetensors, ...
+    graph.zip             its layers for OpenVINO (graph-2.zip, ...); optional, and read only in packages that come
+                          with the program
     card.md               the same for a person to read
     experiment.yaml       the experiment that made it
 
@@ -15,12 +16,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from core import registry
 from core.config import MAX_CONFIG_BYTES, read_yaml
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 MANIFEST, WEIGHTS, CARD, EXPERIMENT = "model.yaml", "weights.safetensors", "card.md", "experiment.yaml"
 FILES = (MANIFEST, WEIGHTS, CARD, EXPERIMENT)
 GRAPH = "graph.zip"  # not among FILES: it does not travel, and none from elsewhere is read
+MAX_NETWORKS = 20
 MAX_WEIGHTS_BYTES = 2 * 1024**3
 MAX_PATCH_VOXELS = 2**26
 
@@ -47,13 +49,20 @@ class Dice(Part):
     sd: float | None = Field(None, ge=0, le=1)
 
 
+class Member(Part):
+    """One further network of an ensemble, of the same kind as the first."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    graph_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+
+
 class Training(Part):
     """What the model was trained on and how well it did, for its card and wherever its result is shown."""
 
     data: str = Field(max_length=400)
     licence: str = Field("", max_length=200)
     cases: dict[Literal["train", "val", "test"], int] = Field(default_factory=dict)
-    measured_on: Literal["val", "test"] = "val"
+    measured_on: Literal["val", "test", "folds"] = "val"
     protocol: str = Field("", max_length=4000)
     dice: dict[str, Dice] = Field(default_factory=dict)
     simulated: bool = False
@@ -76,9 +85,9 @@ class WholeHead(Part):
 
 
 class Manifest(Part):
-    """The contents of model.yaml."""
+    """The contents of model.yaml. Format 2 is an ensemble: `members` are its networks after the first."""
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 1
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
     version: str = Field(pattern=r"^\d{1,4}(\.\d{1,4}){0,2}$")
     title: str = Field(min_length=1, max_length=200)
@@ -92,6 +101,13 @@ class Manifest(Part):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     graph_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     whole_head: WholeHead | None = None
+    members: list[Member] | None = Field(None, min_length=1, max_length=MAX_NETWORKS - 1)
+
+    @model_validator(mode="after")
+    def _members_make_format_2(self) -> Manifest:
+        if (self.format == 2) != (self.members is not None):
+            raise ValueError("format 2 has members, format 1 has none")
+        return self
 
     @field_validator("network")
     @classmethod
@@ -115,11 +131,16 @@ class Manifest(Part):
 
 @dataclass(frozen=True)
 class ModelPackage:
-    """A package on disk with its manifest read and checked; the weights are not read yet."""
+    """A package on disk with its manifest read and checked; the weights are not read yet.
+
+    place: of an ensemble's network seen by itself, which it is. left_out: how many networks `first` took away.
+    """
 
     folder: Path
     manifest: Manifest
     bundled: bool = False
+    place: int = 0
+    left_out: int = 0
 
     @property
     def name(self) -> str:
@@ -143,6 +164,36 @@ class ModelPackage:
         return registry.part("model", self.manifest.network["name"]).model_validate(self.manifest.network)
 
     @property
+    def networks(self) -> tuple[ModelPackage, ...]:
+        """Each network as a package of its own; one, unless this is an ensemble."""
+        alone = {"format": 1, "members": None}
+        further = (
+            replace(
+                self, place=place, left_out=0,
+                manifest=self.manifest.model_copy(
+                    update={**alone, "sha256": member.sha256, "graph_sha256": member.graph_sha256}
+                ),
+            )
+            for place, member in enumerate(self.manifest.members or (), start=1)
+        )  # fmt: skip
+        return (replace(self, manifest=self.manifest.model_copy(update=alone), left_out=0), *further)
+
+    def first(self, count: int) -> ModelPackage:
+        """An ensemble of only its first networks. Raises ConfigError where there are not so many."""
+        there = 1 + len(self.manifest.members or ())
+        if not 1 <= count <= there:
+            what = "one network" if there == 1 else f"{there} networks"
+            raise ConfigError(f"{self.title} has {what}, not {count}", mend=f"Choose 1 to {there}.")
+        kept = (self.manifest.members or [])[: count - 1] or None
+        manifest = self.manifest.model_copy(update={"format": 2 if kept else 1, "members": kept})
+        return replace(self, manifest=manifest, left_out=self.left_out + there - count)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of what travels with the package."""
+        return (*FILES, *(weights_file(place) for place in range(1, 1 + len(self.manifest.members or ()))))
+
+    @property
     def card(self) -> str:
         """The text of card.md, or "" where there is none."""
         try:
@@ -163,6 +214,9 @@ class ModelPackage:
         training = self.manifest.training
         dice = self.mean_dice
         parts = ["accuracy not measured" if dice is None else f"Dice {dice:.3f} on unseen volumes"]
+        if self.manifest.members:
+            count = 1 + len(self.manifest.members)
+            parts.append(f"{count} networks, {count} × the time of one")
         if training.simulated:
             parts.append("trained on simulated data")
         if training.licence:
@@ -179,7 +233,7 @@ class ModelPackage:
 
         Raises ModelError where the file is missing, too large, or not the one the manifest names.
         """
-        path, again = self.folder / WEIGHTS, "Import the model again."
+        path, again = self.folder / weights_file(self.place), "Import the model again."
         try:
             size = path.stat().st_size
             if size > MAX_WEIGHTS_BYTES:
@@ -191,6 +245,19 @@ class ModelPackage:
         if hashlib.sha256(data).hexdigest() != self.manifest.sha256:
             raise ModelError("the weights are damaged or were changed (sha256)", where=path, mend=again)
         return data
+
+
+def weights_file(place: int) -> str:
+    """The name of a network's weights, by its place in the ensemble.
+
+    >>> weights_file(0), weights_file(1)
+    ('weights.safetensors', 'weights-2.safetensors')
+    """
+    return WEIGHTS if place == 0 else f"weights-{place + 1}.safetensors"
+
+
+def graph_file(place: int) -> str:
+    return GRAPH if place == 0 else f"graph-{place + 1}.zip"
 
 
 def read_package(folder: Path, *, bundled: bool = False) -> ModelPackage:

@@ -16,7 +16,7 @@ from core.data.plan import Label
 from core.data.prepare import Prepared, prepare, restore_labels, restore_probabilities
 from core.errors import IsocenterError
 from core.imaging.volume import Finding, Volume
-from core.inference import checks
+from core.inference import checks, cost
 from core.inference.package import ModelPackage
 from core.inference.runtime import Runtime, load
 from core.inference.sides import asymmetries
@@ -82,11 +82,13 @@ def segment(
     volume: Volume, package: ModelPackage, *, device: str = "auto", mirror: bool | None = None,
     control: JobControl | None = None,
 ) -> Segmentation:  # fmt: skip
-    """Predict one scan. Raises UnsuitableScan where the model cannot take it, ModelError for a broken package."""
+    """Predict one scan. mirror: average over mirrorings always, never, or (None) where that is cheap.
+
+    Raises UnsuitableScan where the model cannot take it, ModelError for a broken package."""
     began = time.perf_counter()
     control = control or JobControl()
     checks.refuse_unusable(volume, package.plan)
-    found = checks.findings(volume, package.plan)
+    found = checks.findings(volume, package.plan) + cost.findings(package, mirror)
     control.progress(0.0, f"Loading {package.title}")
     runtime = load(package, device)
     if package.manifest.whole_head is not None and max(checks.extent_mm(volume)) > checks.crop_limit_mm(package.plan):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
@@ -14,7 +16,7 @@ from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, appearing, assemble, write_manifest
 from core.inference.card import card_text
 from core.inference.evaluate import evaluate_package
-from core.inference.package import CARD, GRAPH, Dice, ModelPackage, list_packages, read_package, version_key
+from core.inference.package import CARD, Dice, ModelPackage, graph_file, list_packages, read_package, version_key
 from core.paths import ensure_home, models_folder
 
 
@@ -27,39 +29,59 @@ def publish(
 
     Raises CatalogError or ModelError, with nothing half-written.
     """
-    control = control or JobControl()
     facts = facts or Facts()
     with Catalog() as catalog:
         run = catalog.run(run_id_or_name)
         checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
-        slug = model_name(name or run.name)
-        version = _next_version(slug)
-        ensure_home()
-        target = models_folder() / f"{slug}-{version}"
-        with appearing(target) as part:
-            control.progress(0.0, "Reading the checkpoint")
-            package = assemble(run, checkpoint, part, name=slug, version=version, facts=facts, half=half)
-            control.progress(0.05, "Preparing it for the CPU")
-            package = _with_graph(package)
-            package = _measured(package, run, control.part(0.1, 0.98))
-            write_manifest(part, package.manifest)
-            write_text(part / CARD, card_text(package))
-        catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=package.manifest.sha256)
+
+    def make(part: Path, slug: str, version: str) -> ModelPackage:
+        return assemble(run, checkpoint, part, name=slug, version=version, facts=facts, half=half)
+
+    return write_package(name or run.name, run.id, make, lambda made, job: _measured(made, run, job), control)
+
+
+def write_package(
+    name: str, origin: str, make: Callable[[Path, str, str], ModelPackage],
+    measure: Callable[[ModelPackage, JobControl], ModelPackage], control: JobControl | None = None,
+) -> ModelPackage:  # fmt: skip
+    """Make a package, measure it, write its card and record it as made by the run or group `origin`.
+
+    make: puts the package called (name, version) into a folder; measure: the package with its accuracy.
+    """
+    control = control or JobControl()
+    slug = model_name(name)
+    version = _next_version(slug)
+    ensure_home()
+    target = models_folder() / f"{slug}-{version}"
+    with appearing(target) as part:
+        control.progress(0.0, "Reading the checkpoint")
+        package = make(part, slug, version)
+        control.progress(0.05, "Preparing it for the CPU")
+        package = measure(_with_graph(package), control.part(0.1, 0.98))
+        write_manifest(part, package.manifest)
+        write_text(part / CARD, card_text(package))
+    with Catalog() as catalog:
+        catalog.add_model(name=slug, version=version, folder=target, run=origin, sha256=package.manifest.sha256)
     control.progress(1.0, "Published")
     return read_package(target)
 
 
 def _with_graph(package: ModelPackage) -> ModelPackage:
-    """The package with its graph for OpenVINO beside its weights, for the case that it will come with the program."""
+    """The package with its graphs for OpenVINO beside its weights, for the case that it will come with the program."""
     from core.inference.runtime.convert import prepare
 
-    graph = prepare(package)
-    if graph is None:
-        return package
-    content = graph.read_bytes()
-    write_bytes(package.folder / GRAPH, content)
-    sha256 = hashlib.sha256(content).hexdigest()
-    return replace(package, manifest=package.manifest.model_copy(update={"graph_sha256": sha256}))
+    shas: list[str | None] = []
+    for network in package.networks:
+        graph = prepare(network)
+        content = b"" if graph is None else graph.read_bytes()
+        if content:
+            write_bytes(package.folder / graph_file(network.place), content)
+        shas.append(hashlib.sha256(content).hexdigest() if content else None)
+    changes: dict[str, Any] = {"graph_sha256": shas[0]}
+    if package.manifest.members is not None:
+        pairs = zip(package.manifest.members, shas[1:], strict=True)
+        changes["members"] = [member.model_copy(update={"graph_sha256": sha}) for member, sha in pairs]
+    return replace(package, manifest=package.manifest.model_copy(update=changes))
 
 
 def model_name(text: str) -> str:
@@ -91,15 +113,16 @@ def _measured(package: ModelPackage, run: RunRow, control: JobControl) -> ModelP
         answer = evaluate_package(
             package, Path(run.data_path), control=control, split=training.measured_on
         )  # fmt: skip
-        dice = {
-            label.name: Dice(
-                mean=answer["metrics"][f"test/dice/{label.name}"], sd=answer["metrics"][f"test/dice_sd/{label.name}"]
-            )
-            for label in package.plan.labels
-        }
+        dice = dice_of(answer["metrics"], package)
     except (DatasetError, UnreadableScan):
         known = {label.name: run.summary.get(f"val/dice/{label.name}") for label in package.plan.labels}
         dice = {name: Dice(mean=value) for name, value in known.items() if value is not None}
         training = training.model_copy(update={"measured_on": "val"})
     updated = training.model_copy(update={"dice": dice})
     return replace(package, manifest=package.manifest.model_copy(update={"training": updated}))
+
+
+def dice_of(figures: dict[str, float], package: ModelPackage) -> dict[str, Dice]:
+    """The Dice of each structure, from the figures of an evaluation."""
+    names = [label.name for label in package.plan.labels]
+    return {name: Dice(mean=figures[f"test/dice/{name}"], sd=figures[f"test/dice_sd/{name}"]) for name in names}

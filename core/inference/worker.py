@@ -1,8 +1,9 @@
 """A child process that predicts: JSON lines in and out, libraries loaded once, ended when its input closes.
 
-A request is {"id", "scan", "model", "out", "device", "series"}, the last two at will; each answer is a line
-{"id", "event", ...} with event "ready" (once, when they are loaded; id null), "progress" (fraction, message), "done"
-(result) or "failed" (error: what, where, mend). Cancelling is ending the process: nothing half-written stays behind.
+A request is {"id", "scan", "model", "out", "device", "series", "mirror", "members"}, the last four at will; each
+answer is a line {"id", "event", ...} with event "ready" (once, when they are loaded; id null), "progress" (fraction,
+message), "done" (result) or "failed" (error: what, where, mend). Cancelling is ending the process: nothing
+half-written stays behind.
 """
 
 from __future__ import annotations
@@ -110,7 +111,10 @@ def _predict(request: dict[str, Any], listener: Any) -> tuple[ModelPackage, dict
     device = str(request.get("device") or "auto")
     series = str(request.get("series") or "") or None
     package, control = find_package(model), JobControl(listener)
-    result = predict_file(Path(scan), package, Path(out), series=series, device=device, control=control)
+    members, mirror = request.get("members"), request.get("mirror")
+    used = package if members is None else package.first(int(members))
+    mirror = None if mirror is None else bool(mirror)
+    result = predict_file(Path(scan), used, Path(out), series=series, device=device, mirror=mirror, control=control)
     return package, result.as_dict()
 
 

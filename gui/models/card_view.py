@@ -160,8 +160,9 @@ class ModelFacts(QWidget):
                 self.structures.setItem(at, column, item)
             self.structures.setRowHeight(at, ROW_PX)
         self.structures.setFixedHeight(HEAD_PX + ROW_PX * min(len(labels), 8) + 2)
-        cases = training.cases.get(training.measured_on, 0)
-        what = "validation" if training.measured_on == "val" else "test"
+        part = "train" if training.measured_on == "folds" else training.measured_on
+        cases = training.cases.get(part, 0)
+        what = {"val": "validation", "test": "test", "folds": "left-out"}[training.measured_on]
         self._measured.setText(f"Over {cases} {what} cases, on their own grids." if training.dice and cases else "")
         self._measured.setVisible(bool(self._measured.text()))
 

@@ -7,7 +7,7 @@ import logging
 import platform
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,19 +33,38 @@ class Runtime(Protocol):
     def __call__(self, window: Array) -> Array: ...
 
 
+class Ensemble:
+    """Several networks of one kind as one: the mean of their probabilities, in as many times the time."""
+
+    def __init__(self, runtimes: Sequence[Runtime]) -> None:
+        self.device = runtimes[0].device
+        # One that takes a single size rules it for all: the others take that too.
+        self.window = next((one.window for one in runtimes if one.window is not None), None)
+        self._runtimes = runtimes
+
+    def __call__(self, window: Array) -> Array:
+        mean: Array = self._runtimes[0](window)
+        for one in self._runtimes[1:]:
+            mean = mean + one(window)
+        return mean / np.float32(len(self._runtimes))
+
+
 def load(package: ModelPackage, device: str = "auto") -> Runtime:
-    """The package's network with its weights; kept, so that the second call is free.
+    """The package's network, or all of an ensemble's, with their weights; kept, so that the second call is free.
 
     Raises ModelError where the weights are damaged or do not fit the network, ConfigError for an absent device.
     """
     device = choose_device(device)
-    found = graph.find(package) if device == "cpu" and has_openvino() else None
-    # The last part lets a graph that has been made meanwhile take the place of torch.
-    key = (package.manifest.sha256 + repr(package.manifest.network), device, str(found))
+    graphs = device == "cpu" and has_openvino()
+    networks = [(one, graph.find(one) if graphs else None) for one in package.networks]
+    # The graphs let one that has been made meanwhile take the place of torch.
+    shas = "".join(f"{one.manifest.sha256} {found} " for one, found in networks)
+    key = (repr(package.manifest.network), device, shas)
     with _lock:
         if key not in _loaded:
             _loaded.clear()  # one model at a time is what people use; two would double the memory
-            _loaded[key] = _load(package, device, found)
+            runtimes = [_load(one, device, found) for one, found in networks]
+            _loaded[key] = runtimes[0] if len(runtimes) == 1 else Ensemble(runtimes)
         return _loaded[key]
 
 
@@ -70,13 +89,14 @@ def warm_up(packages: Iterable[ModelPackage]) -> None:
         from core.inference.runtime.on_openvino import openvino
 
         openvino()
-    if not ready or any(graph.find(package) is None for package in packages):
+    if not ready or any(graph.find(one) is None for package in packages for one in package.networks):
         import torch  # noqa: F401
 
 
 def lacks_graph(package: ModelPackage) -> bool:
-    """Whether predictions with the package would be quicker here if its graph were made."""
-    return choose_device() == "cpu" and has_openvino() and graph.find(package) is None
+    """Whether predictions with the package would be quicker here if its graph, or each network's, were made."""
+    lacking = any(graph.find(one) is None for one in package.networks)
+    return lacking and choose_device() == "cpu" and has_openvino()
 
 
 def has_openvino() -> bool:

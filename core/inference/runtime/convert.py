@@ -47,6 +47,12 @@ def prepare(package: ModelPackage) -> Path | None:
     return path
 
 
+def prepare_all(package: ModelPackage) -> bool:
+    """`prepare` for each network that lacks its graph; whether all have one now."""
+    found = [graph.find(one) or prepare(one) for one in package.networks]
+    return all(found)
+
+
 def convert(package: ModelPackage) -> Graph | None:
     """The package's graph, for windows of any size where the network allows that, else of the patch's size.
 
@@ -125,7 +131,7 @@ def main() -> int:
     if hasattr(os, "nice"):
         os.nice(10)
     try:
-        return 0 if prepare(read_package(Path(sys.argv[1]))) else 1
+        return 0 if prepare_all(read_package(Path(sys.argv[1]))) else 1
     except IsocenterError as error:
         sys.stderr.write(f"{error}\n")
         return 2

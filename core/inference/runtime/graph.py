@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.files import sha256
-from core.inference.package import GRAPH, ModelPackage
+from core.inference.package import ModelPackage, graph_file
 from core.paths import home
 
 FORMAT = 1  # raised when graphs that were made before must be made again
@@ -56,7 +56,7 @@ class Graph:
 
 def find(package: ModelPackage) -> Path | None:
     """The package's graph, if there is one that can be trusted."""
-    shipped = package.folder / GRAPH
+    shipped = package.folder / graph_file(package.place)
     if package.bundled and shipped.is_file() and sha256(shipped) == package.manifest.graph_sha256:
         return shipped
     cached = cache_path(package)

@@ -1,0 +1,51 @@
+"""What an ensemble and test-time mirroring cost: how often the networks are asked for one answer."""
+
+from __future__ import annotations
+
+from core.imaging.volume import Finding
+from core.inference.package import ModelPackage
+
+
+def members(package: ModelPackage) -> int:
+    """How many networks are averaged."""
+    return 1 + len(package.manifest.members or ())
+
+
+def mirrorings(package: ModelPackage) -> int:
+    """How many mirrorings of a scan are averaged: every combination of the axes that training mirrored."""
+    return 2 ** len(package.manifest.mirror_axes)
+
+
+def sentence(package: ModelPackage, mirror: bool | None = None) -> str:
+    """What the choice costs in time, or "" where it is one pass of one network.
+
+    mirror: None mirrors small scans only, so nothing is said of it.
+    """
+    parts = []
+    if members(package) > 1:
+        parts.append(f"{members(package)} networks")
+    if mirror and mirrorings(package) > 1:
+        parts.append(f"{mirrorings(package)} mirrorings")
+    passes = members(package) * (mirrorings(package) if mirror else 1)
+    return f"{' and '.join(parts)}: {passes} × the time of one pass." if parts else ""
+
+
+def findings(package: ModelPackage, mirror: bool | None) -> list[Finding]:
+    """What of a prediction is not as the model's accuracy was measured, for its record."""
+    found = []
+    if package.left_out:
+        used = members(package)
+        found.append(
+            Finding(
+                "fewer_networks", "info",
+                f"Predicted with {used} of the model's {used + package.left_out} networks.",
+            )
+        )  # fmt: skip
+    if mirror is not None and mirrorings(package) > 1:
+        found.append(
+            Finding(
+                "mirroring", "info",
+                f"Averaged over {mirrorings(package)} mirrorings." if mirror else "Predicted without mirroring.",
+            )
+        )  # fmt: skip
+    return found
