@@ -68,9 +68,7 @@ def publish_ensemble(
 
     def measure(package: ModelPackage, job: JobControl) -> ModelPackage:
         if row.test:
-            answer = evaluate_package(
-                package, Path(row.data_path), control=job, split="test", split_of=finished[first].folder
-            )
+            answer = evaluate_package(package, Path(row.data_path), control=job, split="test")
             changes = {"dice": dice_of(answer["metrics"], package), "measured_on": "test"}
         else:
             table = out_of_fold.measure(row.id, job).table("dice")["over_cases"]

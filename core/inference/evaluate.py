@@ -12,6 +12,7 @@ import numpy as np
 
 from core.catalog import Catalog
 from core.catalog.evaluations import CaseFiles, add_evaluation
+from core.catalog.groups import group_named
 from core.control import JobControl
 from core.data.dataset import Case, Dataset, inspect
 from core.data.plan import Plan
@@ -135,7 +136,8 @@ def check_tolerance(tolerance_mm: float) -> None:
 def recorded_split(package: ModelPackage) -> dict[str, list[str]] | None:
     """The cases of each part as they were when the model was trained, or None where that is not known here.
 
-    A run's folder has it; that of a model that comes with the program lies beside its folder.
+    A run's folder has it, or the catalog for an ensemble of a cross-validation; that of a model that comes with the
+    program lies beside its folder.
     """
     run = package.manifest.training.run
     places = [package.folder.with_name(f"{package.folder.name}.split.json")] if package.bundled else []
@@ -148,7 +150,11 @@ def recorded_split(package: ModelPackage) -> dict[str, list[str]] | None:
             continue
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ConfigError("the recorded split cannot be read", where=place) from error
-    return None
+    with Catalog() as catalog:
+        folds = group_named(catalog, run) if run else None
+    if folds is None:
+        return None
+    return {"train": [case for fold in folds.folds for case in fold], "val": [], "test": folds.test}
 
 
 def _chosen(dataset: Dataset, split: str, recorded: dict[str, list[str]]) -> list[Case]:
