@@ -27,8 +27,12 @@ def add(commands: Any) -> None:
     publishing.add_argument("--name", help="the model's name; the run's without it")
     publishing.add_argument("--facts", type=Path, metavar="YAML", help="title, data, licence, use: what no run knows")
     publishing.add_argument("--half", action="store_true", help="store the weights in 16 bits: half the size")
+    words = "record what a model's training scans looked like, so that it warns of scans unlike them"
+    learning = actions.add_parser("likeness", help=words, description=words)
+    learning.add_argument("model", metavar="MODEL")
+    learning.add_argument("data", type=Path, metavar="DATA", help="the data set it was trained on")
     pairs = (listing, _list), (showing, _show), (importing, _import), (exporting, _export), (publishing, _publish)
-    for action, function in pairs:
+    for action, function in (*pairs, (learning, _learn)):
         action.add_argument("--json", action="store_true", help="print one JSON object")
         action.set_defaults(run=run, act=function)
 
@@ -124,6 +128,15 @@ def _publish(args: Namespace) -> None:
     make, source = (publish, args.run_name) if group is None else (publish_ensemble, group.id)
     with Progress() as progress:
         package = make(source, name=args.name, facts=facts, half=args.half, control=progress.control())
+    _told(args, package)
+
+
+def _learn(args: Namespace) -> None:
+    from core.inference.learn_likeness import record_likeness
+    from core.inference.package import find_package
+
+    with Progress() as progress:
+        package = record_likeness(find_package(args.model), args.data, progress.control())
     _told(args, package)
 
 

@@ -20,6 +20,10 @@ def add(commands: Any) -> None:
     parser.add_argument("--model", required=True, help="name, name-version, or folder of a model package")
     parser.add_argument("--out", required=True, type=Path, help="folder for the segmentations (SCAN_seg.nii.gz)")
     parser.add_argument("--series", metavar="UID", help="of a DICOM folder, the series to predict")
+    parser.add_argument(
+        "--uncertainty", action="store_true",
+        help="write SCAN_uncertainty.nii.gz too: 1 - the probability of the label of each voxel; it is not calibrated",
+    )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument(
         "--mirror", nargs="?", const="always", default="auto", choices=tuple(MIRRORING),
@@ -54,7 +58,14 @@ def run(args: Namespace) -> int:
                 control = progress.control()
                 done.append(
                     predict_file(
-                        scan, package, args.out, series=args.series, device=args.device, mirror=mirror, control=control
+                        scan,
+                        package,
+                        args.out,
+                        series=args.series,
+                        device=args.device,
+                        mirror=mirror,
+                        uncertainty=args.uncertainty,
+                        control=control,
                     )
                 )
             except IsocenterError as error:
@@ -72,6 +83,9 @@ def run(args: Namespace) -> int:
 
 
 def _show(result: Any) -> None:
+    for finding in result.findings:  # before the answer, which they may make worthless
+        if finding["severity"] != "info":
+            say(f"{finding['severity']}: {finding['message']}")
     answer(f"{result.scan} -> {result.output}  ({result.model} {result.model_version}, {result.seconds:.1f} s)")
     rows = [
         (s["label"], s["name"], f"{s['volume_ml']:.2f}", "" if s["confidence"] is None else f"{s['confidence']:.2f}")
@@ -80,9 +94,8 @@ def _show(result: Any) -> None:
     answer(table(rows, ("label", "structure", "mL", "confidence")))
     if sided := ", ".join(f"{one.name} {one.text}" for one in asymmetries(result.structures)):
         answer(f"asymmetry (L - R) / mean: {sided}")
-    for finding in result.findings:
-        if finding["severity"] != "info":
-            say(f"{finding['severity']}: {finding['message']}")
+    if result.uncertainty is not None:
+        answer(f"Uncertainty: {result.uncertainty} (1 - probability, not calibrated)")
 
 
 def _refuse_equal_names(scans: list[Path]) -> None:

@@ -96,7 +96,9 @@ def assemble(
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     tree = manifest.model_dump(mode="json", exclude_none=True)
-    write_text(folder / MANIFEST, yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
+    write_text(
+        folder / MANIFEST, yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    )
 
 
 @contextmanager

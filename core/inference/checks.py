@@ -13,6 +13,7 @@ from core.imaging.volume import Finding, Volume
 
 MIN_SIDE_VOXELS = 8
 OBLIQUE_DEG = 10.0
+LARGER = 1.25  # times the largest training extent
 CROP_MM = 90.0  # a field of view below this in every direction is a crop, for models trained on crops
 
 
@@ -83,6 +84,15 @@ def findings(volume: Volume, plan: Plan) -> list[Finding]:
     for finding in voxel_findings(volume.voxels):
         warn(finding.code, finding.message)
     return found
+
+
+def larger_than_training(volume: Volume, plan: Plan) -> list[Finding]:
+    """A warning where the field of view goes well beyond that of the training scans."""
+    _, high = _training_extent_mm(plan)
+    if high is None or all(side <= LARGER * most for side, most in zip(extent_mm(volume), high, strict=True)):
+        return []
+    covers = f"The scan covers {_mm(extent_mm(volume))}, the training scans at most {_mm(high)}"
+    return [Finding("larger_than_training", "warning", f"{covers}: what lies beyond is new to the model.")]
 
 
 def oblique_deg(volume: Volume) -> float:

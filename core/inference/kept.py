@@ -26,7 +26,7 @@ from core.paths import ensure_home, evaluations_folder
 
 Array = np.ndarray[Any, Any]
 # What says nothing of the network's answer.
-WORDS_ONLY = {"name", "version", "title", "training", "intended_use", "forbidden_use", "graph_sha256"}
+WORDS_ONLY = {"name", "version", "title", "training", "intended_use", "forbidden_use", "graph_sha256", "likeness"}
 HEX = 20
 
 

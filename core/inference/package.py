@@ -27,6 +27,7 @@ from core import registry
 from core.config import MAX_CONFIG_BYTES, read_yaml
 from core.data.plan import Plan
 from core.errors import ConfigError, ModelError
+from core.inference.likeness import Likeness
 from core.paths import RESOURCES, models_folder
 from core.registry import Part
 
@@ -102,6 +103,7 @@ class Manifest(Part):
     graph_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     whole_head: WholeHead | None = None
     members: list[Member] | None = Field(None, min_length=1, max_length=MAX_NETWORKS - 1)
+    likeness: Likeness | None = None
 
     @model_validator(mode="after")
     def _members_make_format_2(self) -> Manifest:

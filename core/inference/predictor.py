@@ -17,6 +17,7 @@ from core.data.prepare import Prepared, prepare, restore_labels, restore_probabi
 from core.errors import IsocenterError
 from core.imaging.volume import Finding, Volume
 from core.inference import checks, cost
+from core.inference.likeness import unlike
 from core.inference.package import ModelPackage
 from core.inference.runtime import Runtime, load
 from core.inference.sides import asymmetries
@@ -67,6 +68,7 @@ class PredictionResult:
     device: str
     id: int
     series: str = ""  # of a DICOM folder, the UID of the series that was predicted
+    uncertainty: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -74,7 +76,7 @@ class PredictionResult:
             "output": str(self.output), "structures": self.structures,
             "asymmetry": [one.as_dict() for one in asymmetries(self.structures)], "findings": self.findings,
             "seconds": round(self.seconds, 3), "device": self.device, "id": self.id,
-            "series": self.series,
+            "series": self.series, **({"uncertainty": str(self.uncertainty)} if self.uncertainty else {}),
         }  # fmt: skip
 
 
@@ -98,7 +100,10 @@ def segment(
         upright = any(one.code == "registered_first" for one in more)  # then its tilt was taken out of the crops
         found = [one for one in found if one.code != "oblique" or not upright] + more
     else:
-        labels, certainty = segment_region(volume, package, runtime, mirror, control.part(0.1, 0.95))
+        control.progress(0.1, "Preparing the scan")
+        prepared = prepare(volume, package.plan)
+        found += checks.larger_than_training(volume, package.plan) + unlike_training(prepared, volume, package)
+        labels, certainty = segment_region(prepared, package, runtime, mirror, control.part(0.1, 0.95))
         named = package.plan.labels
     control.progress(0.95, "Measuring")
     structures = measure(labels, certainty, named, volume)
@@ -107,12 +112,16 @@ def segment(
     return Segmentation(labels, certainty, structures, found, time.perf_counter() - began, runtime.device)
 
 
+def unlike_training(prepared: Prepared, volume: Volume, package: ModelPackage) -> list[Finding]:
+    """How the network's input differs from those it was trained on, where the package knows what they looked like."""
+    look = package.manifest.likeness
+    return [] if look is None else unlike(prepared.image[0], look, volume, package.manifest.mirror_axes)
+
+
 def segment_region(
-    volume: Volume, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
+    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
 ) -> tuple[Array, Array]:
-    """Label values and certainty on the grid of a volume that is like the training scans."""
-    control.progress(0.0, "Preparing the scan")
-    prepared = prepare(volume, package.plan)
+    """Label values and certainty on the own grid of a scan that is like the training scans."""
     classes, certainty = classify(prepared, package, runtime, mirror, control)
     labels = restore_labels(classes, prepared, package.plan)
     return labels, np.ascontiguousarray(prepared.reorientation.invert(certainty))
@@ -161,16 +170,18 @@ def measure(labels: Array, certainty: Array, named: Sequence[Label], volume: Vol
 
 def predict_file(
     scan: Path, package: ModelPackage, out_dir: Path, *, series: str | None = None, device: str = "auto",
-    mirror: bool | None = None, control: JobControl | None = None,
+    mirror: bool | None = None, uncertainty: bool = False, control: JobControl | None = None,
 ) -> PredictionResult:  # fmt: skip
     """Read a scan, predict it, write `<stem>_seg.nii.gz` into `out_dir` and record it in the catalog.
 
+    uncertainty: write `<stem>_uncertainty.nii.gz` too, see core.inference.uncertainty.
     series: the UID of the series to predict of a DICOM folder; without it the one with most images.
     Raises IsocenterError (bad scan, bad model, a folder that cannot be written) with nothing half-written.
     """
     from core.catalog import Catalog
     from core.imaging.reader import read
     from core.imaging.writer import write_segmentation
+    from core.inference.uncertainty import write_uncertainty
 
     began = time.perf_counter()
     control = control or JobControl()
@@ -185,6 +196,9 @@ def predict_file(
         output = out_dir / f"{volume.name}_seg.nii.gz"
         made_by = f"{package.name} {package.version}"
         sha256 = write_segmentation(output, answer.labels, volume, description=made_by, control=control.silent())
+        map_ = None
+        if uncertainty:
+            map_ = write_uncertainty(output, answer.certainty, volume, made_by, control.silent())
         structures = [structure.as_dict() for structure in answer.structures]
         findings = [finding.as_dict() for finding in answer.findings]
         seconds = time.perf_counter() - began
@@ -195,7 +209,7 @@ def predict_file(
         )  # fmt: skip
     return PredictionResult(
         Path(scan), package.name, package.version, output, structures, findings, seconds, answer.device, row,
-        volume.source.series,
+        volume.source.series, map_,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,8 +17,11 @@ from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, appearing, assemble, write_manifest
 from core.inference.card import card_text
 from core.inference.evaluate import evaluate_package
+from core.inference.learn_likeness import with_likeness
 from core.inference.package import CARD, Dice, ModelPackage, graph_file, list_packages, read_package, version_key
 from core.paths import ensure_home, models_folder
+
+log = logging.getLogger(__name__)
 
 
 def publish(
@@ -37,7 +41,10 @@ def publish(
     def make(part: Path, slug: str, version: str) -> ModelPackage:
         return assemble(run, checkpoint, part, name=slug, version=version, facts=facts, half=half)
 
-    return write_package(name or run.name, run.id, make, lambda made, job: _measured(made, run, job), control)
+    def measure(made: ModelPackage, job: JobControl) -> ModelPackage:
+        return _measured(_with_likeness(made, run, job.part(0.0, 0.1)), run, job.part(0.1, 1.0))
+
+    return write_package(name or run.name, run.id, make, measure, control)
 
 
 def write_package(
@@ -82,6 +89,15 @@ def _with_graph(package: ModelPackage) -> ModelPackage:
         pairs = zip(package.manifest.members, shas[1:], strict=True)
         changes["members"] = [member.model_copy(update={"graph_sha256": sha}) for member, sha in pairs]
     return replace(package, manifest=package.manifest.model_copy(update=changes))
+
+
+def _with_likeness(package: ModelPackage, run: RunRow, control: JobControl) -> ModelPackage:
+    """The package with what its training scans looked like; without it where they are gone."""
+    try:
+        return with_likeness(package, Path(run.data_path), control)
+    except (DatasetError, UnreadableScan) as error:
+        log.warning("The training scans' look is not recorded: %s", error)
+        return package
 
 
 def model_name(text: str) -> str:

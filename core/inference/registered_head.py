@@ -19,7 +19,7 @@ from core.data.prepare import prepare_array
 from core.errors import RegistrationFailed
 from core.imaging.geometry import index_to_ras_mm, ras_mm_to_index
 from core.imaging.registration.register import Registration, register
-from core.imaging.volume import Volume
+from core.imaging.volume import Finding, Volume
 from core.inference.package import ModelPackage, Region
 from core.inference.runtime import Runtime
 
@@ -43,10 +43,13 @@ def register_head(head: Volume, control: JobControl) -> Registration:
 def predict_registered(
     head: Volume, registration: Registration, package: ModelPackage, runtime: Runtime, mirror: bool | None,
     control: JobControl,
-) -> tuple[Array, Array]:  # fmt: skip
-    """Label values and certainty on the grid of a canonical head. Raises RegistrationFailed where a box is cut off."""
+) -> tuple[Array, Array, list[Finding]]:  # fmt: skip
+    """Label values and certainty on the grid of a canonical head, and what is unlike the training scans.
+
+    Raises RegistrationFailed where a box is cut off.
+    """
     from core.inference.predictor import class_probabilities
-    from core.inference.whole_head import AS_IT_IS, side_labels
+    from core.inference.whole_head import AS_IT_IS, side_labels, unlike_side
 
     assert package.manifest.whole_head is not None  # noqa: S101 - callers ask only then
     regions = package.manifest.whole_head.regions
@@ -54,6 +57,7 @@ def predict_registered(
     head_values = head.values()
     values = np.zeros(head.grid_shape, np.uint16)
     certainty = np.zeros(head.grid_shape, np.float32)
+    findings: list[Finding] = []
     for n, (region, labels) in enumerate(zip(regions, side_labels(package), strict=True)):
         part = control.part(n / len(regions), (n + 1) / len(regions))
         part.progress(0.0, f"Cutting out the {region.side} side")
@@ -63,13 +67,14 @@ def predict_registered(
         prepared = prepare_array(
             np.ascontiguousarray(crop[flip]), np.diag([*package.plan.spacing_mm, 1.0]), package.plan, AS_IT_IS
         )
+        findings += unlike_side(prepared, head, package, region)
         found = class_probabilities(prepared, package, runtime, mirror, part.part(0.1, 0.9))[:, flip]
         box, classes, sure = _at_voxels(found, crop_affine, head, part)
         named = np.array([0, *(label.value for label in labels)], np.uint16)[classes]
         better = sure > certainty[box]
         values[box] = np.where(better, named, values[box])
         certainty[box] = np.where(better, sure, certainty[box])
-    return values, certainty
+    return values, certainty, findings
 
 
 def upright_grid(region: Region, template_to_scan: Array, plan: Plan) -> tuple[Array, tuple[int, ...]]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from core.control import JobControl
 from core.data.plan import Label
-from core.data.prepare import prepare_array
+from core.data.prepare import Prepared, prepare_array
 from core.errors import RegistrationFailed, UnsuitableScan
 from core.imaging.geometry import Reorientation, ras_mm_to_index, to_canonical
 from core.imaging.volume import Finding, Volume
@@ -68,7 +68,7 @@ def segment_whole_head(
     boxes = [_box(region, head) for region in regions]
     match = template.match(volume)
     if match.surely_in_template_space and all(box is not None for box in boxes):
-        found = _in_place(head, regions, boxes, package, runtime, mirror, control.part(0.1, 1.0))
+        *found, unlike = _in_place(head, regions, boxes, package, runtime, mirror, control.part(0.1, 1.0))
         findings = [CROPS]
     else:
         from core.inference.registered_head import predict_registered, register_head
@@ -80,7 +80,7 @@ def segment_whole_head(
                 f"this is not a head in template space, and it could not be registered to the template: {error.what}",
                 where=volume.source.path, mend=f"{error.mend or ''} Or crop it around the structure.".strip(),
             ) from error  # fmt: skip
-        found = predict_registered(head, registration, package, runtime, mirror, control.part(0.6, 1.0))
+        *found, unlike = predict_registered(head, registration, package, runtime, mirror, control.part(0.6, 1.0))
         findings = [
             Finding(
                 "registered_first", "warning",
@@ -91,6 +91,7 @@ def segment_whole_head(
         ]  # fmt: skip
         findings += [one for one in registration.findings if one.severity != "info"]
     values, certainty = found
+    findings += _merged(unlike)
     named = [label for side in side_labels(package) for label in side]
     kind = np.uint8 if max(label.value for label in named) < 256 else np.uint16
     labels = np.ascontiguousarray(turn.invert(values.astype(kind)))
@@ -100,25 +101,43 @@ def segment_whole_head(
 def _in_place(
     head: Volume, regions: list[Region], boxes: list[Box | None], package: ModelPackage, runtime: Runtime,
     mirror: bool | None, control: JobControl,
-) -> tuple[Array, Array]:  # fmt: skip
-    """Label values and certainty on the grid of a canonical head in template space."""
+) -> tuple[Array, Array, list[Finding]]:  # fmt: skip
+    """Label values and certainty on the grid of a canonical head in template space, and what is unlike the training."""
     from core.inference.predictor import classify
 
     values = np.zeros(head.grid_shape, np.uint16)
     certainty = np.zeros(head.grid_shape, np.float32)
-    labels = side_labels(package)
+    labels, findings = side_labels(package), []
     for n, (region, box) in enumerate(zip(regions, boxes, strict=True)):
         assert box is not None  # noqa: S101 - the caller has looked
         crop = replace(head, voxels=head.voxels[box]).values()
         flip = slice(None, None, -1 if region.mirror else None)
         prepared = prepare_array(np.ascontiguousarray(crop[flip]), head.affine_ras, package.plan, AS_IT_IS)
+        findings += unlike_side(prepared, head, package, region)
         part = control.part(n / len(regions), (n + 1) / len(regions))
         classes, sure = classify(prepared, package, runtime, mirror, part)
         found = np.array([0, *(label.value for label in labels[n])], np.uint16)[classes[flip]]
         better = sure[flip] > certainty[box]
         values[box] = np.where(better, found, values[box])
         certainty[box] = np.where(better, sure[flip], certainty[box])
-    return values, certainty
+    return values, certainty, findings
+
+
+def _merged(findings: list[Finding]) -> list[Finding]:
+    """What was found on several sides is told once."""
+    by_code: dict[str, Finding] = {}
+    for one in findings:
+        text = one.message.partition(": ")[2]
+        by_code[one.code] = replace(one, message=f"Both sides: {text}") if one.code in by_code else one
+    return list(by_code.values())
+
+
+def unlike_side(prepared: Prepared, head: Volume, package: ModelPackage, region: Region) -> list[Finding]:
+    """How a region that was cut out differs from the training scans, with its side said."""
+    from core.inference.predictor import unlike_training
+
+    found = unlike_training(prepared, head, package)
+    return [replace(one, message=f"{region.side.capitalize()} side: {one.message}") for one in found]
 
 
 def _box(region: Region, head: Volume) -> Box | None:

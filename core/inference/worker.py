@@ -1,8 +1,8 @@
 """A child process that predicts: JSON lines in and out, libraries loaded once, ended when its input closes.
 
-A request is {"id", "scan", "model", "out", "device", "series", "mirror", "members"}, the last four at will; each
-answer is a line {"id", "event", ...} with event "ready" (once, when they are loaded; id null), "progress" (fraction,
-message), "done" (result) or "failed" (error: what, where, mend). Cancelling is ending the process: nothing
+A request is {"id", "scan", "model", "out", "device", "series", "mirror", "members", "uncertainty"}, the last five at
+will; each answer is a line {"id", "event", ...} with event "ready" (once, when they are loaded; id null), "progress"
+(fraction, message), "done" (result) or "failed" (error: what, where, mend). Cancelling is ending the process: nothing
 half-written stays behind.
 """
 
@@ -114,7 +114,10 @@ def _predict(request: dict[str, Any], listener: Any) -> tuple[ModelPackage, dict
     members, mirror = request.get("members"), request.get("mirror")
     used = package if members is None else package.first(int(members))
     mirror = None if mirror is None else bool(mirror)
-    result = predict_file(Path(scan), used, Path(out), series=series, device=device, mirror=mirror, control=control)
+    result = predict_file(
+        Path(scan), used, Path(out), series=series, device=device, mirror=mirror,
+        uncertainty=bool(request.get("uncertainty")), control=control,
+    )  # fmt: skip
     return package, result.as_dict()
 
 
