@@ -102,6 +102,8 @@ def _with_spread(mean: float, sd: float | None) -> str:
 
 
 def _show_comparison(found: OutOfFold, compared: dict[str, Any]) -> None:
+    from core.inference.out_of_fold import p_text
+
     answer(f"{found.name} minus {compared['against']}, paired over {compared['cases']} cases")
     rows = []
     for name in [*found.structures, "all"]:
@@ -110,11 +112,3 @@ def _show_comparison(found: OutOfFold, compared: dict[str, Any]) -> None:
         rows.append((name, f"{one['mean']:+.4f}", f"{low:+.4f} to {high:+.4f}", p_text(one["p"]),
                      f"{one['higher']} higher, {one['lower']} lower"))  # fmt: skip
     answer(table(rows, ("", "difference", "95 % interval", "Wilcoxon p", "cases")))
-
-
-def p_text(p: float) -> str:
-    """
-    >>> p_text(0.00002), p_text(0.0312)
-    ('< 0.0001', '0.0312')
-    """
-    return "< 0.0001" if p < 1e-4 else f"{p:.4f}"

@@ -194,6 +194,15 @@ def compare(first: OutOfFold, second: OutOfFold, metric: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def p_text(p: float) -> str:
+    """A p value as people read it.
+
+    >>> p_text(0.00002), p_text(0.0312)
+    ('< 0.0001', '0.0312')
+    """
+    return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
 def _paired(differences: np.ndarray[Any, Any]) -> dict[str, Any]:
     from scipy.stats import wilcoxon
 

@@ -23,6 +23,7 @@ from gui.predict.results import ResultsView
 from gui.predict.review import ReviewActions
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import Overlay, check_scan, load_overlay, own_folder, remove_unfinished
+from gui.predict.thoroughness import Thoroughness
 from gui.predict.worker_process import PredictionJob, PredictionRequest, worker_of
 from gui.widgets import EmptyState, button, label, scrolled, section
 
@@ -79,6 +80,7 @@ class PredictPanel(QFrame):
             empty.text.setMinimumWidth(180)
             empty.setContentsMargins(12, 0, 12, 0)
         self._card = ModelCard(self._choice)
+        self.thoroughness = Thoroughness(self._choice)
         self.predict_button = self._predict_button("predict_button")
         self.on_drop = QCheckBox("Predict on drop")
         self.on_drop.setObjectName("predict_on_drop")
@@ -98,6 +100,7 @@ class PredictPanel(QFrame):
         column.setSpacing(12)
         for widget in (
             self._card,
+            self.thoroughness,
             self.predict_button,
             self.progress,
             self.on_drop,
@@ -190,7 +193,10 @@ class PredictPanel(QFrame):
         package, volume, state = self._choice.current, self._volume, self._state
         if volume is None or state is None or package is None or state.job is not None:
             return
-        request = PredictionRequest(volume.source.path, key(package), own_folder(), series=volume.source.series)
+        request = PredictionRequest(
+            volume.source.path, key(package), own_folder(), series=volume.source.series,
+            mirror=self.thoroughness.mirror, members=self.thoroughness.members,
+        )  # fmt: skip
         job = self._worker.predict(request)
         state.job, state.error = job, None
         job.changed.connect(self._show_progress)

@@ -31,13 +31,18 @@ class PredictionFailed(IsocenterError):
 
 @dataclass(frozen=True)
 class PredictionRequest:
-    """One scan for one model; the result is written into the folder `out`. `series`: the UID in a DICOM folder."""
+    """One scan for one model; the result is written into the folder `out`. `series`: the UID in a DICOM folder.
+
+    mirror, members: see `core.inference.predictor.segment` and `ModelPackage.first`; None: as the model is used.
+    """
 
     scan: Path
     model: str
     out: Path
     device: str = "auto"
     series: str = ""
+    mirror: bool | None = None
+    members: int | None = None
 
 
 class PredictionJob(Job):
@@ -152,7 +157,7 @@ class PredictionWorker(QObject):
         request = self._current.request
         line = {
             "id": self._number, "scan": str(request.scan), "model": request.model, "out": str(request.out),
-            "device": request.device, "series": request.series,
+            "device": request.device, "series": request.series, "mirror": request.mirror, "members": request.members,
         }  # fmt: skip
         self._current.report(None, "Starting")
         if self._process is not None:  # a program that cannot be started has ended the job by now

@@ -28,6 +28,7 @@ from core.control import JobControl
 from core.files import write_text
 from gui.context import AppContext
 from gui.runs.compare import ComparePanel, series_of
+from gui.runs.folds import FoldsPanel
 from gui.runs.table import NAME, Listed, RunsFilter, RunsModel, listed
 from gui.train.engine import training
 from gui.train.publishing import Publisher
@@ -53,7 +54,11 @@ class RunsPage(QWidget):
         self.model = RunsModel()
         self.shown = RunsFilter(self.model)
         self.compare = ComparePanel()
+        self.folds = FoldsPanel(context)
+        self.folds.resume_requested.connect(self._resume_folds)
+        self.folds.publish_requested.connect(self.publisher.publish_ensemble)
         self._asked = False
+        self._folds_wanted = True  # where the selected runs are those of a cross-validation
         self._selected: list[str] = []
         self._reader = CatalogReader(self)
         self._reader.answered.connect(self._answered)
@@ -113,7 +118,10 @@ class RunsPage(QWidget):
         split = QSplitter(Qt.Orientation.Vertical)
         split.setHandleWidth(1)
         split.addWidget(self.stack)
-        split.addWidget(self.compare)
+        self.below = QStackedWidget()
+        self.below.addWidget(self.compare)
+        self.below.addWidget(self.folds)
+        split.addWidget(self.below)
         split.setSizes([420, 360])
         split.setCollapsible(0, False)
         self.split = split
@@ -145,6 +153,8 @@ class RunsPage(QWidget):
         self.count = label("", "dim")
         self.open = button("Open", "open-run", self._open)
         self.open.setToolTip("Show the run's dashboard on the Train page")
+        self.cross_validation = button("Show curves", "show-folds", self._turn_below)
+        self.cross_validation.setToolTip("The runs' curves, or the cross-validation that they belong to")
         self.resume = button("Resume", "resume-run", self._resume)
         self.publish = button("Publish", "publish-run", self._publish)
         menu = QMenu(self)
@@ -162,7 +172,7 @@ class RunsPage(QWidget):
         row.addWidget(self.filter)
         row.addWidget(self.count)
         row.addStretch(1)
-        for one in (self.open, self.resume, self.publish, self.export, self.folder, self.delete):
+        for one in (self.cross_validation, self.open, self.resume, self.publish, self.export, self.folder, self.delete):
             row.addWidget(one)
         return bar
 
@@ -214,7 +224,7 @@ class RunsPage(QWidget):
             self.select(self._selected)
         self._show_count()
         self._show_buttons()
-        self.compare.show_runs(self.selected())
+        self._show_below()
         if chosen == self._selected:
             self.compare.show_series(series)
         else:
@@ -232,7 +242,7 @@ class RunsPage(QWidget):
     def _show_count(self) -> None:
         every, found = len(self.model.rows), self.shown.rowCount()
         self.stack.setCurrentWidget(self.empty if not every else self.table if found else self.none_found)
-        self.compare.setVisible(every > 0)
+        self.below.setVisible(every > 0)
         self.count.setText(f"{found} of {every}" if found != every else f"{every} runs" if every != 1 else "1 run")
 
     # ---- the selection ------------------------------------------------------------------------------------------
@@ -258,7 +268,7 @@ class RunsPage(QWidget):
     def _selection_changed(self) -> None:
         indexes = self.table.selectionModel().selectedRows(NAME)
         self._selected = [self.model.rows[self.shown.mapToSource(index).row()].run.id for index in indexes]
-        self.compare.show_runs(self.selected())
+        self._show_below()
         self._show_buttons()
         self._ask_if_visible()
 
@@ -275,6 +285,24 @@ class RunsPage(QWidget):
         self.delete.setEnabled(bool(rows) and not live)
         self.delete.setToolTip("A run that is going on has to be stopped first" if live else "Move to the trash")
 
+    def _turn_below(self) -> None:
+        self._folds_wanted = not self._folds_wanted
+        self.cross_validation.setText("Show curves" if self._folds_wanted else "Show folds")
+        self._show_below()
+
+    def _show_below(self) -> None:
+        """The selected runs' curves; or their cross-validation, where all belong to one and that is asked for."""
+        rows = self.selected()
+        self.compare.show_runs(rows)
+        groups = {row.run.run_group for row in rows}
+        group_id = next(iter(groups)) if len(groups) == 1 else None
+        self.cross_validation.setVisible(group_id is not None)
+        shown = group_id is not None and self._folds_wanted
+        self.below.setCurrentWidget(self.folds if shown else self.compare)
+        if shown:
+            of_group = (row.run for row in self.model.rows if row.run.run_group == group_id)
+            self.folds.show_group(str(group_id), tuple(sorted((run.id, run.state) for run in of_group)))
+
     # ---- actions ------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
@@ -288,6 +316,10 @@ class RunsPage(QWidget):
         if len(rows) == 1:
             self.context.page_requested.emit("train")
             self.engine.resume(rows[0].run.id)
+
+    def _resume_folds(self, group_id: str, name: str) -> None:
+        self.context.page_requested.emit("train")
+        self.engine.resume_folds(group_id, name)
 
     def _publish(self) -> None:
         rows = self.selected()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,16 @@ class TrainingEngine(QObject):
         """Prepare and train a valid experiment."""
         self._begin(f"Training {experiment.name}", experiment, "")
 
+    def start_folds(self, experiment: Any, count: int) -> None:
+        """Cross-validate a valid experiment: a run for each fold, one after another, as one job."""
+        self._begin_folds(
+            f"Cross-validating {experiment.name}", lambda folds, control: folds.prepare(experiment, count, control)
+        )
+
+    def resume_folds(self, group_id: str, name: str) -> None:
+        """Go on with the open folds of a cross-validation."""
+        self._begin_folds(f"Cross-validating {name}", lambda folds, control: folds.reopen(group_id, control))
+
     def resume(self, run_id: str) -> None:
         """Go on with a run that was stopped or interrupted."""
         self._begin("Training", None, run_id)
@@ -77,12 +88,16 @@ class TrainingEngine(QObject):
             self._context.tell(error)
 
     def _begin(self, title: str, experiment: Any, run_id: str) -> None:
+        self._begin_work(title, run_id, lambda control: self._work(experiment, run_id, control))
+
+    def _begin_folds(self, title: str, make: Callable[[Any, JobControl], Any]) -> None:
+        self._begin_work(title, "", lambda control: self._work_on_folds(make, control))
+
+    def _begin_work(self, title: str, run_id: str, work: Callable[[JobControl], None]) -> None:
         if self.busy:
             return
         self.run_id = run_id
-        self.job = self._context.jobs.run(
-            title, lambda control: self._work(experiment, run_id, control), failed=lambda _error: None, kind="training"
-        )
+        self.job = self._context.jobs.run(title, work, failed=lambda _error: None, kind="training")
         # Cancel in the job list means the gentle end: stop and keep.
         self.job.cancel_requested.connect(self._stop)
         self.busy_changed.emit()
@@ -103,6 +118,27 @@ class TrainingEngine(QObject):
         except Cancelled:
             pass
         except BaseException as error:  # a SystemExit of some library must not end the window
+            failure = Failure.of(error)
+            raise
+        finally:
+            self._over.emit(run_id, failure)
+
+    def _work_on_folds(self, make: Callable[[Any, JobControl], Any], control: JobControl) -> None:
+        """All folds that are open, in the job's thread; `started` tells of each."""
+        failure, run_id = None, ""
+
+        def started(_fold: int, id: str) -> None:
+            nonlocal run_id
+            run_id = id
+            self._prepared.emit(id)
+
+        try:
+            from core.training import cross_validation
+
+            make(cross_validation, control).train(started=started, beside_window=True, job=control)
+        except Cancelled:
+            pass
+        except BaseException as error:  # as above
             failure = Failure.of(error)
             raise
         finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
@@ -11,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayou
 from core import config
 from core.errors import IsocenterError
 from gui.context import AppContext
+from gui.train.cross_validate import CrossValidateDialog
 from gui.train.dashboard import Dashboard, side_panel
 from gui.train.data_check import DataCheck, FolderEditor
 from gui.train.engine import Failure, training
@@ -26,6 +29,7 @@ from gui.widgets.cards import EmptyState, notice
 from gui.widgets.controls import button
 from gui.widgets.labels import label, section
 
+_HELD_OUT, _MINUTES = ("data", "test_fraction"), ("trainer", "max_minutes")
 ASKED = {"stop": "stopping…", "pause": "pausing…", "resume": "going on…", "discard": "discarding…"}
 
 
@@ -74,6 +78,9 @@ class TrainPage(QWidget):
         self.start = button("Start training", "start", self._start, role="primary")
         inside.addWidget(self.reason)
         inside.addWidget(self.start)
+        self.cross_validate = button("Cross-validate…", "cross-validate", self._ask_folds)
+        self.cross_validate.setToolTip("A run for each of several folds, so that every case is measured once")
+        inside.addWidget(self.cross_validate)
         self.choose = button("Choose a folder…", "choose-data", self.folder.ask, icon="folder")
         self.empty = EmptyState("train", "", "", self.choose)
         self.empty.layout().setContentsMargins(96, 0, 96, 0)
@@ -172,6 +179,7 @@ class TrainPage(QWidget):
     def _show_start(self) -> None:
         why = self.blocker()
         self.start.setEnabled(not why)
+        self.cross_validate.setEnabled(not why)
         self.reason.setText(
             f"To start: {why}." if why and not self.engine.busy else f"{why[:1].upper()}{why[1:]}." if why else ""
         )
@@ -206,17 +214,35 @@ class TrainPage(QWidget):
         self.choose.setVisible(not self.check.path)
 
     def _start(self) -> None:
+        self._begin(self.settings.tree(), self.engine.start)
+
+    def _ask_folds(self) -> None:
+        tree, dataset = self.settings.tree(), self.check.dataset
+        if self.blocker() or dataset is None:
+            return
+        share, minutes = (tree.get(block, {}).get(key) for block, key in (_HELD_OUT, _MINUTES))
+        dialog = CrossValidateDialog(len(dataset.facts), float(share or 0), float(minutes or 0), self)
+        dialog.start_requested.connect(self._start_folds)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _start_folds(self, count: int, held_out: float) -> None:
+        tree = self.settings.tree()
+        tree = {**tree, "data": {**tree["data"], "test_fraction": round(held_out, 4)}}
+        self._begin(tree, lambda experiment: self.engine.start_folds(experiment, count))
+
+    def _begin(self, tree: dict[str, Any], start: Callable[[Any], None]) -> None:
         if self.blocker():
             return
         try:
-            experiment = config.parse(self.settings.tree())
+            experiment = config.parse(tree)
         except IsocenterError as error:
             self.context.tell(error)
             return
         self.watcher.watch("")
         self._clear("")
         self.failure.show_failure(None)
-        self.engine.start(experiment)
+        start(experiment)
 
     def _use_settings(self) -> None:
         if self.history.run is not None:

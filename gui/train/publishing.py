@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -40,17 +41,31 @@ class Publisher(QObject):
         self.bar.hide()
 
     def publish(self, run: RunRow) -> None:
-        if self.busy:
-            return
+        """Publish a run's best checkpoint."""
 
         def work(control: JobControl) -> Any:
             from core.inference.publish import publish
 
             return publish(run.id, control=control)
 
+        self._begin(run.name, work)
+
+    def publish_ensemble(self, group_id: str, name: str) -> None:
+        """Publish a cross-validation as one model."""
+
+        def work(control: JobControl) -> Any:
+            from core.inference.ensemble import publish_ensemble
+
+            return publish_ensemble(group_id, control=control)
+
+        self._begin(name, work)
+
+    def _begin(self, name: str, work: Callable[[JobControl], Any]) -> None:
+        if self.busy:
+            return
         self.busy = True
         self.hide()
-        job = self._context.jobs.run(f"Publishing {run.name}", work, done=self._done)
+        job = self._context.jobs.run(f"Publishing {name}", work, done=self._done)
         job.ended.connect(self._ended)
         self.changed.emit()
 

@@ -1,0 +1,67 @@
+"""How thoroughly to predict: how many networks, mirrored or not, and what each choice costs."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QComboBox, QFormLayout, QWidget
+
+from gui.predict.model_card import ModelChoice, key
+from gui.widgets import label
+
+
+class Thoroughness(QWidget):
+    """Two lists, each shown only where the chosen model leaves a choice. It starts anew with every model."""
+
+    def __init__(self, choice: ModelChoice, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("thoroughness")
+        self._choice = choice
+        self._shown = ""
+        self._networks = _list("predict_members", "Networks to predict with")
+        self._mirror = _list("predict_mirror", "Mirroring")
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setHorizontalSpacing(12)
+        self._form.setVerticalSpacing(6)
+        self._form.addRow(label("Networks", "dim"), self._networks)
+        self._form.addRow(label("Mirroring", "dim"), self._mirror)
+        choice.changed.connect(self._fill)
+        self._fill()
+
+    @property
+    def members(self) -> int | None:
+        """How many networks of an ensemble; None: all."""
+        chosen: int | None = self._networks.currentData()
+        return chosen
+
+    @property
+    def mirror(self) -> bool | None:
+        """Whether to average over mirrorings; None: where that is cheap."""
+        chosen: bool | None = self._mirror.currentData()
+        return chosen
+
+    def _fill(self) -> None:
+        package = self._choice.current
+        name = key(package) if package is not None else ""
+        if name == self._shown:
+            return
+        self._shown = name
+        from core.inference import cost
+
+        count, turns = (1, 1) if package is None else (cost.members(package), cost.mirrorings(package))
+        self._networks.clear()
+        self._networks.addItem(f"All {count}: {count} × the time of one", None)
+        self._networks.addItem("The first only: fastest", 1)
+        self._mirror.clear()
+        self._mirror.addItem("On small scans only", None)
+        self._mirror.addItem(f"Always: {turns} × slower", True)
+        self._mirror.addItem("Never: fastest", False)
+        self._form.setRowVisible(0, count > 1)
+        self._form.setRowVisible(1, turns > 1)
+        self.setVisible(count > 1 or turns > 1)
+
+
+def _list(name: str, accessible: str) -> QComboBox:
+    made = QComboBox()
+    made.setObjectName(name)
+    made.setAccessibleName(accessible)
+    return made
