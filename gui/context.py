@@ -24,7 +24,8 @@ class AppContext(QObject):
     open_requested = Signal(object)  # list[Path]
     series_requested = Signal(object, str)  # Path of a DICOM folder, the UID of a series in it
     prediction_open_requested = Signal(int)  # catalog id
-    page_requested = Signal(str)  # "scans", "predict", "train", "runs" or "models"
+    page_requested = Signal(str)  # "scans", "predict", "train", "runs", "models" or "review"
+    evaluation_requested = Signal(str)  # offer to evaluate this run (its id) or model (name-version) on the Review page
     run_requested = Signal(str)  # show this run live on the Train page
     models_changed = Signal()
     runs_changed = Signal()

@@ -34,6 +34,7 @@ LAZY = {  # made at first visit: module, class, words for the bar on top
     "train": ("gui.train.page", "TrainPage", "Training"),
     "runs": ("gui.runs.page", "RunsPage", "Runs"),
     "models": ("gui.models.page", "ModelsPage", "Models"),
+    "review": ("gui.review.page", "ReviewPage", "Review"),
 }
 STOP, KEEP, CANCEL = "Stop and keep", "Keep training", "Cancel"
 
@@ -101,6 +102,7 @@ class MainWindow(QMainWindow):
         context.page_requested.connect(self.show_page)
         context.prediction_open_requested.connect(self._prepare_for_prediction)
         context.run_requested.connect(self._show_run)
+        context.evaluation_requested.connect(self._ask_evaluation)
         context.notice.connect(self.notice.show_notice)
         context.jobs.job_ended.connect(self._job_ended)
         self.rail.page_chosen.connect(self.show_page)
@@ -142,6 +144,12 @@ class MainWindow(QMainWindow):
         show_run = getattr(self.pages.get("train"), "show_run", None)
         if show_run is not None:
             show_run(run_id)
+
+    def _ask_evaluation(self, run_or_model: str) -> None:
+        self.show_page("review")
+        ask = getattr(self.pages.get("review"), "ask", None)
+        if ask is not None:
+            ask(run_or_model)
 
     def _prepare_for_prediction(self, id: int) -> None:
         """The panel that answers this request may not be there yet: then make it, and hand the request on."""

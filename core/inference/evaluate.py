@@ -36,7 +36,7 @@ def evaluate(
 ) -> dict[str, Any]:  # fmt: skip
     """Predict every case of a data set, compare, and record it in the catalog.
 
-    Returns {"id", "model", "metrics", "intervals", "tolerance_mm", "trained_on", "cases"}.
+    Returns {"id", "model", "metrics", "intervals", "tolerance_mm", "trained_on", "labels", "cases"}.
 
     run_or_model: a run's id, a model, or a run's name, looked up in this order. split: "train", "val" or "test", that
     part of the recorded split; without it, all cases. tolerance_mm: how far apart surfaces may lie and still agree.
@@ -123,7 +123,8 @@ def evaluate_package(
     trained_on = set((recorded or {}).get("train", ())) & {case.id for case in cases}
     return {
         "model": f"{package.name} {package.version}", "metrics": figures, "intervals": intervals,
-        "tolerance_mm": tolerance_mm, "trained_on": len(trained_on), "cases": rows,
+        "tolerance_mm": tolerance_mm, "trained_on": len(trained_on),
+        "labels": {label.name: label.value for label in package.plan.labels}, "cases": rows,
     }  # fmt: skip
 
 

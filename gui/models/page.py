@@ -107,11 +107,14 @@ class ModelsPage(QWidget):
         self._summary = label("", "dim", wrap=True)
         self._simulated = notice("Trained on simulated data: accuracy on real scans is unknown.", "warn")
         self.default_button = button("Predict with this", "model_default", self.make_default, role="primary")
+        self.evaluate_button = button(
+            "Evaluate…", "model_evaluate", self.evaluate, tip="Measure it on labelled cases, and review them"
+        )
         self.export_button = button("Export", "model_export", self.choose_export, icon="save", tip="Save as a .zip")
         self.remove_button = button("Remove", "model_remove", self.remove, role="danger", tip="Can be undone")
         actions = QHBoxLayout()
         actions.setSpacing(8)
-        for one in (self.default_button, self.export_button, self.remove_button):
+        for one in (self.default_button, self.evaluate_button, self.export_button, self.remove_button):
             actions.addWidget(one)
         actions.addStretch(1)
         self.facts, self.card = ModelFacts(), CardText()
@@ -211,6 +214,10 @@ class ModelsPage(QWidget):
             self._choice.choose(key(self.selected))
 
     # ---- in, out and away ---------------------------------------------------------------------------------------
+
+    def evaluate(self) -> None:
+        if self.selected is not None:
+            self._context.evaluation_requested.emit(key(self.selected))
 
     def choose_import(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self, "Import a model", "", ZIP)

@@ -157,6 +157,8 @@ class RunsPage(QWidget):
         self.cross_validation.setToolTip("The runs' curves, or the cross-validation that they belong to")
         self.resume = button("Resume", "resume-run", self._resume)
         self.publish = button("Publish", "publish-run", self._publish)
+        self.evaluate = button("Evaluate…", "evaluate-run", self._evaluate)
+        self.evaluate.setToolTip("Measure it on labelled cases, and review them")
         menu = QMenu(self)
         menu.addAction("As JSON: settings, curves, events…", lambda: self._ask_export("json"))
         menu.addAction("As CSV: all metric points…", lambda: self._ask_export("csv"))
@@ -172,7 +174,8 @@ class RunsPage(QWidget):
         row.addWidget(self.filter)
         row.addWidget(self.count)
         row.addStretch(1)
-        for one in (self.cross_validation, self.open, self.resume, self.publish, self.export, self.folder, self.delete):
+        actions = self.open, self.resume, self.publish, self.evaluate, self.export, self.folder, self.delete
+        for one in (self.cross_validation, *actions):
             row.addWidget(one)
         return bar
 
@@ -279,6 +282,7 @@ class RunsPage(QWidget):
         self.folder.setEnabled(one is not None)
         self.resume.setEnabled(one is not None and one.state in RESUMABLE and not self.engine.busy)
         self.publish.setEnabled(one is not None and not one.live and not self.publisher.busy)
+        self.evaluate.setEnabled(one is not None and not one.live)
         self.publish.setText("Publishing…" if self.publisher.busy else "Publish")
         self.export.setEnabled(bool(rows))
         live = [run for run in rows if run.live]
@@ -325,6 +329,11 @@ class RunsPage(QWidget):
         rows = self.selected()
         if len(rows) == 1:
             self.publisher.publish(rows[0].run)
+
+    def _evaluate(self) -> None:
+        rows = self.selected()
+        if len(rows) == 1:
+            self.context.evaluation_requested.emit(rows[0].run.id)
 
     def _show_folder(self) -> None:
         rows = self.selected()

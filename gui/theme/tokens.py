@@ -30,6 +30,8 @@ class Tokens:
     crosshair: str = "#7c8cff"
     letters: str = "#f1c75b"
     measure: str = "#6fe3d2"  # measured lengths
+    heat_low: str = "#ffe066"  # an uncertainty map, from little to much
+    heat_high: str = "#ff2e88"
     skin: str = "#c9c2b8"  # the surface of a scan in 3D
     scan_swatch: str = "#b8c0ca"
 

@@ -8,11 +8,13 @@ import numpy as np
 from PySide6.QtCore import QLineF
 from PySide6.QtGui import QImage
 
+from gui.theme import theme
 from gui.viewer.planes import Plane
 from gui.viewer.scene import Overlay, Scene
 from gui.viewer.window_level import to_grey
 
 Array = np.ndarray[Any, Any]
+Edges = list[tuple[tuple[int, int, int], list[QLineF]]]
 MOST_EDGES = 6000  # beyond this an outline is clutter, and slow
 
 
@@ -28,7 +30,11 @@ class SlicePictures:
         self._under: QImage | None = None
         self._label_key: tuple[Any, ...] | None = None
         self._labels: tuple[QImage, int, int] | None = None
-        self._edges: list[tuple[tuple[int, int, int], list[QLineF]]] = []
+        self._edges: Edges = []
+        self._truth_key: tuple[Any, ...] | None = None
+        self._truth: Edges = []
+        self._uncertainty_key: tuple[Any, ...] | None = None
+        self._uncertainty: QImage | None = None
 
     def grey(self) -> QImage | None:
         """The slice at the cursor as an 8-bit grey image, top row first."""
@@ -69,10 +75,45 @@ class SlicePictures:
         self._make_labels()
         return self._labels
 
-    def edges(self) -> list[tuple[tuple[int, int, int], list[QLineF]]]:
-        """Colour and outline of each structure, in picture coordinates (voxel corners at whole numbers)."""
+    def edges(self) -> Edges:
+        """Colour and outline of each structure, in picture coordinates (voxel corners at whole numbers).
+
+        None beside a truth: there outlines are the truth's.
+        """
         self._make_labels()
-        return self._edges
+        return [] if self._scene.truth is not None else self._edges
+
+    def truth_edges(self) -> Edges:
+        """Colour and outline of each structure of the truth, as `edges`."""
+        scene, truth = self._scene, self._scene.truth
+        if truth is None or scene.truth_canonical is None or not truth.shown:
+            return []
+        index = scene.index[self._plane.normal]
+        key = (scene.revision, index, scene.radiological)
+        if key != self._truth_key:
+            self._truth_key, self._truth = key, []
+            picture = self._plane.picture(scene.truth_canonical, index, scene.radiological)
+            box = _box(picture)
+            if box is not None:
+                top, bottom, left, right = box
+                self._truth = _outlines(picture[top:bottom, left:right], truth, left, top)
+        return self._truth
+
+    def uncertainty(self) -> QImage | None:
+        """The uncertainty of the slice as an image with alpha; None where none is shown."""
+        scene, shown = self._scene, self._scene.uncertainty
+        if shown is None or scene.uncertainty_canonical is None or not shown.shown:
+            return None
+        index = scene.index[self._plane.normal]
+        key = (scene.revision, index, scene.radiological)
+        if key != self._uncertainty_key:
+            picture = self._plane.picture(scene.uncertainty_canonical, index, scene.radiological)
+            pixels = np.ascontiguousarray(heat(shown.scale / shown.highest)[picture])
+            rows, columns = pixels.shape
+            form = QImage.Format.Format_ARGB32_Premultiplied
+            self._uncertainty = QImage(pixels.data, columns, rows, columns * 4, form).copy()
+            self._uncertainty_key = key
+        return self._uncertainty
 
     def _make_labels(self) -> None:
         scene, overlay = self._scene, self._scene.overlay
@@ -117,7 +158,18 @@ def _coloured(cut: Array, overlay: Overlay) -> QImage:
     return QImage(pixels.data, columns, rows, columns * 4, QImage.Format.Format_ARGB32_Premultiplied).copy()
 
 
-def _outlines(cut: Array, overlay: Overlay, left: int, top: int) -> list[tuple[tuple[int, int, int], list[QLineF]]]:
+def heat(step: float) -> Array:
+    """Premultiplied ARGB of the 256 steps of an uncertainty map: clear at 0, solid at 1 / `step` steps and beyond."""
+    low, high = (
+        np.array(colour.getRgb()[:3], float) for colour in (theme().color("heat_low"), theme().color("heat_high"))
+    )
+    share = np.minimum(np.arange(256) * step, 1.0)[:, None]
+    alpha = 0.85 * np.sqrt(share)
+    red, green, blue = np.rint(alpha * (low + (high - low) * share)).astype(np.uint32).T
+    return (np.rint(255 * alpha[:, 0]).astype(np.uint32) << 24) | (red << 16) | (green << 8) | blue
+
+
+def _outlines(cut: Array, overlay: Overlay, left: int, top: int) -> Edges:
     """The voxel edges where one structure ends."""
     padded = np.pad(cut, 1)
     outlines = []

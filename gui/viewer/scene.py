@@ -40,6 +40,16 @@ class Overlay:
         return self.colours.get(label, UNNAMED)
 
 
+@dataclass
+class UncertaintyMap:
+    """How sure a model was of each voxel, over the scan: uint8 on its own grid, a value being `steps * scale`."""
+
+    steps: Array
+    scale: float
+    highest: float  # the end of its colour bar
+    shown: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class OpenedScan:
     """A volume with what a first picture needs, worked out beside the window."""
@@ -82,6 +92,10 @@ class Scene:
         self.scan_opacity = 1.0
         self.overlay: Overlay | None = None
         self.overlay_canonical: Array | None = None
+        self.truth: Overlay | None = None  # what the overlay is compared with: drawn as outlines
+        self.truth_canonical: Array | None = None
+        self.uncertainty: UncertaintyMap | None = None
+        self.uncertainty_canonical: Array | None = None
         self.under_canonical: Array | None = None
         self.revision = 0  # counts scans and overlays, for caches
         self._turn = to_canonical(np.eye(4))
@@ -136,6 +150,8 @@ class Scene:
         """Put up a scan (None: nothing), with the cursor in its middle and no overlay."""
         self.opened = opened
         self.overlay = self.overlay_canonical = None
+        self.truth = self.truth_canonical = None
+        self.uncertainty = self.uncertainty_canonical = None
         self.time = 0
         self.revision += 1
         if opened is None:
@@ -264,6 +280,34 @@ class Scene:
         self.overlay_canonical = None if overlay is None else self._turn.apply(overlay.labels)
         self.revision += 1
         self._tell("overlay")
+
+    def set_truth(self, truth: Overlay | None) -> None:
+        """Lay the truth over the scan, as outlines beside the overlay's filled structures. Errors as `set_overlay`."""
+        if truth is not None and (self.volume is None or truth.labels.shape != self.volume.grid_shape):
+            raise ValueError("the truth is not on the scan's grid")
+        self.truth = truth
+        self.truth_canonical = None if truth is None else self._turn.apply(truth.labels)
+        self.revision += 1
+        self._tell("overlay")
+
+    def show_truth(self, shown: bool) -> None:
+        if self.truth is not None:
+            self.truth.shown = shown
+            self._tell("look")
+
+    def set_uncertainty(self, uncertainty: UncertaintyMap | None) -> None:
+        """Lay an uncertainty map over the scan, or take it off. Raises ValueError if it is on another grid."""
+        if uncertainty is not None and (self.volume is None or uncertainty.steps.shape != self.volume.grid_shape):
+            raise ValueError("the uncertainty map is not on the scan's grid")
+        self.uncertainty = uncertainty
+        self.uncertainty_canonical = None if uncertainty is None else self._turn.apply(uncertainty.steps)
+        self.revision += 1
+        self._tell("overlay")
+
+    def show_uncertainty(self, shown: bool) -> None:
+        if self.uncertainty is not None:
+            self.uncertainty.shown = shown
+            self._tell("look")
 
     def go_to_overlay(self) -> None:
         """Bring the cursor to the middle of the largest structure, unless it stands in a structure already."""

@@ -6,7 +6,7 @@ Painted with QPainter: one slice a view needs no scene graph, and nothing has to
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -34,6 +34,7 @@ MARGIN = 26  # room for the letters and the line of text at each edge
 KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 ZOOMS = (0.2, 40.0)
 WHEEL_STEP = 120
+TRUTH_PX = 2.0
 
 
 class SliceView(QWidget):
@@ -156,18 +157,20 @@ class SliceView(QWidget):
         painter.setOpacity(self._scene.scan_opacity)
         painter.drawImage(transform.mapRect(QRectF(0, 0, grey.width(), grey.height())), grey)
         painter.setOpacity(1)
-        labels = self._pictures.labels()
-        if labels is None:
-            return
-        image, left, top = labels
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-        painter.drawImage(transform.mapRect(QRectF(left, top, image.width(), image.height())), image)
+        labels = self._pictures.labels()
+        if labels is not None:
+            image, left, top = labels
+            painter.drawImage(transform.mapRect(QRectF(left, top, image.width(), image.height())), image)
+        heat = self._pictures.uncertainty()
+        if heat is not None:
+            painter.drawImage(transform.mapRect(QRectF(0, 0, heat.width(), heat.height())), heat)
         painter.setTransform(transform)
-        for colour, lines in self._pictures.edges():
-            pen = QPen(QColor(*colour), 1.3)
-            pen.setCosmetic(True)
-            painter.setPen(pen)
-            painter.drawLines(lines)
+        for edges, width in ((self._pictures.edges(), 1.3), (self._pictures.truth_edges(), TRUTH_PX)):
+            for colour, lines in edges:
+                if width == TRUTH_PX:  # a dark rim, or it is lost on a fill of its own colour
+                    _stroke(painter, theme().color("view_ground"), 2 * width, lines)
+                _stroke(painter, QColor(*colour), width, lines)
         painter.resetTransform()
 
     def _draw_cursor(self, painter: QPainter) -> None:
@@ -330,6 +333,14 @@ class SliceView(QWidget):
             return False
         self._scene.lines_changed()
         return True
+
+
+def _stroke(painter: QPainter, colour: QColor, width: float, lines: list[QLineF]) -> None:
+    """Lines as wide as said, however much the picture is enlarged."""
+    pen = QPen(colour, width)
+    pen.setCosmetic(True)
+    painter.setPen(pen)
+    painter.drawLines(lines)
 
 
 def _text(painter: QPainter, area: QRectF, where: Qt.AlignmentFlag, text: str, colour: str) -> None:

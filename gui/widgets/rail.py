@@ -7,7 +7,14 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QMenu, QToolButton, QVBoxLay
 
 from gui.theme import icons
 
-PAGES = {"scans": "Scans", "predict": "Predict", "train": "Train", "runs": "Runs", "models": "Models"}
+PAGES = {
+    "scans": "Scans",
+    "predict": "Predict",
+    "train": "Train",
+    "runs": "Runs",
+    "models": "Models",
+    "review": "Review",
+}
 
 
 class Rail(QFrame):

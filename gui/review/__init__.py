@@ -1,0 +1,1 @@
+"""Review: how a model did on labelled cases, and each case with truth and prediction."""

@@ -1,0 +1,121 @@
+"""Asking for an evaluation: which model, on which labelled cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from core.errors import IsocenterError
+from gui.context import AppContext
+from gui.predict.model_card import choice_of, key, title
+from gui.widgets import button, label
+
+DATA_KEY = "review/data"
+SPLITS = {"All cases": "", "Test part": "test", "Validation part": "val"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An evaluation that was asked for. `split`: "" for all cases."""
+
+    model: str
+    title: str
+    data: Path
+    split: str
+
+
+class EvaluateForm(QFrame):
+    """A model or run, a data set's folder, a part of it."""
+
+    evaluate_requested = Signal(object)  # Asked
+    cancelled = Signal()
+
+    def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "card")
+        self.setObjectName("evaluate_form")
+        self._context = context
+        self.model = QComboBox()
+        self.model.setObjectName("evaluate_model")
+        self.model.setAccessibleName("Model or run to evaluate")
+        self.data = QLineEdit(str(context.settings.value(DATA_KEY, "")))
+        self.data.setObjectName("evaluate_data")
+        self.data.setAccessibleName("Folder of the labelled cases")
+        self.data.setPlaceholderText("Folder with images and labels")
+        self.data.textChanged.connect(self._show_state)
+        browse = button("Browse…", "evaluate_browse", self._browse)
+        self.split = QComboBox()
+        self.split.setObjectName("evaluate_split")
+        self.split.setAccessibleName("Which of its cases")
+        for words, split in SPLITS.items():
+            self.split.addItem(words, split)
+        self.split.setToolTip("The test and validation parts are those drawn when the model was trained")
+        self.go = button("Evaluate", "evaluate_go", self._go, role="primary")
+        place = QHBoxLayout()
+        place.setSpacing(8)
+        place.addWidget(self.data, 1)
+        place.addWidget(browse)
+        form = QFormLayout()
+        form.setSpacing(8)
+        form.addRow("Model", self.model)
+        form.addRow("Cases", place)
+        form.addRow("Part", self.split)
+        actions = QHBoxLayout()
+        actions.setSpacing(8)
+        actions.addWidget(self.go)
+        actions.addWidget(button("Cancel", "evaluate_cancel", self.cancelled.emit))
+        actions.addStretch(1)
+        hint = "Cases that the model was trained on flatter it: choose its test part, or scans it has never seen."
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 14, 16, 14)
+        column.setSpacing(10)
+        column.addWidget(label("Evaluate a model on labelled cases", "strong"))
+        column.addLayout(form)
+        column.addWidget(label(hint, "small", wrap=True))
+        column.addLayout(actions)
+        choice_of(context).changed.connect(self.fill)
+        self.fill()
+
+    def fill(self) -> None:
+        """List the models and the runs that have ended."""
+        chosen = self.model.currentData()
+        self.model.clear()
+        for package in choice_of(self._context).packages:
+            self.model.addItem(title(package), key(package))
+        try:
+            runs = [run for run in self._context.catalog().runs() if not run.live]
+        except IsocenterError as error:
+            self._context.tell(error)
+            runs = []
+        for run in runs:
+            self.model.addItem(f"Run {run.name} ({run.id})", run.id)
+        self.choose(chosen)
+        self._show_state()
+
+    def choose(self, run_or_model: str | None) -> None:
+        """Put up a model or run. A run's own data set and its test part are proposed with it."""
+        place = self.model.findData(run_or_model) if run_or_model else -1
+        if place < 0:
+            return
+        self.model.setCurrentIndex(place)
+        run = next((run for run in self._context.catalog().runs() if run.id == run_or_model), None)
+        if run is not None:
+            self.data.setText(run.data_path)
+            self.split.setCurrentIndex(self.split.findData("test"))
+
+    def _browse(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder of the labelled cases", self.data.text())
+        if chosen:
+            self.data.setText(chosen)
+
+    def _show_state(self) -> None:
+        self.go.setEnabled(bool(self.data.text().strip()) and self.model.currentIndex() >= 0)
+
+    def _go(self) -> None:
+        data = Path(self.data.text().strip()).expanduser()
+        self._context.settings.setValue(DATA_KEY, str(data))
+        asked = Asked(self.model.currentData(), self.model.currentText(), data, self.split.currentData())
+        self.evaluate_requested.emit(asked)

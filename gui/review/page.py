@@ -1,0 +1,382 @@
+"""The Review page: how well a model did on labelled cases, the worst first, and each with truth and prediction."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSortFilterProxyModel, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QSplitter,
+    QStackedWidget,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core import RESEARCH_ONLY
+from core.control import JobControl
+from gui.context import AppContext
+from gui.jobs.jobs import Job
+from gui.predict.status import FailureCard, ProgressCard
+from gui.review.case_view import CaseView
+from gui.review.cases import CASE_ROLE, MEAN, SORT_ROLE, CasesModel
+from gui.review.form import Asked, EvaluateForm
+from gui.review.listed import Listed, read_evaluations, words
+from gui.review.strip import Strip, StripPlot
+from gui.review.summary import SummaryTable, warnings_of
+from gui.theme.structures import structure_colours
+from gui.theme.theme import theme
+from gui.widgets import EmptyState, button, label, notice, section, tool_button
+
+if TYPE_CHECKING:
+    from core.catalog.evaluations import EvaluationRow
+
+LEFT_PX = 560
+
+
+class ReviewPage(QWidget):
+    """Figures, plot and cases on the left, the chosen case on the right."""
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__()
+        self.setObjectName("review_page")
+        self.setProperty("role", "page")
+        self._context = context
+        self._listed = Listed([], {})
+        self._job: Job | None = None
+        self.shown: EvaluationRow | None = None
+        self._case = ""
+        self._build()
+        self._shortcuts()
+        theme().changed.connect(self._show_metric)
+        self._show_state()
+
+    # ---- what it is made of -------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.form = EvaluateForm(self._context)
+        self.form.evaluate_requested.connect(self.evaluate)
+        self.form.cancelled.connect(self._close_form)
+        self.progress = ProgressCard("evaluation_progress")
+        self.progress.cancel_requested.connect(self._cancel)
+        self.failure = FailureCard("evaluation_failure")
+        first = button("Evaluate a model…", "evaluate_first", self.ask, role="primary")
+        self.empty = EmptyState(
+            "review", "Nothing evaluated yet",
+            "Measure a model on labelled cases: every case is kept here, the worst first, to be looked at with its"
+            " truth and its prediction.", first,
+        )  # fmt: skip
+        self.case_view = CaseView(self._context)
+        self.case_view.step_requested.connect(self.step)
+        self._splitter = QSplitter()
+        self._splitter.setHandleWidth(1)
+        self._splitter.addWidget(self._left_side())
+        self._splitter.addWidget(self.case_view)
+        self._splitter.setSizes([LEFT_PX, 880])
+        self._splitter.setStretchFactor(1, 1)
+        self._splitter.setCollapsible(0, False)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self._splitter)
+        self._top = QFrame()
+        top = QVBoxLayout(self._top)
+        top.setContentsMargins(24, 16, 24, 8)
+        for widget in (self.form, self.progress, self.failure):
+            widget.setMaximumWidth(720)
+            widget.hide()
+            top.addWidget(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._top)
+        column.addWidget(self._stack, 1)
+        self._tools = self._make_tools()
+
+    def _make_tools(self) -> list[QWidget]:
+        self.chooser = QComboBox()
+        self.chooser.setObjectName("review_chooser")
+        self.chooser.setAccessibleName("Evaluation")
+        self.chooser.setMinimumWidth(380)
+        self.chooser.activated.connect(lambda place: self.show_evaluation(self._listed.rows[place]))
+        self.report_button = button("Report…", "review_report", self._ask_report, tip="Save a report as one HTML file")
+        self.remove_button = tool_button("trash", "review_remove", "Delete this evaluation", self.remove)
+        evaluate = button("Evaluate…", "review_evaluate", self.ask, role="primary")
+        return [self.chooser, self.report_button, self.remove_button, evaluate]
+
+    def toolbar_widgets(self) -> list[QWidget]:
+        """What the window's bar shows for this page."""
+        return list(self._tools)
+
+    def _left_side(self) -> QFrame:
+        self.metric_box = QComboBox()
+        self.metric_box.setObjectName("review_metric")
+        self.metric_box.setAccessibleName("Metric")
+        self.metric_box.currentIndexChanged.connect(lambda _: self._show_metric())
+        self.summary = SummaryTable()
+        self.warnings = QVBoxLayout()
+        self.warnings.setSpacing(6)
+        self.strip = StripPlot()
+        self.strip.case_chosen.connect(self.open_case)
+        self.model = CasesModel()
+        self.sorted = QSortFilterProxyModel()
+        self.sorted.setSourceModel(self.model)
+        self.sorted.setSortRole(SORT_ROLE)
+        self.table = QTableView()
+        self.table.setObjectName("review_cases")
+        self.table.setAccessibleName("Cases")
+        self.table.setModel(self.sorted)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setSortingEnabled(True)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(28)
+        self.table.horizontalHeader().setHighlightSections(False)
+        self.table.horizontalHeader().setStretchLastSection(True)
+        self.table.clicked.connect(lambda index: self.open_case(index.data(CASE_ROLE)))
+        self.table.activated.connect(lambda index: self.open_case(index.data(CASE_ROLE)))
+        frame = QFrame()
+        frame.setProperty("role", "panel")
+        frame.setMinimumWidth(420)
+        head = QHBoxLayout()
+        head.addWidget(section("Figures"))
+        head.addStretch(1)
+        head.addWidget(self.metric_box)
+        self.made = label("", "small", wrap=True)
+        column = QVBoxLayout(frame)
+        column.setContentsMargins(16, 12, 16, 8)
+        column.setSpacing(8)
+        column.addLayout(head)
+        column.addLayout(self.warnings)
+        column.addWidget(self.summary)
+        column.addWidget(self.strip)
+        column.addWidget(section("Cases"))
+        column.addWidget(self.table, 1)
+        column.addWidget(self.made)
+        column.addWidget(label(RESEARCH_ONLY, "small", wrap=True))
+        return frame
+
+    def _shortcuts(self) -> None:
+        view = self.case_view
+        for keys, act in (
+            ("T", view.truth.toggle), ("P", view.prediction.toggle), ("N", partial(self.step, 1)),
+            ("Shift+N", partial(self.step, -1)), ("D", view.go_to_worst),
+        ):  # fmt: skip
+            made = QShortcut(QKeySequence(keys), self)
+            made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            made.activated.connect(act)
+
+    # ---- evaluations --------------------------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.reload()  # the command line may have added some
+
+    def reload(self, show: int = 0) -> None:
+        """Read the list of evaluations anew; put up the one of that id, else the one shown, else the newest."""
+        self._context.jobs.run(
+            "Reading the evaluations", read_evaluations, done=partial(self._take, show), kind="background"
+        )
+
+    def _take(self, show: int, listed: Listed) -> None:
+        self._listed = listed
+        before = self.shown.id if self.shown is not None else 0
+        self.chooser.clear()
+        for row in listed.rows:
+            self.chooser.addItem(words(row))
+        if self.metric_box.count() == 0:
+            for key, (title, _) in listed.metrics.items():
+                self.metric_box.addItem(title, key)
+        wanted = next(
+            (row for row in listed.rows if row.id == (show or before)), listed.rows[0] if listed.rows else None
+        )
+        if wanted is None:
+            self.shown = None
+        elif wanted.id != before:
+            self.show_evaluation(wanted)
+        else:
+            self.chooser.setCurrentIndex([row.id for row in listed.rows].index(before))
+        self._show_state()
+
+    def show_evaluation(self, row: EvaluationRow) -> None:
+        """Put up an evaluation, its worst cases first."""
+        self.shown, self._case = row, ""
+        self.chooser.setCurrentIndex([one.id for one in self._listed.rows].index(row.id))
+        self.case_view.clear()
+        while (item := self.warnings.takeAt(0)) is not None:
+            item.widget().hide()
+            item.widget().deleteLater()
+        for text in warnings_of(row):
+            self.warnings.addWidget(notice(text, "warn"))
+        self.made.setText(f"{row.data} · surfaces agree within {row.result['tolerance_mm']:g} mm")
+        self._show_metric()
+        self._show_state()
+
+    def _show_metric(self) -> None:
+        row, metric = self.shown, self.metric_box.currentData()
+        if row is None or metric is None:
+            return
+        self.model.show_cases(row.cases, metric)
+        labels = row.result["labels"]
+        structures = [{"label": value, "name": name} for name, value in labels.items()]
+        colours = structure_colours(structures)
+        self.summary.show_figures(row.result, metric)
+        self.strip.show_strips(
+            [case["case"] for case in row.cases],
+            [Strip(name, colours[labels[name]], [case[metric][name] for case in row.cases]) for name in labels],
+        )
+        low_is_worse = self._listed.metrics[metric][1]
+        self.table.sortByColumn(MEAN, Qt.SortOrder.AscendingOrder if low_is_worse else Qt.SortOrder.DescendingOrder)
+        head = self.table.horizontalHeader()
+        head.resizeSections(QHeaderView.ResizeMode.ResizeToContents)
+        self._mark(self._case)
+
+    def remove(self) -> None:
+        """Delete the evaluation shown, with the predictions that no other one shows."""
+        row = self.shown
+        if row is None:
+            return
+
+        def work(_control: JobControl) -> None:
+            from core.catalog import Catalog
+            from core.catalog.evaluations import remove_evaluation
+
+            with Catalog() as catalog:
+                remove_evaluation(catalog, row.id)
+
+        self.case_view.clear()
+        self._context.jobs.run("Deleting the evaluation", work, done=lambda _: self.reload())
+
+    # ---- evaluating ---------------------------------------------------------------------------------------------
+
+    def ask(self, run_or_model: str = "") -> None:
+        """Offer the form, for a run or a model."""
+        self.form.fill()
+        self.form.choose(run_or_model)
+        self.form.show()
+        self.failure.hide()
+        self._show_state()
+        self.form.data.setFocus()
+
+    def _close_form(self) -> None:
+        self.form.hide()
+        self._show_state()
+
+    def evaluate(self, asked: Asked) -> None:
+        """Evaluate as a job that shows how far it is and can be cancelled."""
+        if self._job is not None:
+            return
+
+        def work(control: JobControl) -> int:
+            from core.inference.evaluate import evaluate
+
+            return int(evaluate(asked.model, asked.data, control, split=asked.split or None)["id"])
+
+        self.form.hide()
+        self.failure.hide()
+        job = self._context.jobs.run(
+            f"Evaluating {asked.title}", work, done=lambda id: self.reload(show=id), failed=self._failed
+        )
+        self._job = job
+        job.changed.connect(self._show_progress)
+        job.ended.connect(self._ended)
+        self._show_state()
+
+    def _show_progress(self) -> None:
+        if self._job is not None:
+            self.progress.show_job(self._job)
+
+    def _ended(self) -> None:
+        self._job = None
+        self._show_state()
+
+    def _failed(self, error: Exception) -> None:
+        self.failure.show_error(error)
+        self.failure.show()
+        self.form.show()
+        self._show_state()
+
+    def _cancel(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+
+    # ---- cases --------------------------------------------------------------------------------------------------
+
+    def open_case(self, case: str) -> None:
+        """Show a case in the views."""
+        row = self.shown
+        if row is None or case not in row.files or case == self._case:
+            return
+        self._case = case
+        self._mark(case)
+        if not self.isAncestorOf(self.focusWidget() or self.window()):
+            self.table.setFocus()  # so that the keys of the page work at once
+        self.case_view.show_case(case, row.files[case], row.result["labels"])
+
+    def step(self, by: int) -> None:
+        """Show the next case of the table as it is sorted, or the previous."""
+        order = [self.sorted.index(n, 0).data(CASE_ROLE) for n in range(self.sorted.rowCount())]
+        if order:
+            place = order.index(self._case) + by if self._case in order else 0
+            self.open_case(order[min(max(place, 0), len(order) - 1)])
+
+    def _mark(self, case: str) -> None:
+        self.strip.choose(case)
+        for number in range(self.sorted.rowCount()):
+            if case and self.sorted.index(number, 0).data(CASE_ROLE) == case:
+                self.table.selectRow(number)
+
+    # ---- the report ---------------------------------------------------------------------------------------------
+
+    def _ask_report(self) -> None:
+        if self.shown is None:
+            return
+        start = Path.home() / f"{self.shown.model} evaluation.html"
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save the report", str(start), "HTML (*.html)")
+        if chosen:
+            self.save_report(Path(chosen if Path(chosen).suffix else f"{chosen}.html"))
+
+    def save_report(self, target: Path) -> None:
+        row = self.shown
+        if row is None:
+            return
+
+        def work(control: JobControl) -> Path:
+            from core.inference.report import write_report
+
+            return write_report(row.id, target, control)
+
+        def done(path: Path) -> None:
+            self._context.notice.emit("ok", f"Saved {path}.")
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
+
+        self._context.jobs.run("Writing the report", work, done=done)
+
+    # ---- what is seen -------------------------------------------------------------------------------------------
+
+    def _show_state(self) -> None:
+        """Show the parts that belong to the state; there is no other place that decides it."""
+        has_any, running = self.shown is not None, self._job is not None
+        self._stack.setCurrentIndex(1 if has_any else 0)
+        self.empty.setVisible(not running and self.form.isHidden())
+        self.progress.setVisible(running)
+        self._show_progress()
+        self._top.setVisible(running or not self.form.isHidden() or not self.failure.isHidden())
+        self.chooser.setVisible(has_any)
+        for one in (self.report_button, self.remove_button):
+            one.setVisible(has_any)
+
+    def shut_down(self) -> None:
+        """The window closes."""
+        self.case_view.close_views()
