@@ -81,6 +81,9 @@ class Actions:
         self.overlay = self._add(
             view, "toggle_overlay", "Show or hide the segmentation", window.scans.toggle_overlay, "O"
         )
+        self.uncertainty = self._add(
+            view, "toggle_uncertainty", "Show or hide the uncertainty", window.scans.toggle_uncertainty, "U"
+        )
         self.measure = self._add(view, "measure", "Measure lengths", window.toggle_measuring, "M")
         self.remove_lines = self._add(view, "remove_lines", "Remove all measured lines", window.remove_lines)
         self.auto_window = self._add(view, "auto_window", "Window from the picture", window.auto_window, "A")

@@ -196,6 +196,7 @@ class PredictPanel(QFrame):
         request = PredictionRequest(
             volume.source.path, key(package), own_folder(), series=volume.source.series,
             mirror=self.thoroughness.mirror, members=self.thoroughness.members,
+            uncertainty=True,
         )  # fmt: skip
         job = self._worker.predict(request)
         state.job, state.error = job, None

@@ -42,8 +42,8 @@ class ResultsView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
+        column.addLayout(self._notices)  # before the figures, which they may make worthless
         column.addWidget(self.table)
-        column.addLayout(self._notices)
         column.addWidget(self.made)
         self._row: PredictionRow | None = None
         self._simulated = False
@@ -110,7 +110,9 @@ class StructuresTable(QTableWidget):
             name = QTableWidgetItem(swatch(colours[int(structure["label"])]), structure["name"])
             confidence = structure.get("confidence")
             said = "–" if confidence is None else f"{confidence:.2f}"
+            unsure = "" if confidence is None else f"Mean uncertainty {1 - confidence:.2f}. Neither is calibrated."
             self._set_row(at, name, volume_figure(structure["volume_ml"]), said)
+            self.item(at, 2).setToolTip(unsure)
         for at, (text, figure, tip) in enumerate(sums, start=len(structures)):
             self._set_row(at, QTableWidgetItem(text), figure, "", theme().color("dim"))
             for column in range(2):

@@ -28,10 +28,14 @@ class StoredPredictionError(IsocenterError):
 
 
 class Overlay(NamedTuple):
-    """A segmentation to lay over a scan: (i, j, k) labels on the scan's own grid, and its structures."""
+    """A segmentation to lay over a scan: (i, j, k) labels on the scan's own grid, and its structures.
+
+    uncertainty: uint8 on the same grid, in steps of core.inference.uncertainty, where one was kept.
+    """
 
     labels: np.ndarray[Any, Any]
     structures: list[dict[str, Any]]
+    uncertainty: np.ndarray[Any, Any] | None = None
 
 
 def check_scan(row: PredictionRow) -> None:
@@ -70,7 +74,23 @@ def load_overlay(row: PredictionRow, scan: Volume, control: JobControl) -> Overl
             where=scan.source.path,
             mend="Predict the scan again.",
         )
-    return Overlay(np.asarray(segmentation.voxels), row.structures)
+    return Overlay(np.asarray(segmentation.voxels), row.structures, _uncertainty(row.output, scan, control))
+
+
+def _uncertainty(segmentation: Path, scan: Volume, control: JobControl) -> np.ndarray[Any, Any] | None:
+    """The uncertainty map beside a segmentation; None where there is none, or none that fits."""
+    from core.imaging.reader import read
+    from core.inference.uncertainty import uncertainty_beside
+
+    path = uncertainty_beside(segmentation)
+    if not path.is_file():
+        return None
+    try:
+        kept = read(path, control)
+    except IsocenterError:
+        return None
+    fits = kept.shape == scan.grid_shape and kept.voxels.dtype == np.uint8 and _same_place(kept, scan)
+    return np.asarray(kept.voxels) if fits else None
 
 
 def _same_place(one: Volume, other: Volume) -> bool:

@@ -43,6 +43,7 @@ class PredictionRequest:
     series: str = ""
     mirror: bool | None = None
     members: int | None = None
+    uncertainty: bool = False  # whether its map is written too
 
 
 class PredictionJob(Job):
@@ -158,6 +159,7 @@ class PredictionWorker(QObject):
         line = {
             "id": self._number, "scan": str(request.scan), "model": request.model, "out": str(request.out),
             "device": request.device, "series": request.series, "mirror": request.mirror, "members": request.members,
+            "uncertainty": request.uncertainty,
         }  # fmt: skip
         self._current.report(None, "Starting")
         if self._process is not None:  # a program that cannot be started has ended the job by now

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
     QHBoxLayout,
-    QHeaderView,
     QSplitter,
     QStackedWidget,
     QTableView,
@@ -238,8 +237,8 @@ class ReviewPage(QWidget):
         )
         low_is_worse = self._listed.metrics[metric][1]
         self.table.sortByColumn(MEAN, Qt.SortOrder.AscendingOrder if low_is_worse else Qt.SortOrder.DescendingOrder)
-        head = self.table.horizontalHeader()
-        head.resizeSections(QHeaderView.ResizeMode.ResizeToContents)
+        for column in range(self.model.columnCount() - 1):
+            self.table.resizeColumnToContents(column)
         self._mark(self._case)
 
     def remove(self) -> None:

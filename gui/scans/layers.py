@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
+from gui.scans.uncertainty_row import UncertaintyRow
 from gui.theme.theme import theme
 from gui.viewer.scene import Change, Scene
 from gui.widgets import ElidedLabel, Swatch, button, label, section
@@ -28,6 +29,7 @@ class LayersPanel(QWidget):
         column.addWidget(section("Layers"))
         column.addWidget(self._rows)
         self._overlay_check: QCheckBox | None = None
+        self._uncertainty_check: QCheckBox | None = None
         self._scan_slider: QSlider | None = None
         scene.listen(self._scene_changed)
 
@@ -37,6 +39,8 @@ class LayersPanel(QWidget):
         elif change == "look":
             if self._overlay_check is not None and self._scene.overlay is not None:
                 self._overlay_check.setChecked(self._scene.overlay.shown)
+            if self._uncertainty_check is not None and self._scene.uncertainty is not None:
+                self._uncertainty_check.setChecked(self._scene.uncertainty.shown)
             if self._scan_slider is not None and self._scan_slider.value() != round(100 * self._scene.scan_opacity):
                 self._scan_slider.setValue(round(100 * self._scene.scan_opacity))
 
@@ -47,7 +51,7 @@ class LayersPanel(QWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        self._overlay_check = self._scan_slider = None
+        self._overlay_check = self._scan_slider = self._uncertainty_check = None
         scene = self._scene
         if scene.volume is None:
             return
@@ -70,6 +74,10 @@ class LayersPanel(QWidget):
         )
         for structure in overlay.structures:
             self._add_structure(int(structure["label"]), str(structure["name"]))
+        if scene.uncertainty is not None:
+            row = UncertaintyRow(scene)
+            self._uncertainty_check = row.check
+            self._inside.addWidget(row)
 
     def _add_layer(self, name: str, swatch: Swatch | None, title: QWidget, opacity: float, change: object) -> QSlider:
         box = QWidget()

@@ -308,20 +308,27 @@ class ScansPage(QStackedWidget):
     def _lay_over(self, given: Any) -> None:
         """Take (labels, structures) from the panel, or None for the bare scan."""
         from gui.theme.structures import structure_colours
-        from gui.viewer.scene import Overlay
+        from gui.viewer.scene import Overlay, UncertaintyMap
 
+        self.scene.set_uncertainty(None)
         if given is None:
             self.scene.set_overlay(None)
             return
-        labels, structures = given
+        labels, structures, *more = given
         colours = {label: colour.getRgb()[:3] for label, colour in structure_colours(structures).items()}
         opacity = self._context.settings.value("viewer/overlay_opacity", 0.45, type=float)
         try:
             self.scene.set_overlay(Overlay(labels, structures, colours, opacity=opacity))
         except ValueError as error:
             self._context.tell(error)
-        else:
-            self.scene.go_to_overlay()
+            return
+        if more and more[0] is not None:
+            self.scene.set_uncertainty(UncertaintyMap(more[0]))
+        self.scene.go_to_overlay()
+
+    def toggle_uncertainty(self) -> None:
+        if self.grid is not None and self.scene.uncertainty is not None:
+            self.scene.show_uncertainty(not self.scene.uncertainty.shown)
 
     def toggle_overlay(self) -> None:
         if self.grid is not None and self.scene.overlay is not None:

@@ -108,7 +108,7 @@ class SlicePictures:
         key = (scene.revision, index, scene.radiological)
         if key != self._uncertainty_key:
             picture = self._plane.picture(scene.uncertainty_canonical, index, scene.radiological)
-            pixels = np.ascontiguousarray(heat(shown.scale / shown.highest)[picture])
+            pixels = np.ascontiguousarray(heat(1 / 255 / shown.highest)[picture])
             rows, columns = pixels.shape
             form = QImage.Format.Format_ARGB32_Premultiplied
             self._uncertainty = QImage(pixels.data, columns, rows, columns * 4, form).copy()

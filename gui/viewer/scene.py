@@ -42,11 +42,13 @@ class Overlay:
 
 @dataclass
 class UncertaintyMap:
-    """How sure a model was of each voxel, over the scan: uint8 on its own grid, a value being `steps * scale`."""
+    """How unsure a model was of each voxel, over the scan: uint8 on its own grid, 255 being 1.
+
+    highest: where the colour bar ends; more than that has the same colour.
+    """
 
     steps: Array
-    scale: float
-    highest: float  # the end of its colour bar
+    highest: float = 0.5
     shown: bool = False
 
 
