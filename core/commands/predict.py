@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.commands.console import Progress, answer, answer_json, say, table
-from core.errors import IsocenterError
+from core.errors import Cancelled, IsocenterError
 from core.imaging.titles import stem_of
 from core.inference.sides import asymmetries
+
+if TYPE_CHECKING:
+    from core.inference.cases import Case
+    from core.inference.predictor import PredictionResult
+
+log = logging.getLogger(__name__)
 
 MIRRORING = {"auto": None, "always": True, "never": False}
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("predict", help="predict scans with a model")
-    parser.add_argument("scans", nargs="+", type=Path, metavar="SCAN", help="NIfTI file, DICOM file or DICOM folder")
+    parser = commands.add_parser("predict", help="predict scans, or a folder of them, with a model")
+    parser.add_argument(
+        "scans", nargs="+", type=Path, metavar="SCAN",
+        help="NIfTI, NRRD or MetaImage file, DICOM file or folder, or a folder of scans, which is walked",
+    )  # fmt: skip
     parser.add_argument("--model", required=True, help="name, name-version, or folder of a model package")
-    parser.add_argument("--out", required=True, type=Path, help="folder for the segmentations (SCAN_seg.nii.gz)")
+    parser.add_argument(
+        "--out", required=True, type=Path,
+        help="folder for the segmentations (SCAN_seg.nii.gz), and of several scans for volumes.csv",
+    )  # fmt: skip
     parser.add_argument("--series", metavar="UID", help="of a DICOM folder, the series to predict")
     parser.add_argument(
         "--uncertainty", action="store_true",
@@ -32,57 +45,119 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--members", type=int, metavar="N", help="of an ensemble, only the first N networks: N times the time of one"
     )
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument(
+        "--resume", action="store_true", help="skip what OUT holds already of unchanged scans; a walked folder does so"
+    )
+    again.add_argument("--overwrite", action="store_true", help="predict all anew")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
 
 def run(args: Namespace) -> int:
     from core.inference import cost
+    from core.inference.ledger import TABLE, Ledger
     from core.inference.package import find_package
-    from core.inference.predictor import PredictionResult, predict_file
 
     package = find_package(args.model)
     if args.members is not None:
         package = package.first(args.members)
-    mirror = MIRRORING[args.mirror]
-    if told := cost.sentence(package, mirror):
+    if told := cost.sentence(package, MIRRORING[args.mirror]):
         say(told)
-    _refuse_equal_names(args.scans)
     if args.series and len(args.scans) > 1:
         raise IsocenterError("--series names one series of one folder", mend="Give one SCAN with it.")
-    done: list[PredictionResult] = []
+    cases, walked = _cases(args)
+    batch = walked or args.resume or len(cases) > 1
+    settings = {"mirror": args.mirror, "members": args.members, "uncertainty": args.uncertainty}
+    ledger = Ledger(args.out, package, settings) if batch else None
+    resume = (walked or args.resume) and not args.overwrite
+    results: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
-    for scan in args.scans:
-        with Progress() as progress:
-            try:
-                control = progress.control()
-                done.append(
-                    predict_file(
-                        scan,
-                        package,
-                        args.out,
-                        series=args.series,
-                        device=args.device,
-                        mirror=mirror,
-                        uncertainty=args.uncertainty,
-                        control=control,
-                    )
-                )
-            except IsocenterError as error:
-                # One bad scan does not keep the others from their answer.
-                progress.end()
-                say(f"isocenter: {error}")
-                failed.append({"scan": str(scan), "what": error.what, "where": error.where, "mend": error.mend})
+    skipped = 0
+    for number, case in enumerate(cases):
+        known = ledger.finished(case) if ledger is not None and resume else None
+        if known is not None:
+            results.append({**known, "skipped": True})
+            skipped += 1
+            continue
+        ended = _predict(case, package, args, number / len(cases), 1 / len(cases), len(cases))
+        if ledger is not None:
+            ledger.add(case, ended)
+        if isinstance(ended, IsocenterError):
+            # One bad scan does not keep the others from their answer.
+            say(f"isocenter: {ended}")
+            failed.append({"scan": str(case.scan), "what": ended.what, "where": ended.where, "mend": ended.mend})
+        else:
+            results.append(ended.as_dict())
+            if not args.json:
+                _show(ended)
+    if skipped:
+        say(f"{skipped} of {len(cases)} were finished before and skipped; --overwrite predicts them anew.")
     if args.json:
-        more = {"failed": failed} if failed else {}
-        answer_json({"predictions": [result.as_dict() for result in done], **more})
-    else:
-        for result in done:
-            _show(result)
+        more: dict[str, Any] = {"failed": failed} if failed else {}
+        answer_json({"predictions": results, **more, **({"table": str(args.out / TABLE)} if batch else {})})
+    elif batch:
+        answer(f"{len(results)} of {len(cases)} predicted: {args.out / TABLE}")
     return 2 if failed else 0
 
 
-def _show(result: Any) -> None:
+def _cases(args: Namespace) -> tuple[list[Case], bool]:
+    """The scans, and whether a folder of them was walked."""
+    from core.inference.cases import find_cases, is_one_scan, single
+
+    if args.series or all(is_one_scan(path) for path in args.scans):
+        _refuse_equal_names(args.scans)
+        return [single(path) for path in args.scans], False
+    with Progress() as progress:
+        cases = []
+        for path in args.scans:
+            if is_one_scan(path):
+                cases.append(single(path))
+                continue
+            found = find_cases([path], progress.control(), args.out)
+            cases += found.cases
+            for title in found.left_out:
+                progress.end()
+                say(f"left out, as it is no volume: {title}")
+    if not cases:
+        raise IsocenterError(
+            "there is no scan in it", where=args.scans[0], mend="Give NIfTI, NRRD or MetaImage files, or DICOM folders."
+        )
+    return cases, True
+
+
+def _predict(
+    case: Case, package: Any, args: Namespace, start: float, share: float, count: int
+) -> PredictionResult | IsocenterError:
+    """The result of a case, or why there is none."""
+    from core.inference.predictor import predict_file
+
+    with Progress() as progress:
+        control = progress.control()
+        if count > 1:
+            at = round(start / share) + 1
+            control = control.part(start, start + share).saying(f"{at} of {count}: {case.title}")
+        try:
+            return predict_file(
+                case.scan, package, args.out / case.folder, series=args.series or case.series or None, name=case.name,
+                device=args.device, mirror=MIRRORING[args.mirror], uncertainty=args.uncertainty, control=control,
+            )  # fmt: skip
+        except Cancelled:
+            raise
+        except IsocenterError as error:
+            return error
+        except MemoryError:
+            if count == 1:
+                raise
+            return IsocenterError("there is not enough memory for this scan", where=case.scan, mend="Crop the scan.")
+        except Exception as error:
+            if count == 1:
+                raise
+            log.exception("%s", case.scan)
+            return IsocenterError(f"unexpected {type(error).__name__}: {error}", where=case.scan)
+
+
+def _show(result: PredictionResult) -> None:
     for finding in result.findings:  # before the answer, which they may make worthless
         if finding["severity"] != "info":
             say(f"{finding['severity']}: {finding['message']}")

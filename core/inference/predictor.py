@@ -169,13 +169,14 @@ def measure(labels: Array, certainty: Array, named: Sequence[Label], volume: Vol
 
 
 def predict_file(
-    scan: Path, package: ModelPackage, out_dir: Path, *, series: str | None = None, device: str = "auto",
-    mirror: bool | None = None, uncertainty: bool = False, control: JobControl | None = None,
+    scan: Path, package: ModelPackage, out_dir: Path, *, series: str | None = None, name: str = "",
+    device: str = "auto", mirror: bool | None = None, uncertainty: bool = False, control: JobControl | None = None,
 ) -> PredictionResult:  # fmt: skip
     """Read a scan, predict it, write `<stem>_seg.nii.gz` into `out_dir` and record it in the catalog.
 
     uncertainty: write `<stem>_uncertainty.nii.gz` too, see core.inference.uncertainty.
     series: the UID of the series to predict of a DICOM folder; without it the one with most images.
+    name: stands for the stem of the scan's file.
     Raises IsocenterError (bad scan, bad model, a folder that cannot be written) with nothing half-written.
     """
     from core.catalog import Catalog
@@ -193,7 +194,7 @@ def predict_file(
         answer = segment(volume, package, device=device, mirror=mirror, control=control.part(0.05, 0.97))
         control.progress(0.97, "Writing the segmentation")
         _make(out_dir)
-        output = out_dir / f"{volume.name}_seg.nii.gz"
+        output = out_dir / f"{name or volume.name}_seg.nii.gz"
         made_by = f"{package.name} {package.version}"
         sha256 = write_segmentation(output, answer.labels, volume, description=made_by, control=control.silent())
         map_ = None
