@@ -59,12 +59,18 @@ class DataConfig(Part):
         description="Part of the cases never touched in training, for the final figure.",
     )
     spacing_mm: tuple[float, float, float] | None = Field(
-        None, title="Spacing (mm)", description="Grid the scans are brought to; empty: the median of the data set."
+        None, title="Spacing (mm)", description="Grid the scans are brought to; empty: planned from the data."
     )
     patch_size: tuple[int, int, int] | None = Field(
         None,
         title="Patch (voxels)",
-        description="Size of a training patch; empty: chosen from the data, at most 96 voxels a side.",
+        description="Size of a training patch; empty: planned from the data.",
+    )
+    intensities: Literal["scan", "ct"] | None = Field(
+        None,
+        title="Intensities",
+        description="Scan: each is standardised by itself, as suits MR. Ct: one scale in Hounsfield units for all. "
+        "Empty: planned from the data.",
     )
     label_names: dict[int, str] | None = Field(
         None, title="Label names", description="Names of the label values, where the data set does not give them."
@@ -127,6 +133,34 @@ class TrainerConfig(Part):
         False,
         title="Debug",
         description="Write each layer's shape, range and memory, and name the first layer that gives no number. Slow.",
+    )
+
+
+class PlannedTrainerConfig(TrainerConfig):
+    """As `TrainerConfig`, for a task whose planner chooses what is left empty."""
+
+    epochs: int | None = Field(  # type: ignore[assignment]
+        None, ge=1, le=100_000, title="Epochs", description="Passes over the training cases; empty: planned."
+    )
+    batch_size: int | None = Field(  # type: ignore[assignment]
+        None, ge=1, le=1024, title="Batch", description="Patches in one step; empty: planned."
+    )
+    patches_per_case: int | None = Field(  # type: ignore[assignment]
+        None,
+        ge=1,
+        le=64,
+        title="Patches per case",
+        description="Patches taken from each case in an epoch; empty: planned.",
+    )
+    validate_every: int | None = Field(  # type: ignore[assignment]
+        None, ge=1, title="Validate every", description="Epochs between two validations; empty: planned."
+    )
+    ema: float | None = Field(  # type: ignore[assignment]
+        None,
+        ge=0,
+        lt=1,
+        title="Weight averaging",
+        description="Decay of the running average of the weights that is kept, none at 0; empty: planned.",
     )
 
 

@@ -16,36 +16,19 @@ from typing import Any
 import numpy as np
 
 from core.control import JobControl
+from core.data.case import Case, CaseFacts
+from core.data.check_cache import CheckCache
 from core.data.plan import Label
 from core.errors import DatasetError, IsocenterError
 from core.imaging.geometry import corners_ras_mm, to_canonical
 from core.imaging.reader import read
 from core.imaging.titles import is_volume_name, stem_of
-from core.imaging.volume import Finding, Volume
+from core.imaging.volume import Finding
 
 _LAYOUTS = (("imagesTr", "labelsTr"), ("images", "labels"), ("imagesTs", "labelsTs"))
 _MAX_LABELS = 512
 _JSON_LIMIT = 5_000_000
-
-
-@dataclass(frozen=True)
-class Case:
-    """One scan with its label map. `subject` groups cases that must stay on one side of a split."""
-
-    id: str
-    image: Path
-    label: Path
-    subject: str
-
-
-@dataclass(frozen=True)
-class CaseFacts:
-    """What the check read of one case, on the canonical (nearest RAS) axes."""
-
-    shape: tuple[int, int, int]
-    spacing_mm: tuple[float, float, float]
-    voxels: dict[int, int]  # label value -> count
-    content: str  # hash of the image's voxels
+FOREGROUND_SAMPLE = 500  # values of labelled voxels that are kept of each case
 
 
 @dataclass(frozen=True)
@@ -78,7 +61,7 @@ class Dataset:
 
 
 def inspect(path: Path, control: JobControl | None = None) -> Dataset:
-    """Find and check every case of a data set folder.
+    """Find and check every case of a data set folder; a case whose files are as they were is not read again.
 
     Raises DatasetError where no cases are found; everything wrong with single cases becomes a finding.
     """
@@ -88,12 +71,19 @@ def inspect(path: Path, control: JobControl | None = None) -> Dataset:
     description = _description(path)
     findings = list(unpaired)
     facts: dict[str, CaseFacts] = {}
+    cache = CheckCache(path)
     for number, case in enumerate(cases):
         control.progress(number / len(cases), f"Checking {case.id} ({number + 1} of {len(cases)})")
+        if (known := cache.get(case)) is not None:
+            findings += known[0]
+            facts[case.id] = known[1]
+            continue
         found, fact = _check_case(case)
         findings += found
         if fact is not None:
             facts[case.id] = fact
+            cache.put(case, found, fact)
+    cache.save()
     labels = _labels(description, facts)
     findings += _check_together(cases, facts, labels, description)
     order = {"error": 0, "warning": 1, "info": 2}
@@ -234,7 +224,9 @@ def _check_case(case: Case) -> tuple[list[Finding], CaseFacts | None]:
     if found.min() < 0 or found.max() > 65_535 or len(found) > _MAX_LABELS:
         return bad("label-values", f"labels run from {found.min()} to {found.max()}: is this a label file?")
     findings = []
-    if not np.isfinite(image.values()).all():
+    intensities = image.values()
+    finite = np.isfinite(intensities)
+    if not finite.all():
         findings.append(
             Finding("non-finite", "warning", f"{case.id}: the image has non-finite voxels; they count as its extremes.")
         )
@@ -243,11 +235,20 @@ def _check_case(case: Case) -> tuple[list[Finding], CaseFacts | None]:
     turn = to_canonical(image.affine_ras)
     shape, spacing = (tuple(of[axis] for axis in turn.order) for of in (image.grid_shape, image.spacing_mm))
     counted = {int(v): int(n) for v, n in zip(found, counts, strict=True) if v > 0}
-    return findings, CaseFacts(shape, spacing, counted, _content(image))  # type: ignore[arg-type]
+    known = intensities if finite.all() else intensities[finite]
+    extent = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    sample = _sample(intensities[(rounded > 0) & finite])
+    return findings, CaseFacts(shape, spacing, counted, _content(intensities), extent, sample)  # type: ignore[arg-type]
 
 
-def _content(image: Volume) -> str:
-    return hashlib.sha256(np.ascontiguousarray(image.values()).data).hexdigest()
+def _content(values: np.ndarray[Any, Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
+
+
+def _sample(values: np.ndarray[Any, Any]) -> tuple[float, ...]:
+    """Evenly spread ones of some values; the same ones every time."""
+    step = max(-(-values.size // FOREGROUND_SAMPLE), 1)
+    return tuple(round(float(value), 3) for value in values[::step])
 
 
 def _check_together(

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from core.control import JobControl
 from core.data.augment import Pose, change_intensity, mirror
-from core.data.dataset import Case
+from core.data.case import Case
 from core.data.plan import IGNORED, Plan
 from core.data.prefetch import PrefetchLoader
 from core.data.prepare import prepare, prepare_labels

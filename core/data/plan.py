@@ -17,6 +17,19 @@ class Label(Part):
     name: str = Field(min_length=1, max_length=120)
 
 
+class Intensities(Part):
+    """How values of a calibrated modality (CT) are scaled: clipped to a range, then by one mean and deviation for all.
+
+    The numbers are those of the labelled voxels of the training scans (Isensee 2021, nnU-Net): percentiles 0.5 and
+    99.5, mean and standard deviation.
+    """
+
+    low: float
+    high: float
+    mean: float
+    std: float = Field(gt=0)
+
+
 class Plan(Part):
     """How a scan becomes the network's input and its output becomes labels again.
 
@@ -26,6 +39,7 @@ class Plan(Part):
     modality, shape_range: what the training scans were, for the check of an input.
     ignore_label: the label value of voxels that neither train nor count.
     class_shares: each class's part of the training voxels, background first, where the loss is balanced by it.
+    intensities: the scale shared by all scans; None standardises each scan by itself, as suits MR.
     """
 
     spacing_mm: tuple[float, float, float]
@@ -36,6 +50,7 @@ class Plan(Part):
     shape_range: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
     ignore_label: int | None = None
     class_shares: list[float] | None = None
+    intensities: Intensities | None = None
 
     @property
     def classes(self) -> int:

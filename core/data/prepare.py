@@ -1,8 +1,8 @@
 """From a scan to the network's input and back: the same steps in training, prediction and evaluation.
 
 A scan is turned nearest to RAS (exact), brought to the plan's spacing along its own axes, and its intensities are
-standardised over the whole volume. The way back interpolates the probabilities, takes the most probable label, and
-turns it to the scan's own axes (exact).
+standardised: over the whole volume, or by the plan's own scale where values are calibrated (CT). The way back
+interpolates the probabilities, takes the most probable label, and turns it to the scan's own axes (exact).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from core.data.plan import IGNORED, Plan
+from core.data.plan import IGNORED, Intensities, Plan
 from core.imaging.geometry import Reorientation, to_canonical
 from core.imaging.volume import Volume
 
@@ -43,6 +43,14 @@ def standardise(image: Array) -> Array:
     if spread < 1e-8 * max(abs(float(high)), 1e-8):
         return np.zeros_like(clipped)
     return (clipped - float(clipped.mean())) / spread
+
+
+def rescale(image: Array, scale: Intensities) -> Array:
+    """Clip to the scale's range, take off its mean, divide by its deviation; float32. What is no number becomes low."""
+    clipped = np.clip(
+        np.nan_to_num(image, nan=scale.low, posinf=scale.high, neginf=scale.low), scale.low, scale.high
+    ).astype(np.float32)
+    return (clipped - np.float32(scale.mean)) / np.float32(scale.std)
 
 
 def resampled_shape(
@@ -81,7 +89,8 @@ def prepare_array(canonical: Array, affine_ras: Array, plan: Plan, turn: Reorien
     """As `prepare`, for values that are already turned nearest to RAS (a crop of a larger scan, say)."""
     spacing = tuple(float(s) for s in np.sqrt((affine_ras[:3, :3] ** 2).sum(axis=0)))
     shape = resampled_shape(canonical.shape, spacing, plan.spacing_mm)
-    image = standardise(resize(canonical, shape, order=1))
+    resized = resize(canonical, shape, order=1)
+    image = standardise(resized) if plan.intensities is None else rescale(resized, plan.intensities)
     return Prepared(image[None], affine_ras, turn, tuple(canonical.shape))
 
 

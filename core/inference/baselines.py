@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.control import JobControl
-from core.data.dataset import Case
+from core.data.case import Case
 from core.data.plan import Plan
 from core.data.prepare import prepare_labels, resize
 from core.imaging.geometry import to_canonical

@@ -14,7 +14,8 @@ from core.catalog import Catalog
 from core.catalog.evaluations import CaseFiles, add_evaluation
 from core.catalog.groups import group_named
 from core.control import JobControl
-from core.data.dataset import Case, Dataset, inspect
+from core.data.case import Case
+from core.data.dataset import Dataset, inspect
 from core.data.plan import Plan
 from core.errors import CatalogError, ConfigError, DatasetError, ModelError, UnsuitableScan
 from core.imaging.reader import read

@@ -14,12 +14,12 @@ class UNetConfig(Part):
     """An encoder and a decoder of 3 x 3 x 3 convolutions with skips between equal resolutions."""
 
     name: Literal["unet"] = "unet"
-    channels: list[int] = Field(
-        [16, 32, 64, 128],
+    channels: list[int] | None = Field(
+        None,
         min_length=3,
         max_length=7,
         title="Channels",
-        description="Feature maps at each resolution, finest first.",
+        description="Feature maps at each resolution, finest first; empty: planned from the data.",
     )
     residual: bool = Field(False, title="Residual blocks", description="Add each block's input to its output.")
     norm: Literal["instance", "batch"] = Field(
@@ -35,9 +35,14 @@ class UNetConfig(Part):
     )
 
     @property
+    def widths(self) -> list[int]:
+        """The channels, or where no plan has chosen them a small network's."""
+        return self.channels or [16, 32, 64, 128]
+
+    @property
     def divisor(self) -> int:
         """Every side of the input must be a multiple of this."""
-        return int(2 ** (len(self.channels) - 1))
+        return int(2 ** (len(self.widths) - 1))
 
     def build(self, in_channels: int, out_channels: int) -> Any:
         """The network: (batch, in_channels, i, j, k) -> logits (batch, out_channels, i, j, k).
@@ -46,7 +51,7 @@ class UNetConfig(Part):
         """
         from monai.networks.nets.dynunet import DynUNet
 
-        levels = len(self.channels)
+        levels = len(self.widths)
         settings: dict[str, Any] = {
             "spatial_dims": 3,
             "in_channels": in_channels,
@@ -54,7 +59,7 @@ class UNetConfig(Part):
             "kernel_size": [3] * levels,
             "strides": [1] + [2] * (levels - 1),
             "upsample_kernel_size": [2] * (levels - 1),
-            "filters": self.channels,
+            "filters": self.widths,
             "norm_name": ("INSTANCE", {"affine": True}) if self.norm == "instance" else "BATCH",
             "act_name": ("leakyrelu", {"negative_slope": 0.01, "inplace": True}),
             "dropout": self.dropout or None,

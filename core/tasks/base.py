@@ -41,9 +41,11 @@ class CheckedData(Protocol):
 class Preparation:
     """A run that is ready to be trained: what is written into its folder, and what its log begins with.
 
+    experiment: with everything filled in that was left to be planned.
     files: the text of each file of the run's folder, by name; `session` reads them again.
     """
 
+    experiment: Any
     data_path: Path
     layout: str
     cases: int

@@ -19,7 +19,7 @@ from core.errors import Cancelled, ConfigError, DatasetError, IsocenterError
 from core.tasks.segmentation.preparing import checked, preparation
 from core.training import tensorboard
 from core.training.launch import add_run, execute, new_id
-from core.training.planning import check_split, class_shares, make_plan
+from core.training.planning import check_split, propose
 
 log = logging.getLogger(__name__)
 Started = Callable[[int, str], None]
@@ -83,9 +83,8 @@ class CrossValidation:
     def _add(self, fold: int) -> str:
         split = Folds(self.group.folds, self.group.test).split(fold)
         plan = Plan.model_validate(self.group.plan)
-        if self.experiment.task.balance_classes:
-            plan = plan.model_copy(update={"class_shares": class_shares(self.dataset, split.train, plan)})
-        return add_run(self.experiment, preparation(self.dataset, plan, split), run_group=self.group.id, fold=fold)
+        ready = preparation(self.experiment, self.dataset, plan, split)
+        return add_run(ready, run_group=self.group.id, fold=fold)
 
 
 def prepare(experiment: Any, count: int, job: JobControl | None = None) -> CrossValidation:
@@ -100,7 +99,8 @@ def prepare(experiment: Any, count: int, job: JobControl | None = None) -> Cross
     dataset = checked(experiment, job or JobControl())
     dataset.require_usable()
     folds = draw_folds(dataset, count=count, test_fraction=experiment.data.test_fraction, seed=experiment.seed)
-    plan = make_plan(experiment, dataset)
+    proposal = propose(experiment, dataset)
+    experiment, plan = proposal.experiment, proposal.plan
     for fold in range(count):
         try:
             # A structure that a fold's validation lacks still counts in the others'; one it cannot learn does not.

@@ -35,7 +35,7 @@ def prepare_run(experiment: Any, job: JobControl | None = None) -> str:
     """
     if experiment.trainer.tensorboard:
         tensorboard.require()
-    return add_run(experiment, experiment.task.prepare(experiment, job or JobControl()))
+    return add_run(experiment.task.prepare(experiment, job or JobControl()))
 
 
 def new_id(name: str) -> str:
@@ -44,8 +44,9 @@ def new_id(name: str) -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}-{secrets.token_hex(2)}"
 
 
-def add_run(experiment: Any, ready: Preparation, *, run_group: str | None = None, fold: int | None = None) -> str:
+def add_run(ready: Preparation, *, run_group: str | None = None, fold: int | None = None) -> str:
     """Make the folder and the catalog row of a run that is prepared; returns its id."""
+    experiment = ready.experiment
     ensure_home()
     name = experiment.name if fold is None else f"{experiment.name} fold {fold}"
     run_id = new_id(name)

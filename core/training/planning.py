@@ -1,49 +1,169 @@
-"""Choosing the plan from a checked data set: grid, patch and structures; and what cannot work, before it is tried."""
+"""Planning a run from a checked data set and this machine; and what cannot work, before it is tried."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from core.data.dataset import Dataset
+from core.data.fingerprint import Fingerprint, fingerprint
 from core.data.plan import IGNORED, Label, Plan
 from core.data.prepare import resampled_shape
 from core.data.split import Split
 from core.errors import ConfigError, DatasetError
+from core.training import choices, costs
+from core.training.machine import Machine, this_machine
 
-MAX_PATCH = 96
+Chosen = tuple[Any, str]
 
 
-def make_plan(experiment: Any, dataset: Dataset) -> Plan:
-    """The plan of a run. Raises ConfigError where the experiment asks for what the data cannot give."""
-    facts = list(dataset.facts.values())
-    spacing = experiment.data.spacing_mm or tuple(
-        float(round(s, 4)) for s in np.median([fact.spacing_mm for fact in facts], axis=0)
-    )
-    shapes = np.array([resampled_shape(fact.shape, fact.spacing_mm, spacing) for fact in facts])
-    divisor = experiment.model.divisor
-    if experiment.data.patch_size is not None:
-        patch = experiment.data.patch_size
-        _check_patch(patch, divisor, tuple(shapes.max(axis=0).tolist()))
-    else:
-        median = np.median(shapes, axis=0)
-        patch = tuple(int(min(np.ceil(n / divisor) * divisor, max(MAX_PATCH // divisor, 1) * divisor)) for n in median)
-        if _single_voxel(patch, divisor):
-            longest = int(np.argmax(median))
-            patch = tuple(2 * p if axis == longest else p for axis, p in enumerate(patch))
-    plan = Plan(
-        spacing_mm=spacing,
-        patch_size=patch,
-        labels=_labels(experiment, dataset),
-        modality=dataset.modality,
-        shape_range=(tuple(shapes.min(axis=0).tolist()), tuple(shapes.max(axis=0).tolist())),
-        ignore_label=experiment.task.ignore_label,
-    )
-    weights = experiment.task.class_weights
-    if weights is not None and len(weights) != plan.classes:
-        raise ConfigError(f"task.class_weights has {len(weights)} values for {plan.classes} classes (background first)")
-    return plan
+@dataclass(frozen=True)
+class Choice:
+    """One value of the plan, where it stands in the experiment, and why it was chosen."""
+
+    key: str
+    title: str
+    value: Any
+    reason: str
+    by_user: bool
+
+    @property
+    def text(self) -> str:
+        return choices.text_of(self.value)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The experiment with everything that was left empty filled in, its plan, and the reasons."""
+
+    experiment: Any
+    plan: Plan
+    choices: tuple[Choice, ...]
+    found: Fingerprint
+    machine: Machine
+
+    def reasons(self) -> str:
+        """What was chosen and why, as comments above a plan in YAML."""
+        lines = [f"# {c.key}: {c.text}. {'Set by you.' if c.by_user else c.reason}" for c in self.choices]
+        return "\n".join([f"# Planned for {self.found.cases} cases on {self.machine.summary()}.", *lines, ""])
+
+
+def propose(experiment: Any, dataset: Dataset, machine: Machine | None = None) -> Proposal:
+    """Choose what the experiment leaves empty, by the data and this machine. What it sets itself always holds.
+
+    Raises ConfigError where the experiment asks for what the data or the machine cannot give.
+    """
+    machine = machine or this_machine(experiment.trainer.device, experiment.trainer.threads)
+    return _Planner(experiment, dataset, machine).proposal()
+
+
+class _Planner:
+    """Goes from one choice to the next; each may rest on those before."""
+
+    def __init__(self, experiment: Any, dataset: Dataset, machine: Machine) -> None:
+        self.experiment, self.dataset, self.machine = experiment, dataset, machine
+        self.found = fingerprint(dataset)
+        self.minutes = float(experiment.trainer.max_minutes)
+        self.made: list[Choice] = []
+
+    def choose(self, key: str, rule: Callable[[], Chosen]) -> Any:
+        """The experiment's own value of a key, or what the rule gives."""
+        block, name = key.split(".")
+        part = getattr(self.experiment, block)
+        value, by_user = getattr(part, name), True
+        reason = "Set by you."
+        if value is None:
+            (value, reason), by_user = rule(), False
+            filled = part.model_copy(update={name: value})
+            self.experiment = self.experiment.model_copy(update={block: filled})
+        title = type(part).model_fields[name].title or name
+        self.made.append(Choice(key, title, value, reason, by_user))
+        return value
+
+    def proposal(self) -> Proposal:
+        found, machine = self.found, self.machine
+        spacing = self.choose("data.spacing_mm", lambda: choices.spacing(found))
+        scale = self.choose("data.intensities", lambda: choices.intensities(found))
+        shapes = np.array(
+            [resampled_shape(n, mm, spacing) for n, mm in zip(found.shapes, found.spacings_mm, strict=True)]
+        )
+        sides = tuple(float(n) for n in np.median(shapes, axis=0))
+        network = self._network(sides, spacing)
+        patch = self._patch(shapes, sides, spacing, network)
+        self._training(network, patch, sides)
+        smallest, largest = ((int(x), int(y), int(z)) for x, y, z in (shapes.min(axis=0), shapes.max(axis=0)))
+        if scale == "ct" and found.intensities is None:
+            raise ConfigError("data.intensities is ct, but the labelled voxels all have one value")
+        plan = Plan(
+            spacing_mm=spacing,
+            patch_size=patch,
+            labels=_labels(self.experiment, self.dataset),
+            modality=found.modality,
+            shape_range=(smallest, largest),
+            ignore_label=self.experiment.task.ignore_label,
+            intensities=found.intensities if scale == "ct" else None,
+        )
+        weights = self.experiment.task.class_weights
+        if weights is not None and len(weights) != plan.classes:
+            raise ConfigError(
+                f"task.class_weights has {len(weights)} values for {plan.classes} classes (background first)"
+            )
+        self._check_memory(network, patch)
+        return Proposal(self.experiment, plan, tuple(self.made), found, machine)
+
+    def _network(self, sides: tuple[float, ...], spacing: tuple[float, ...]) -> list[int]:
+        """The widths of the network as far as they are known, and the choice of them where it is a U-Net's."""
+        model = self.experiment.model
+        if "channels" not in type(model).model_fields:
+            return list(costs.USUAL_WIDTHS)
+        usual = [24, 48, 96, 192] if self.machine.device == "cpu" else [32, 64, 128, 256, 320]
+        wanted = self.experiment.data.patch_size
+        if wanted is None:
+            limit = choices.patch_limit(usual, 2, self.machine, self.minutes)
+            wanted, _ = choices.patch(sides, spacing, 8, limit)
+        widths: list[int] = self.choose(
+            "model.channels", lambda: choices.widths(wanted, sides, self.machine, self.minutes)
+        )
+        return widths
+
+    def _patch(
+        self, shapes: Any, sides: tuple[float, ...], spacing: tuple[float, ...], network: list[int]
+    ) -> tuple[int, int, int]:
+        divisor = self.experiment.model.divisor
+        limit = choices.patch_limit(network, self.experiment.trainer.batch_size or 2, self.machine, self.minutes)
+        patch: tuple[int, int, int] = self.choose(
+            "data.patch_size", lambda: choices.patch(sides, spacing, divisor, limit)
+        )
+        if self.made[-1].by_user:
+            _check_patch(patch, divisor, tuple(shapes.max(axis=0).tolist()))
+        return patch
+
+    def _training(self, network: list[int], patch: tuple[int, int, int], sides: tuple[float, ...]) -> None:
+        found, machine, data = self.found, self.machine, self.experiment.data
+        training = max(round(found.cases * (1 - data.val_fraction - data.test_fraction)), 1)
+        validating = max(round(found.cases * data.val_fraction), 1)
+        batch = self.choose("trainer.batch_size", lambda: choices.batch(network, patch, sides, training, machine))
+        each = self.choose("trainer.patches_per_case", lambda: choices.patches_per_case(training, batch))
+        per_epoch = max(training * each // batch, 1)
+        epochs = self.choose("trainer.epochs", lambda: choices.epochs(per_epoch, self.minutes))
+        ratio = choices.validation_ratio(validating, sides, patch, training * each)
+        self.choose("trainer.validate_every", lambda: choices.validate_every(ratio, epochs))
+        at_hand = choices.steps_at_hand(costs.step_operations(network, patch, batch), machine, self.minutes)
+        self.choose("trainer.ema", lambda: choices.averaging(min(at_hand, epochs * per_epoch)))
+
+    def _check_memory(self, network: list[int], patch: tuple[int, int, int]) -> None:
+        batch = self.experiment.trainer.batch_size
+        needed = costs.step_bytes(network, patch, batch, self.machine.device)
+        if needed > self.machine.memory:
+            size = choices.text_of(patch)
+            raise ConfigError(
+                f"batches of {batch} patches of {size} need about {needed / 2**30:.0f} GB, more than the "
+                f"{self.machine.memory / 2**30:.0f} GB there are",
+                mend="Lower data.patch_size or trainer.batch_size, or leave them empty.",
+            )
 
 
 def _check_patch(patch: tuple[int, ...], divisor: int, largest: tuple[int, ...]) -> None:

@@ -48,7 +48,7 @@ def experiment(path: Path, data: Path, **trainer: Any) -> Path:
         "name": "benchmark",
         "data": {"path": str(data), "patch_size": [32, 48, 32], "spacing_mm": [1.0, 1.0, 1.0]},
         "model": {"name": "unet", "channels": [16, 32, 64, 128]},
-        "trainer": {"batch_size": 2, "validate_every": 5, **trainer},
+        "trainer": {"batch_size": 2, "patches_per_case": 1, "validate_every": 5, **trainer},
     }
     path.write_text(yaml.safe_dump(tree), encoding="utf-8")
     return path

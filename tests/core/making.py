@@ -40,6 +40,7 @@ def tiny_experiment(folder: Path, **trainer: Any) -> Any:
     from core import config
 
     settings = {"epochs": 2, "batch_size": 2, "device": "cpu", "threads": 1, **trainer}
+    settings = {"patches_per_case": 1, "validate_every": 1, "ema": 0.999, **settings}
     return config.parse(
         {
             "name": "tiny",

@@ -67,14 +67,14 @@ class SegmentationConfig(Task):
 
     @classmethod
     def blocks(cls) -> dict[str, Any]:
-        from core.config import DataConfig, TrainerConfig
+        from core.config import DataConfig, PlannedTrainerConfig
 
         return {
             "data": (DataConfig, Field(DataConfig(), title="Data")),
             "model": registry.block("model", "unet", "Network"),
             "optimizer": registry.block("optimizer", "adamw", "Optimizer"),
             "scheduler": registry.block("scheduler", "warmup_cosine", "Schedule"),
-            "trainer": (TrainerConfig, Field(TrainerConfig(), title="Training")),
+            "trainer": (PlannedTrainerConfig, Field(PlannedTrainerConfig(), title="Training")),
         }
 
     def inspect(self, experiment: Any, control: JobControl) -> CheckedData:

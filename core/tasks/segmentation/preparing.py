@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from core.data.plan import Plan
 from core.data.split import Split, draw
 from core.errors import ConfigError
 from core.tasks.base import Preparation
-from core.training.planning import check_split, class_shares, make_plan
+from core.training.planning import check_split, class_shares, propose
 
-PLAN, SPLIT = "plan.yaml", "split.json"
+PLAN, SPLIT, FINGERPRINT = "plan.yaml", "split.json", "fingerprint.json"
 
 
 def checked(experiment: Any, control: JobControl) -> Dataset:
@@ -31,7 +32,8 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
     """Check the data, then fix plan and split. Raises DatasetError or ConfigError where the experiment cannot work."""
     dataset = checked(experiment, control)
     dataset.require_usable()
-    plan = make_plan(experiment, dataset)
+    proposal = propose(experiment, dataset)
+    experiment, plan = proposal.experiment, proposal.plan
     split = draw(
         dataset,
         val_fraction=experiment.data.val_fraction,
@@ -39,14 +41,17 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
         seed=experiment.seed,
     )
     check_split(dataset, split, plan)
+    ready = preparation(experiment, dataset, plan, split)
+    files = {**ready.files, FINGERPRINT: json.dumps(proposal.found.as_dict(), indent=1)}
+    return replace(ready, files={**files, PLAN: proposal.reasons() + files[PLAN]})
+
+
+def preparation(experiment: Any, dataset: Dataset, plan: Plan, split: Split) -> Preparation:
+    """A run of a checked data set by a planned experiment."""
     if experiment.task.balance_classes:
         plan = plan.model_copy(update={"class_shares": class_shares(dataset, split.train, plan)})
-    return preparation(dataset, plan, split)
-
-
-def preparation(dataset: Dataset, plan: Plan, split: Split) -> Preparation:
-    """A run of a checked data set with its plan and its split."""
     return Preparation(
+        experiment=experiment,
         data_path=dataset.path,
         layout=dataset.layout,
         cases=len(dataset.cases),

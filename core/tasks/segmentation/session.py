@@ -10,7 +10,8 @@ from typing import Any
 import core
 from core.catalog import RunRow
 from core.control import JobControl
-from core.data.dataset import Case, discover
+from core.data.case import Case
+from core.data.dataset import discover
 from core.data.plan import Plan
 from core.errors import DatasetError
 from core.paths import home
@@ -46,7 +47,8 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
 def cache_folder(run: RunRow, cases: list[Case], plan: Plan) -> Path:
     """Prepared cases are shared by runs on the same files with the same grid and labels."""
     labels = [*(label.value for label in plan.labels), plan.ignore_label]
-    key = json.dumps([run.data_path, core.__version__, plan.spacing_mm, labels])
+    scale = plan.intensities.model_dump() if plan.intensities is not None else None
+    key = json.dumps([run.data_path, core.__version__, plan.spacing_mm, labels, scale])
     # All files beside the cases, since the header of a volume may lie in another file than its voxels.
     folders = {file.parent for case in cases for file in (case.image, case.label)}
     for file in sorted(file for folder in folders for file in folder.iterdir() if not file.name.startswith(".")):

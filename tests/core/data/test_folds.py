@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.data.dataset import Case, CaseFacts, Dataset
+from core.data.case import Case, CaseFacts
+from core.data.dataset import Dataset
 from core.data.folds import draw_folds
 from core.data.plan import Label
 from core.errors import DatasetError

@@ -11,11 +11,12 @@ import pytest
 
 from core import config
 from core.catalog import Catalog
-from core.data.dataset import inspect
+from core.data.dataset import Dataset, inspect
+from core.data.plan import Plan
 from core.errors import ConfigError, DatasetError
 from core.tasks.segmentation.preparing import load_plan
 from core.training.launch import prepare_run
-from core.training.planning import class_shares, make_plan
+from core.training.planning import class_shares, propose
 from tests.core.making import ball_case, make_dataset, tiny_experiment, write_nifti
 
 
@@ -39,6 +40,10 @@ def relabel(dataset: Path, *numbers: int, old: int, new: int) -> None:
         write_nifti(path, label)
 
 
+def plan_of(experiment: Any, dataset: Dataset) -> Plan:
+    return propose(experiment, dataset).plan
+
+
 def no_runs() -> bool:
     with Catalog() as catalog:
         return catalog.runs() == []
@@ -52,7 +57,7 @@ def test_a_patch_larger_than_every_case_is_refused(dataset: Path) -> None:
 
 def test_a_patch_may_be_larger_than_the_cases_by_what_the_network_needs(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "odd", size=14)
-    assert make_plan(tiny_experiment(dataset), inspect(dataset)).patch_size == (16, 16, 16)
+    assert plan_of(tiny_experiment(dataset), inspect(dataset)).patch_size == (16, 16, 16)
 
 
 @pytest.mark.parametrize("patch", [[4, 4, 4], None])
@@ -60,7 +65,7 @@ def test_a_network_never_gets_down_to_a_single_voxel(tmp_path: Path, patch: list
     dataset = make_dataset(tmp_path / "small", size=4)
     experiment = changed(dataset, data={"patch_size": patch})
     if patch is None:
-        assert sorted(make_plan(experiment, inspect(dataset)).patch_size) == [4, 4, 8]
+        assert sorted(plan_of(experiment, inspect(dataset)).patch_size) == [4, 4, 8]
     else:
         with pytest.raises(ConfigError, match="single voxel"):
             prepare_run(experiment)
@@ -95,27 +100,27 @@ def test_a_structure_that_a_part_lacks_is_named(dataset: Path, having: list[int]
 def test_a_listed_label_that_no_case_has_is_left_out(dataset: Path) -> None:
     (dataset / "dataset.json").write_text('{"labels": {"0": "background", "1": "One", "2": "Two", "3": "Three"}}')
     found = inspect(dataset)
-    assert [label.name for label in make_plan(tiny_experiment(dataset), found).labels] == ["One", "Two"]
+    assert [label.name for label in plan_of(tiny_experiment(dataset), found).labels] == ["One", "Two"]
     assert any("Three is listed" in finding.message for finding in found.findings)
 
 
 def test_the_ignored_label_is_no_structure(dataset: Path) -> None:
-    plan = make_plan(changed(dataset, task={"ignore_label": 2}), inspect(dataset))
+    plan = plan_of(changed(dataset, task={"ignore_label": 2}), inspect(dataset))
     assert [label.value for label in plan.labels] == [1] and plan.ignore_label == 2
     with pytest.raises(ConfigError, match="ignore_label is 7"):
-        make_plan(changed(dataset, task={"ignore_label": 7}), inspect(dataset))
+        plan_of(changed(dataset, task={"ignore_label": 7}), inspect(dataset))
     relabel(dataset, *range(6), old=2, new=1)
     with pytest.raises(ConfigError, match="nothing is left to learn"):
-        make_plan(changed(dataset, task={"ignore_label": 1}), inspect(dataset))
+        plan_of(changed(dataset, task={"ignore_label": 1}), inspect(dataset))
 
 
 def test_class_shares_are_those_of_the_training_voxels(dataset: Path) -> None:
     found = inspect(dataset)
-    plan = make_plan(tiny_experiment(dataset), found)
+    plan = plan_of(tiny_experiment(dataset), found)
     label = np.asarray(nib.load(dataset / "labels" / "ball_00.nii.gz").dataobj)
     expected = np.bincount(label.ravel(), minlength=3) / label.size
     assert class_shares(found, ["ball_00"], plan) == pytest.approx(expected.tolist())
-    ignoring = make_plan(changed(dataset, task={"ignore_label": 2}), found)
+    ignoring = plan_of(changed(dataset, task={"ignore_label": 2}), found)
     kept = label[label != 2]
     assert class_shares(found, ["ball_00"], ignoring) == pytest.approx((np.bincount(kept) / kept.size).tolist())
 

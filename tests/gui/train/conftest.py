@@ -48,8 +48,11 @@ def tiny_tree(tiny_data: Path) -> dict[str, object]:
         "name": "balls",
         "data": {"path": str(tiny_data), "patch_size": [16, 16, 16], "val_fraction": 0.34},
         "model": {"name": "unet", "channels": [4, 8, 8]},
-        "trainer": {"epochs": 2, "batch_size": 2, "ema": 0.0, "device": "cpu", "threads": 1},
-    }
+        "trainer": {
+            "epochs": 2, "batch_size": 2, "patches_per_case": 1, "validate_every": 1, "ema": 0.0, "device": "cpu",
+            "threads": 1,
+        },
+    }  # fmt: skip
 
 
 @pytest.fixture

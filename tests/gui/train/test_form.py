@@ -157,11 +157,11 @@ def test_unknown_keys_and_parts_are_kept_and_said_to_be_wrong(qtbot: QtBot) -> N
         ("optimizer.weight_decay", "-1", "must be 0 or more"),
         ("optimizer.lr", "fast", "must be a number"),
         ("trainer.epochs", "2.5", "must be a whole number"),
-        ("trainer.epochs", "", "must be a whole number"),
+        ("trainer.accumulate", "", "must be a whole number"),
         ("data.patch_size", "32 x 32", "needs 3 values"),
         ("data.patch_size", "1 2 3 4", "needs 3 values"),
         ("model.channels", "16, many", "value 2 must be a whole number"),
-        ("model.channels", "", "needs at least 3 values"),
+        ("model.channels", "16, 32", "needs at least 3 values"),
         ("name", "", "must not be empty"),
     ],
 )
