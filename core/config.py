@@ -99,8 +99,10 @@ class TrainerConfig(Part):
     gradient_clip: float = Field(
         1.0, ge=0, title="Gradient clip", description="Largest norm of the gradient; 0: no limit."
     )
-    precision: Literal["32", "16-mixed", "bf16-mixed"] = Field(
-        "32", title="Precision", description="Mixed precision is refused where the device would be slower with it."
+    precision: Literal["auto", "32", "16-mixed", "bf16-mixed"] = Field(
+        "auto",
+        title="Precision",
+        description="Auto times a few steps and takes what is fastest; one that would be slower is refused.",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", title="Device", description="Auto takes a GPU where there is one."

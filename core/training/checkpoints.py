@@ -11,7 +11,7 @@ from lightning.fabric.plugins.io.checkpoint_io import CheckpointIO
 from torch import Tensor
 
 from core.catalog import Catalog
-from core.errors import ModelError
+from core.errors import ModelError, TrainingFailed
 from core.files import replacing
 
 NETWORK_PREFIX = "network."
@@ -45,6 +45,7 @@ class CrashSafeCheckpoints(CheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         path = Path(path)
+        _require_numbers(checkpoint, self.run_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part, open(part, "wb") as file:
             hashing = _Hashing(file)
@@ -70,6 +71,18 @@ class CrashSafeCheckpoints(CheckpointIO):
 
     def remove_checkpoint(self, path: Any) -> None:
         Path(path).unlink(missing_ok=True)
+
+
+def _require_numbers(checkpoint: dict[str, Any], run_id: str) -> None:
+    """Refuse weights that are no numbers: they would take the place of the last good ones."""
+    for weights in (checkpoint["state_dict"], checkpoint.get("current_model_state") or {}):
+        for value in weights.values():
+            if isinstance(value, Tensor) and value.is_floating_point() and not torch.isfinite(value).all():
+                raise TrainingFailed(
+                    f"the weights are no numbers any more in epoch {int(checkpoint['epoch']) + 1}",
+                    where=run_id,
+                    mend="The checkpoints from before are kept. Lower optimizer.lr, or use trainer.precision=32.",
+                )
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -5,21 +5,45 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 from core import config
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
-from core.errors import ModelError
-from core.training import tensorboard
+from core.errors import ModelError, TrainingFailed
+from core.training import memory, tensorboard
 from core.training.control import StopRequested
 
 
 def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl) -> None:
     """Train a prepared run in the calling thread, from its last checkpoint where `resume` says so.
 
+    A step that does not fit into memory is tried again in smaller pieces, from the last checkpoint on.
     Raises StopRequested when asked to stop, IsocenterError for what a person can mend.
     """
     experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    for _ in range(1 + memory.TIMES):
+        try:
+            return _fit(experiment, run, catalog, resume=resume, beside_window=beside_window, job=job)
+        except (MemoryError, RuntimeError) as error:
+            if not memory.is_out_of_memory(error):
+                raise
+            told = str(error).partition("\n")[0]
+        # Out of the handler, whose traceback holds the tensors of the attempt.
+        memory.release()
+        retry = memory.smaller(experiment)
+        if retry is None:
+            break
+        experiment, change = retry
+        catalog.add_event(run.id, "warning", f"Out of memory. Going on with {change}.")
+        run, resume = catalog.run(run.id), True
+    raise TrainingFailed(
+        f"a training step does not fit into memory ({told})", where=run.id,
+        mend="The checkpoints from before are kept. Choose a smaller data.patch_size or a smaller network.",
+    )  # fmt: skip
+
+
+def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl) -> None:
     checkpoint = _resume_point(catalog, run) if resume else None
     job.progress(None, "Loading the training engine")
     # From here on, torch and Lightning: seconds of imports that nothing else in this module needs.
@@ -33,6 +57,7 @@ def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job
     from core.training.debugging import LayerDebugger
     from core.training.devices import choose, threads
     from core.training.layout import lay_out_for_cpu
+    from core.training.precision import described, probe
     from core.training.recorder import LastCheckpoint, MetricWriter, Recorder
 
     settings = experiment.trainer
@@ -43,6 +68,11 @@ def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job
     module = session.module
     if session.volumes and device == "cpu":
         lay_out_for_cpu(module.network)
+    precision = settings.precision
+    if precision == "auto":
+        precision, seconds = probe(module, session.train, device) if session.volumes else ("32", {})
+        if session.volumes:
+            catalog.add_event(run.id, "info", described(precision, seconds))
     writer = MetricWriter(run.id)
     monitor, mode = experiment.task.monitor, experiment.task.mode
     folder = run.folder / "checkpoints"
@@ -66,7 +96,7 @@ def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job
     callbacks += [LastCheckpoint(folder / "last.ckpt"), *session.callbacks]
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips advertise
     trainer = pl.Trainer(
-        accelerator=device, devices=1, precision=settings.precision, max_epochs=settings.epochs,
+        accelerator=device, devices=1, precision=precision, max_epochs=settings.epochs,
         accumulate_grad_batches=settings.accumulate, gradient_clip_val=settings.gradient_clip or None,
         check_val_every_n_epoch=settings.validate_every, num_sanity_val_steps=0, callbacks=callbacks, logger=False,
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder,

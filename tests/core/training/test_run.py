@@ -172,6 +172,30 @@ def test_nan_loss_ends_the_run_and_keeps_the_last_good_weights(dataset: Path, mo
     assert all(torch.isfinite(value).all() for value in weights.values())
 
 
+def test_weights_that_are_no_numbers_never_take_the_place_of_good_ones(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.tasks.segmentation.module import SegmentationModule
+
+    monkeypatch.setattr("core.training.recorder.LAST_CHECKPOINT_SECONDS", 0.0)
+
+    def spoil(self: Any, _outputs: Any, _batch: Any, index: int) -> None:
+        if self.current_epoch == 2 and index == 1:  # an epoch's last update broke, after its loss was a number
+            for weight in self.network.parameters():
+                weight.data.fill_(float("nan"))
+
+    monkeypatch.setattr(SegmentationModule, "on_train_batch_end", spoil)
+    run_id = prepare_run(tiny_experiment(dataset, epochs=5, validate_every=2, ema=0))
+    with pytest.raises(TrainingFailed, match="no numbers any more in epoch 3"):
+        execute(run_id)
+    with Catalog() as catalog:
+        run = catalog.run(run_id)
+    assert run.state == "failed"
+    for kind in ("best", "last"):
+        weights = load_weights(run.folder / "checkpoints" / f"{kind}.ckpt")
+        assert all(torch.isfinite(value).all() for value in weights.values())
+
+
 def test_time_limit_ends_a_run_as_finished(dataset: Path) -> None:
     run = train(dataset, epochs=100_000, max_minutes=0.03, validate_every=1000)
     assert run.state == "finished" and 0 < run.epoch < 100_000
