@@ -61,7 +61,10 @@ _PACKAGES = {
 }
 
 
-KINDS = tuple(_PACKAGES)
+KINDS = tuple(_PACKAGES)  # the parts of an experiment
+
+# How models of other programs are used; no part of an experiment.
+_PACKAGES["pipeline"] = "core.inference.pipelines"
 
 
 def register(kind: str) -> Callable[[P], P]:

@@ -17,8 +17,16 @@ def add(commands: Any) -> None:
     listing.add_argument("--networks", action="store_true", help="the networks that can be trained, instead")
     showing = actions.add_parser("show", help="a model's card")
     showing.add_argument("model", metavar="MODEL")
-    importing = actions.add_parser("import", help="take in a model from a .zip or a folder")
-    importing.add_argument("path", type=Path, metavar="FILE")
+    importing = actions.add_parser(
+        "import", help="take in a model from a .zip or a folder: a package or an nnU-Net v2 model"
+    )
+    importing.add_argument("path", type=Path, metavar="PATH")
+    importing.add_argument("--name", help="the model's name here, for models of other programs")
+    importing.add_argument("--fold", help="of an nnU-Net model: 0 to 4, or all; the first without it")
+    importing.add_argument(
+        "--orientation", metavar="CODES",
+        help="of an nnU-Net model: how its training images were stored, such as RAS; scans are turned so",
+    )  # fmt: skip
     exporting = actions.add_parser("export", help="write a model as a .zip")
     exporting.add_argument("model", metavar="MODEL")
     exporting.add_argument("out", type=Path, metavar="OUT", help="file or folder")
@@ -89,9 +97,10 @@ def _show(args: Namespace) -> None:
 
 def _import(args: Namespace) -> None:
     from core.inference import runtime
-    from core.inference.archive import import_package
+    from core.inference.importing import import_model
 
-    package = import_package(args.path)
+    package, kind = import_model(args.path, name=args.name, fold=args.fold, orientation=args.orientation)
+    say(f"{args.path.name} is {kind}")
     if runtime.lacks_graph(package):
         from core.inference.runtime.convert import prepare_all
 

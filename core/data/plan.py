@@ -11,10 +11,14 @@ IGNORED = 255
 
 
 class Label(Part):
-    """One structure: the value it has in label files, and its name."""
+    """One structure: the value it has in label files, and its name.
+
+    covers: of a region that may overlap others, all the values in label files that belong to it.
+    """
 
     value: int = Field(ge=1, le=65_535)
     name: str = Field(min_length=1, max_length=120)
+    covers: list[int] = Field([], max_length=512)
 
 
 class Intensities(Part):
@@ -54,5 +58,15 @@ class Plan(Part):
 
     @property
     def classes(self) -> int:
-        """Output channels, background included."""
+        """Classes of a voxel, background included."""
         return len(self.labels) + 1
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether the labels are regions that may lie in one another: each is then answered yes or no by itself."""
+        return any(label.covers for label in self.labels)
+
+    @property
+    def outputs(self) -> int:
+        """Output channels of the network: one for each class, or one for each region."""
+        return len(self.labels) if self.overlapping else self.classes

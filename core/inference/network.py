@@ -52,7 +52,7 @@ def skeleton(config: Any, plan: Plan) -> nn.Module:
             return args[0] if func in draws else func(*args, **(kwargs or {}))
 
     with torch.device("meta"), NoDraws():
-        network: nn.Module = config.build(plan.channels, plan.classes)
+        network: nn.Module = config.build(plan.channels, plan.outputs)
     return network
 
 

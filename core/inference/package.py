@@ -95,6 +95,7 @@ class Manifest(Part):
     task: Literal["segmentation"] = "segmentation"
     network: dict[str, Any]
     plan: Plan
+    pipeline: dict[str, Any] | None = None  # of a model that another program made
     mirror_axes: list[Literal["x", "y", "z"]] = Field([], max_length=3)
     training: Training
     intended_use: str = Field("", max_length=4000)
@@ -115,10 +116,20 @@ class Manifest(Part):
     @classmethod
     def _known_network(cls, network: dict[str, Any]) -> dict[str, Any]:
         try:
-            registry.part("model", str(network.get("name"))).model_validate(network)
+            _network(network)
         except ConfigError as error:
             raise ValueError(str(error)) from None
         return network
+
+    @field_validator("pipeline")
+    @classmethod
+    def _known_pipeline(cls, pipeline: dict[str, Any] | None) -> dict[str, Any] | None:
+        try:
+            if pipeline is not None:
+                registry.part("pipeline", str(pipeline.get("name"))).model_validate(pipeline)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return pipeline
 
     @field_validator("plan")
     @classmethod
@@ -163,7 +174,13 @@ class ModelPackage:
     @property
     def network(self) -> Any:
         """The network's configuration, a registered part; its `build` makes the network."""
-        return registry.part("model", self.manifest.network["name"]).model_validate(self.manifest.network)
+        return _network(self.manifest.network)
+
+    @property
+    def pipeline(self) -> Any:
+        """How another program prepares scans for this model; None: as models of our own (core.data.prepare)."""
+        tree = self.manifest.pipeline
+        return None if tree is None else registry.part("pipeline", tree["name"]).model_validate(tree)
 
     @property
     def networks(self) -> tuple[ModelPackage, ...]:
@@ -325,6 +342,11 @@ def version_key(version: str) -> tuple[int, ...]:
     """
     numbers = [int(n) for n in re.findall(r"\d+", version)]
     return tuple(numbers + [0] * (3 - len(numbers)))
+
+
+def _network(tree: dict[str, Any]) -> Any:
+    """The registered part that a network's description names. Raises ConfigError where there is none."""
+    return registry.part("model", str(tree.get("name"))).model_validate(tree)
 
 
 def _folders(root: Path) -> list[Path]:

@@ -99,6 +99,10 @@ def segment(
         labels, certainty, named, more = segment_whole_head(volume, package, runtime, mirror, control.part(0.1, 0.95))
         upright = any(one.code == "registered_first" for one in more)  # then its tilt was taken out of the crops
         found = [one for one in found if one.code != "oblique" or not upright] + more
+    elif package.pipeline is not None:
+        found += package.pipeline.findings(volume)
+        labels, certainty = package.pipeline.segment(volume, package, runtime, mirror, control.part(0.1, 0.95))
+        named = package.plan.labels
     else:
         control.progress(0.1, "Preparing the scan")
         prepared = prepare(volume, package.plan)
@@ -156,14 +160,15 @@ def classify(
 
 
 def measure(labels: Array, certainty: Array, named: Sequence[Label], volume: Volume) -> list[Structure]:
-    """Voxels, volume and confidence of each structure."""
+    """Voxels, volume and confidence of each structure; a region counts all the labels that belong to it."""
     voxel_ml = abs(float(np.linalg.det(volume.affine_ras[:3, :3]))) / 1000
     counts = np.bincount(labels.ravel(), minlength=max(label.value for label in named) + 1)
     sums = np.bincount(labels.ravel(), weights=certainty.ravel(), minlength=len(counts))
     structures = []
     for label in named:
-        voxels = int(counts[label.value])
-        confidence = float(sums[label.value]) / voxels if voxels else None
+        values = [value for value in set(label.covers) or {label.value} if value < len(counts)]
+        voxels = int(counts[values].sum())
+        confidence = float(sums[values].sum()) / voxels if voxels else None
         structures.append(Structure(label.value, label.name, voxels, voxels * voxel_ml, confidence))
     return structures
 

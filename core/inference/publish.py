@@ -57,7 +57,7 @@ def write_package(
     """
     control = control or JobControl()
     slug = model_name(name)
-    version = _next_version(slug)
+    version = next_version(slug)
     ensure_home()
     target = models_folder() / f"{slug}-{version}"
     with appearing(target) as part:
@@ -109,7 +109,7 @@ def model_name(text: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-_")[:64] or "model"
 
 
-def _next_version(name: str) -> str:
+def next_version(name: str) -> str:
     versions = [version_key(package.version) for package in list_packages() if package.name == name]
     # A folder that does not read as a package still holds its name.
     for folder in models_folder().glob(f"{name}-*"):

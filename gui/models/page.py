@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -28,7 +29,8 @@ from gui.models.removal import Removal
 from gui.predict.model_card import choice_of, key, title
 from gui.widgets import ElidedLabel, EmptyState, button, label, notice, scrolled, section
 
-ZIP = "Model package (*.zip)"
+ZIP = "Model (*.zip)"
+SOURCES = "a package or a trained nnU-Net v2 model"
 
 
 class ModelsPage(QWidget):
@@ -41,6 +43,7 @@ class ModelsPage(QWidget):
         self._context = context
         self._choice = choice_of(context)
         self._removed: list[Removal] = []
+        self.setAcceptDrops(True)
         self._build()
         self._choice.changed.connect(self._fill)
         context.closing.connect(self._finish_removals)
@@ -66,7 +69,11 @@ class ModelsPage(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.currentRowChanged.connect(lambda _row: self._show_selected())
         self.import_button = button(
-            "Import", "models_import", self.choose_import, icon="import", tip="Import a package (.zip)"
+            "Import",
+            "models_import",
+            self.choose_import,
+            icon="import",
+            tip=f"Import {SOURCES} (.zip); drop a folder here",
         )
         head = QHBoxLayout()
         head.addWidget(section("Models"))
@@ -94,12 +101,12 @@ class ModelsPage(QWidget):
         return self.undo_bar
 
     def _right_side(self) -> QWidget:
-        import_too = button("Import a package", "models_import_first", self.choose_import, role="primary")
+        import_too = button("Import a model", "models_import_first", self.choose_import, role="primary")
         to_train = button("Train one", "models_to_train", lambda: self._context.page_requested.emit("train"))
         self._empty = EmptyState(
             "models",
             "No models yet",
-            "Import a package from a .zip, or train a model and publish it.",
+            f"Import or drop {SOURCES}, or train a model and publish it.",
             import_too,
             to_train,
         )
@@ -225,18 +232,33 @@ class ModelsPage(QWidget):
             self.import_from(Path(chosen))
 
     def import_from(self, path: Path) -> None:
-        def work(control: JobControl) -> ModelPackage:
-            from core.inference.archive import import_package
+        """Take in the model of a .zip or folder: a package or an nnU-Net model."""
 
-            control.progress(None, f"Importing {path.name}")
-            return import_package(path)
+        def work(control: JobControl) -> tuple[ModelPackage, str]:
+            from core.inference.importing import import_model
 
-        def done(package: ModelPackage) -> None:
+            return import_model(path, control=control)
+
+        def done(imported: tuple[ModelPackage, str]) -> None:
+            package, kind = imported
             self._context.models_changed.emit()
             self._select(package)
-            self._context.notice.emit("ok", f"{title(package)} was imported.")
+            self._context.notice.emit("ok", f"{title(package)} was imported: {kind}.")
 
         self._context.jobs.run("Import model", work, done=done)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        QTimer.singleShot(0, self, partial(self._import_all, paths))  # the other program waits for the drop to end
+
+    def _import_all(self, paths: list[Path]) -> None:
+        for path in paths:
+            self.import_from(path)
 
     def choose_export(self) -> None:
         package = self.selected

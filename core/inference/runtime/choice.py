@@ -25,7 +25,11 @@ _lock = threading.Lock()
 
 
 class Runtime(Protocol):
-    """A network ready to be used: (channels, x, y, z) float32 window -> (classes, x, y, z) float32 probabilities."""
+    """A network ready to be used: (channels, x, y, z) float32 window -> (classes, x, y, z) float32 probabilities.
+
+    For a package with a pipeline of another program the answers are the network's own, without softmax: such programs
+    blend them before they make probabilities of them.
+    """
 
     device: str
     window: tuple[int, ...] | None  # the only size of a window that it takes; None: any that suits the network
@@ -34,7 +38,7 @@ class Runtime(Protocol):
 
 
 class Ensemble:
-    """Several networks of one kind as one: the mean of their probabilities, in as many times the time."""
+    """Several networks of one kind as one: the mean of their answers, in as many times the time."""
 
     def __init__(self, runtimes: Sequence[Runtime]) -> None:
         self.device = runtimes[0].device
@@ -59,7 +63,7 @@ def load(package: ModelPackage, device: str = "auto") -> Runtime:
     networks = [(one, graph.find(one) if graphs else None) for one in package.networks]
     # The graphs let one that has been made meanwhile take the place of torch.
     shas = "".join(f"{one.manifest.sha256} {found} " for one, found in networks)
-    key = (repr(package.manifest.network), device, shas)
+    key = (repr((package.manifest.network, package.pipeline is None)), device, shas)
     with _lock:
         if key not in _loaded:
             _loaded.clear()  # one model at a time is what people use; two would double the memory
@@ -79,7 +83,7 @@ def _load(package: ModelPackage, device: str, found: Path | None) -> Runtime:
     from core.inference.network import load_network
     from core.inference.runtime.on_torch import TorchRuntime
 
-    return TorchRuntime(load_network(package), device)
+    return TorchRuntime(load_network(package), device, softmax=package.pipeline is None)
 
 
 def warm_up(packages: Iterable[ModelPackage]) -> None:

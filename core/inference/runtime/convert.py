@@ -63,10 +63,15 @@ def convert(package: ModelPackage) -> Graph | None:
     plan, divisor = package.plan, getattr(package.network, "divisor", 1)
     window = window_size(plan.patch_size, plan.patch_size, divisor)
     larger = tuple(side + divisor for side in window)
-    for free, windows in ((True, (window, larger)), (False, (window,))):
+    softmax = package.pipeline is None
+    tries: tuple[Any, ...] = ((True, (window, larger)), (False, (window,)))
+    if not softmax:  # another program's windows are the patch, whatever the network would take
+        window = plan.patch_size
+        tries = ((False, (window,)),)
+    for free, windows in tries:
         try:
-            made = _graph(network, plan.channels, window, free, weights)
-            difference = _difference(made, weights, network, plan.channels, windows)
+            made = _graph(network, plan.channels, window, free, weights, softmax)
+            difference = _difference(made, weights, network, plan.channels, windows, softmax)
         except Exception as error:
             # The converter and the networks raise whatever they like; without a graph torch predicts as before.
             log.info("%s: no graph for %s (%s)", package.name, "every window" if free else window, error)
@@ -77,7 +82,7 @@ def convert(package: ModelPackage) -> Graph | None:
     return None
 
 
-def _graph(network: Any, channels: int, window: tuple[int, ...], free: bool, weights: bytes) -> Graph:
+def _graph(network: Any, channels: int, window: tuple[int, ...], free: bool, weights: bytes, softmax: bool) -> Graph:
     import torch
 
     library = openvino()
@@ -90,7 +95,8 @@ def _graph(network: Any, channels: int, window: tuple[int, ...], free: bool, wei
             self.network = network
 
         def forward(self, image: Any) -> Any:
-            return torch.softmax(self.network(image), dim=1)
+            answer = self.network(image)
+            return torch.softmax(answer, dim=1) if softmax else answer
 
     example = torch.from_numpy(_image(channels, window))[None]
     with torch.no_grad(), warnings.catch_warnings():
@@ -109,10 +115,10 @@ def _graph(network: Any, channels: int, window: tuple[int, ...], free: bool, wei
 
 
 def _difference(
-    made: Graph, weights: bytes, network: Any, channels: int, windows: tuple[tuple[int, ...], ...]
+    made: Graph, weights: bytes, network: Any, channels: int, windows: tuple[tuple[int, ...], ...], softmax: bool
 ) -> float:
-    """The largest difference of a probability between the two runtimes."""
-    ours, theirs = OpenVinoRuntime(made, weights), TorchRuntime(network)
+    """The largest difference of a probability, or of a raw answer, between the two runtimes."""
+    ours, theirs = OpenVinoRuntime(made, weights), TorchRuntime(network, softmax=softmax)
     images = [_image(channels, window) for window in windows]
     return max(float(np.abs(ours(image) - theirs(image)).max()) for image in images)
 

@@ -54,6 +54,6 @@ class OpenVinoRuntime:
         self._one_at_a_time = threading.Lock()
 
     def __call__(self, window: Array) -> Array:
-        """(channels, x, y, z) float32 -> (classes, x, y, z) float32 probabilities."""
+        """(channels, x, y, z) float32 -> (outputs, x, y, z) float32, what the graph was made to give."""
         with self._one_at_a_time:
             return np.array(self._request.infer({0: window[None]}, share_inputs=True)[0][0])

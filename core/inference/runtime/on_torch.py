@@ -17,15 +17,16 @@ class TorchRuntime:
 
     window: tuple[int, ...] | None = None
 
-    def __init__(self, network: nn.Module, device: str = "cpu") -> None:
+    def __init__(self, network: nn.Module, device: str = "cpu", *, softmax: bool = True) -> None:
         self.device = device
+        self._softmax = softmax
         self._network = network.to(device).eval()
 
     def __call__(self, window: Array) -> Array:
-        """(channels, x, y, z) float32 -> (classes, x, y, z) float32 probabilities."""
+        """(channels, x, y, z) float32 -> (outputs, x, y, z) float32: probabilities, or raw answers without softmax."""
         import torch
 
         with torch.inference_mode():
-            logits = self._network(torch.from_numpy(window)[None].to(self.device))
-            found: Array = torch.softmax(logits.float(), dim=1)[0].cpu().numpy()
+            logits = self._network(torch.from_numpy(window)[None].to(self.device)).float()
+            found: Array = (torch.softmax(logits, dim=1) if self._softmax else logits)[0].cpu().numpy()
         return found

@@ -19,6 +19,13 @@ from core.inference.sliding import probabilities
 # Settings that make a network small; one that is not named here is tested as it comes.
 TINY: dict[str, dict[str, Any]] = {
     "dformer": {"width": 8, "depths": [2, 2], "heads": [2, 4], "patch": [2, 2, 2], "group": [4, 4, 2]},
+    "nnunet": {
+        "features": [4, 8],
+        "blocks": [1, 2],
+        "decoder_blocks": [1],
+        "kernels": [[3, 3, 1], [3, 3, 3]],
+        "strides": [[1, 1, 1], [2, 2, 1]],
+    },
     "segresnet": {"width": 8, "blocks": [1, 1]},
     "swinunetr": {"width": 12, "heads": [1, 2, 4, 8], "depths": [2, 1, 1, 1], "window": 3},
     "unet": {"channels": [4, 8, 8]},
@@ -27,6 +34,7 @@ TINY: dict[str, dict[str, Any]] = {
 # The same networks by another road through their code.
 VARIANTS: dict[str, dict[str, Any]] = {
     "dformer": {"checkpointing": True, "dropout": 0.1},
+    "nnunet": {"residual": False, "bias": False},
     "segresnet": {"dropout": 0.1},
     "swinunetr": {"checkpointing": True, "convolutions": True},
     "unet": {"deep_supervision": True, "residual": True},

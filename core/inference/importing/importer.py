@@ -1,0 +1,96 @@
+"""Whatever model a folder or .zip holds becomes one of the user's model packages."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from core.catalog import Catalog
+from core.control import JobControl
+from core.errors import ModelError
+from core.files import write_bytes, write_text
+from core.inference.archive import import_package
+from core.inference.assemble import FORBIDDEN, INTENDED, appearing, write_manifest
+from core.inference.card import card_text
+from core.inference.importing.contents import Contents
+from core.inference.importing.found import Found
+from core.inference.network import load_network
+from core.inference.package import CARD, EXPERIMENT, MANIFEST, WEIGHTS, Manifest, ModelPackage, read_package
+from core.inference.publish import model_name, next_version
+from core.paths import ensure_home, models_folder
+
+KINDS = (
+    "a package of Isocenter (model.yaml) or a trained nnU-Net v2 model (plans.json, dataset.json and"
+    " fold_0/checkpoint_final.pth)"
+)
+
+
+def import_model(
+    path: Path, *, name: str | None = None, fold: str | None = None, orientation: str | None = None,
+    control: JobControl | None = None,
+) -> tuple[ModelPackage, str]:  # fmt: skip
+    """Take in the model of a folder or .zip; the package, and what it was, in a few words.
+
+    name: for models of other programs, instead of their own. fold, orientation: of an nnU-Net model.
+    Raises ModelError, with nothing half-written, for what is no model, hostile, or cannot be reproduced.
+    """
+    from core.inference.importing.nnunet import is_nnunet, read_nnunet
+
+    control = control or JobControl()
+    control.progress(None, f"Looking at {path.name}")
+    contents = Contents(path)
+    if contents.find(MANIFEST) and contents.find(WEIGHTS):
+        if name or fold or orientation:
+            raise ModelError("a package keeps its name and settings", where=path, mend="Import it without options.")
+        return import_package(path), "a package of Isocenter"
+    control.progress(None, f"Reading {path.name}")
+    if is_nnunet(contents):
+        found = read_nnunet(contents, fold=fold, orientation=orientation)
+    elif fold or orientation:
+        raise ModelError("only nnU-Net models have a fold and an orientation", where=path)
+    else:
+        raise ModelError("there is no model in it that can be read", where=path, mend=f"Give {KINDS}.")
+    control.progress(None, "Writing the package")
+    return _write(found, path, model_name(name or found.name)), found.kind
+
+
+def _write(found: Found, path: Path, name: str) -> ModelPackage:
+    from safetensors.torch import save
+
+    # Copies of their own in plain row-major order, as files hold them.
+    weights = save({key: _plain(tensor) for key, tensor in found.weights.items()})
+    version = next_version(name)
+    try:
+        manifest = Manifest(
+            name=name, version=version, title=found.title[:200] or name, network=found.network, plan=found.plan,
+            pipeline=found.pipeline.model_dump(mode="json"), mirror_axes=found.mirror_axes, training=found.training,
+            intended_use=found.intended_use or INTENDED, forbidden_use=FORBIDDEN,
+            sha256=hashlib.sha256(weights).hexdigest(),
+        )  # fmt: skip
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        raise ModelError(f"the model cannot be used here ({wrong})", where=path) from None
+    ensure_home()
+    target = models_folder() / f"{name}-{version}"
+    with appearing(target) as part:
+        write_bytes(part / WEIGHTS, weights)
+        write_manifest(part, manifest)
+        package = ModelPackage(part, manifest)
+        try:
+            load_network(package)  # weights that do not fit are told of now, not at the first prediction
+        except ModelError as error:
+            raise ModelError(error.what, where=path) from None
+        write_text(part / CARD, card_text(package))
+        write_text(part / EXPERIMENT, yaml.safe_dump({"imported": found.kind}))
+    with Catalog() as catalog:
+        catalog.add_model(name=name, version=version, folder=target, run="", sha256=manifest.sha256)
+    return read_package(target)
+
+
+def _plain(tensor: Any) -> Any:
+    plain = tensor.detach().float() if tensor.is_floating_point() else tensor.detach()
+    return plain.contiguous().clone()
