@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
 
 from core.inference.package import find_package, list_packages
 from gui.models.page import ModelsPage
+from tests.core.inference.importing.making import write_model
 from tests.gui.predict.making import make_package
 
 
@@ -78,3 +80,14 @@ def test_the_chosen_model_is_the_one_predicted_with(qtbot, page, context, isocen
     qtbot.mouseClick(page.default_button, Qt.MouseButton.LeftButton)
     assert page._choice.current == chosen
     assert not page.default_button.isEnabled()
+
+
+def test_a_trained_model_dropped_on_the_page_is_imported(qtbot, page, context, tmp_path) -> None:
+    folder = write_model(tmp_path / "trained")
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(folder))])
+    at, button, keys = QPointF(page.rect().center()), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    with qtbot.waitSignal(context.notice, timeout=20_000) as told:
+        page.dropEvent(QDropEvent(at, Qt.DropAction.CopyAction, data, button, keys))
+    assert told.args[0] == "ok" and "nnU-Net v2" in told.args[1]
+    assert page.selected.name == "shapes"
