@@ -159,8 +159,8 @@ class MainWindow(QMainWindow):
 
     def _update_title(self) -> None:
         volume = None if self.scans.choosing else self.scans.volume
-        words = (volume.title if volume else "") if self.page == "scans" else LAZY[self.page][2]
-        self.top_bar.set_what(words)
+        on_scans = "" if self.scans.choosing else self.scans.title
+        self.top_bar.set_what(on_scans if self.page == "scans" else LAZY[self.page][2])
         self.top_bar.show_tools(
             "scans" if self.page == "scans" and volume else self.page if self.page != "scans" else ""
         )

@@ -6,6 +6,7 @@ left-posterior-superior space, as ITK takes it.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from core.control import JobControl
 from core.imaging import layout
 from core.imaging.checks import voxel_findings
+from core.imaging.partial import Early, hand_over
 from core.imaging.payload import Encoding, Payload, beside, broken, opened, read_payload
 from core.imaging.transform import LPS, check_affine, ras_from, shear_findings
 from core.imaging.volume import Finding, Source, Volume
@@ -36,18 +38,25 @@ def is_metaimage(head: bytes) -> bool:
     return head.lstrip().startswith((b"ObjectType", b"NDims")) and b"=" in head[:32]
 
 
-def read_metaimage(path: Path, control: JobControl) -> Volume:
-    """Read a MetaImage file. Raises UnreadableScan that says what is wrong with it."""
+def read_metaimage(path: Path, control: JobControl, early: Early | None = None) -> Volume:
+    """Read a MetaImage file. Raises UnreadableScan that says what is wrong with it.
+
+    early: see `core.imaging.reader.read`; not used for files with further axes than those in space.
+    """
     fields, end = _header(path)
     sizes = _sizes(fields, path)
     data_path, payload = _payload(fields, sizes, path, end)
-    raw, findings = read_payload(data_path, payload, control)
-    voxels, more = _arranged(raw, payload.shape, len(sizes), path)
     affine, place_findings = _affine(fields, len(sizes), path)
+    source = Source(path, "MetaImage")
+    if math.prod(sizes[:3]) < payload.count:
+        early = None
+    i, j, k = (*sizes, 1)[:3]
+    raw, findings = read_payload(data_path, payload, control, hand_over(early, (i, j, k), affine, source))
+    voxels, more = _arranged(raw, payload.shape, len(sizes), path)
     findings += more + place_findings + shear_findings(affine)
     if not isinstance(voxels, np.memmap):
         findings += voxel_findings(voxels, control)
-    return Volume(voxels, affine, Source(path, "MetaImage"), findings=tuple(findings))
+    return Volume(voxels, affine, source, findings=tuple(findings))
 
 
 def header_text(dtype: np.dtype[Any], shape: tuple[int, ...], affine_ras: Array, compressed_size: int) -> bytes:

@@ -18,6 +18,7 @@ from core.errors import UnreadableScan
 from core.imaging import gz, layout
 from core.imaging.checks import voxel_findings
 from core.imaging.header import DATA_TYPES, NIFTI1, NIFTI2, parse
+from core.imaging.partial import Early, hand_over
 from core.imaging.payload import Encoding, Payload, broken, opened, read_payload
 from core.imaging.transform import place
 from core.imaging.volume import Finding, Source, Volume
@@ -52,8 +53,11 @@ def is_nifti(head: bytes) -> bool:
     return head[344:348] in _MAGIC or head[4:12] in _MAGIC
 
 
-def read_nifti(path: Path, control: JobControl) -> Volume:
-    """Read a NIfTI file or either file of a pair. Raises UnreadableScan that says what is wrong with it."""
+def read_nifti(path: Path, control: JobControl, early: Early | None = None) -> Volume:
+    """Read a NIfTI file or either file of a pair. Raises UnreadableScan that says what is wrong with it.
+
+    early: see `core.imaging.reader.read`.
+    """
     header_path, data_path = _files(path)
     head = _head(header_path)
     declared = _declared(head, header_path, pair=data_path != header_path)
@@ -62,14 +66,17 @@ def read_nifti(path: Path, control: JobControl) -> Volume:
     shape = declared.shape if declared.channels == 1 else (declared.channels, *declared.shape)
     encoding: Encoding = "gzip" if _is_compressed(data_path) else "raw"
     payload = Payload(shape, declared.dtype, encoding, skip=declared.offset)
-    raw, findings = read_payload(data_path, payload, control)
-    voxels, more = _plain(raw, declared, header_path)
-    grid = voxels.shape[:3]
-    placement = place(declared.header, (grid[0], grid[1], grid[2]), header_path)
+    grid, extra = _arranged(declared, header_path)
+    placement = place(declared.header, grid, header_path)
+    source = Source(path, declared.format, form_codes=placement.codes)
+    if declared.channels > 1 or declared.dtype.kind == "c":  # their numbers are not what is shown
+        early = None
+    begun = hand_over(early, (*grid, *extra), placement.affine_ras, source, declared.slope, declared.intercept)
+    raw, findings = read_payload(data_path, payload, control, begun)
+    voxels, more = _plain(raw, declared, (*grid, *extra))
     findings += [*more, *placement.findings]
     if not isinstance(voxels, np.memmap) or voxels.nbytes <= CHECKED_AT_ONCE:
         findings += voxel_findings(voxels, control)
-    source = Source(path, declared.format, form_codes=placement.codes)
     return Volume(voxels, placement.affine_ras, source, declared.slope, declared.intercept, tuple(findings))
 
 
@@ -167,17 +174,22 @@ def _header(head: bytes, where: Path) -> tuple[Any, int, str]:
     )
 
 
-def _plain(raw: Array, declared: _Declared, where: Path) -> tuple[Array, list[Finding]]:
+def _arranged(declared: _Declared, where: Path) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+    """The size of the grid, and the number of time points or values of a voxel where there are several."""
+    extra = tuple(n for n in declared.shape[3:] if n > 1)
+    if len(extra) > 1:
+        raise layout.too_many_dimensions(declared.shape, where)
+    i, j, k = (*declared.shape, 1, 1)[:3]
+    return (i, j, k), extra
+
+
+def _plain(raw: Array, declared: _Declared, shape: tuple[int, ...]) -> tuple[Array, list[Finding]]:
     """(i, j, k) or (i, j, k, t) numbers in this computer's byte order."""
     if declared.channels > 1:
         raw, findings = layout.brightness(raw.reshape(-1, declared.channels))
     else:
         raw, findings = layout.plain_numbers(raw)
-    extra = tuple(n for n in declared.shape[3:] if n > 1)
-    if len(extra) > 1:
-        raise layout.too_many_dimensions(declared.shape, where)
-    if extra:
+    if len(shape) > 3:
         is_vector = len(declared.shape) > 4 and declared.shape[3] == 1
-        findings.append(layout.vector(extra[0]) if is_vector else layout.time_series(extra[0]))
-    grid = (*declared.shape, 1, 1)[:3]
-    return raw.reshape((*grid, *extra), order="F"), findings
+        findings.append(layout.vector(shape[3]) if is_vector else layout.time_series(shape[3]))
+    return raw.reshape(shape, order="F"), findings

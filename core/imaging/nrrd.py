@@ -16,6 +16,7 @@ import numpy as np
 from core.control import JobControl
 from core.imaging import layout
 from core.imaging.checks import voxel_findings
+from core.imaging.partial import Early, hand_over
 from core.imaging.payload import Encoding, Payload, beside, broken, opened, read_payload
 from core.imaging.transform import LPS, check_affine, in_mm, ras_from, shear_findings
 from core.imaging.volume import Finding, Source, Volume
@@ -61,18 +62,25 @@ class _Axis:
     direction: Array | None  # (3,) in the header's space
 
 
-def read_nrrd(path: Path, control: JobControl) -> Volume:
-    """Read a NRRD file. Raises UnreadableScan that says what is wrong with it."""
+def read_nrrd(path: Path, control: JobControl, early: Early | None = None) -> Volume:
+    """Read a NRRD file. Raises UnreadableScan that says what is wrong with it.
+
+    early: see `core.imaging.reader.read`; not used for files with further axes than those in space.
+    """
     fields, end = _header(path)
     axes, origin, findings = _axes(fields, path)
     data_path, payload = _payload(fields, axes, path, end)
-    raw, more = read_payload(data_path, payload, control)
-    voxels, layout_findings = _arranged(raw, axes, path)
     affine, place_findings = _affine(fields, axes, origin, path)
+    source = Source(path, "NRRD")
+    if any(axis.direction is None and axis.size > 1 for axis in axes):
+        early = None
+    begun = hand_over(early, _grid(axes), affine, source)
+    raw, more = read_payload(data_path, payload, control, begun)
+    voxels, layout_findings = _arranged(raw, axes, path)
     findings += more + layout_findings + place_findings + shear_findings(affine)
     if not isinstance(voxels, np.memmap):
         findings += voxel_findings(voxels, control)
-    return Volume(voxels, affine, Source(path, "NRRD"), findings=tuple(findings))
+    return Volume(voxels, affine, source, findings=tuple(findings))
 
 
 def header_text(dtype: np.dtype[Any], shape: tuple[int, ...], affine_ras: Array) -> bytes:
@@ -248,13 +256,18 @@ def _after_lines(path: Path, start: int, lines: int) -> int:
         return int(file.tell())
 
 
+def _grid(axes: list[_Axis]) -> tuple[int, int, int]:
+    i, j, k = (*(axis.size for axis in axes if axis.direction is not None), 1)[:3]
+    return i, j, k
+
+
 def _arranged(raw: Array, axes: list[_Axis], where: Path) -> tuple[Array, list[Finding]]:
     """Flat in file order -> (i, j, k) or (i, j, k, t), the axes in space first."""
     sizes = tuple(axis.size for axis in axes)
     others = [i for i, axis in enumerate(axes) if axis.direction is None and axis.size > 1]
     if len(others) > 1:
         raise layout.too_many_dimensions(sizes, where)
-    grid = (*(axis.size for axis in axes if axis.direction is not None), 1)[:3]
+    grid = _grid(axes)
     if not others:
         raw, findings = layout.plain_numbers(raw)
         return raw.reshape(grid, order="F"), findings

@@ -1,7 +1,7 @@
 """The numbers of a scan as they lie in its file: found, bounded and read whole, or refused.
 
 A file of plain numbers is memory-mapped, so nothing is read but its header. Compressed numbers are decoded in one pass
-into an array of the size that the header declares, and no further.
+into an array of the size that the header declares, and no further; it can be looked at while it fills.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ from core.control import JobControl
 from core.errors import UnreadableScan
 from core.imaging import gz
 from core.imaging.bounds import check_size, readable_size, regular_size, unreadable
+from core.imaging.partial import Begun, Filling
 from core.imaging.volume import Finding
 
 Array = np.ndarray[Any, Any]
 Encoding = Literal["raw", "gzip", "zlib", "bzip2", "text"]
 
 _PIECE = 4 * 2**20
+# So much is decoded before a scan is handed over to be looked at, enough to choose a window from; one that is less
+# than twice as long is there as soon as a picture of its beginning would be.
+EARLY_BYTES = 32 * 2**20
 # What stands before the voxels may be long (whole DICOM headers), but not without end.
 _MOST_OFFSET = 256 * 2**20
 # Padding after the last voxel that is still taken as harmless.
@@ -75,8 +79,13 @@ def opened(path: Path) -> Iterator[tuple[Any, int]]:
         raise unreadable(error, path) from None
 
 
-def read_payload(path: Path, payload: Payload, control: JobControl) -> tuple[Array, list[Finding]]:
-    """The numbers, flat in file order, in the file's byte order. Raises UnreadableScan where they are not all there."""
+def read_payload(
+    path: Path, payload: Payload, control: JobControl, begun: Begun | None = None
+) -> tuple[Array, list[Finding]]:
+    """The numbers, flat in file order, in the file's byte order. Raises UnreadableScan where they are not all there.
+
+    begun: called once with the numbers of a long compressed file while they are still being decoded.
+    """
     check_size(payload.nbytes, path)
     if payload.start + payload.skip > _MOST_OFFSET and payload.encoding != "raw":
         raise broken(f"the header says that the voxels begin at byte {payload.start + payload.skip}", path)
@@ -88,7 +97,7 @@ def read_payload(path: Path, payload: Payload, control: JobControl) -> tuple[Arr
             return _typed_out(file, payload, path), []
         if payload.encoding != "bzip2" and payload.nbytes > size * gz.MOST_RATIO:
             raise cut_off(payload.nbytes - size * gz.MOST_RATIO, payload, path)
-        return _decoded(_stream(file, payload.encoding), payload, path, control), []
+        return _decoded(_stream(file, payload.encoding), payload, path, control, begun), []
 
 
 def _stream(file: Any, encoding: Encoding) -> Any:
@@ -109,7 +118,7 @@ def _mapped(path: Path, payload: Payload, size: int) -> tuple[Array, list[Findin
     return np.memmap(path, payload.dtype, "r", offset, (payload.count,)), findings
 
 
-def _decoded(stream: Any, payload: Payload, path: Path, control: JobControl) -> Array:
+def _decoded(stream: Any, payload: Payload, path: Path, control: JobControl, begun: Begun | None) -> Array:
     to_skip = payload.skip
     while to_skip:
         piece = stream.read(min(to_skip, _PIECE))
@@ -118,6 +127,10 @@ def _decoded(stream: Any, payload: Payload, path: Path, control: JobControl) -> 
         to_skip -= len(piece)
         control.check()
     data = np.empty(payload.nbytes, np.uint8)
+    numbers = data.view(payload.dtype)
+    filling = Filling(numbers)
+    if payload.nbytes < 2 * EARLY_BYTES:
+        begun = None
     view = memoryview(data)  # type: ignore[arg-type]  # an array is a buffer
     done = 0
     while done < payload.nbytes:
@@ -125,6 +138,10 @@ def _decoded(stream: Any, payload: Payload, path: Path, control: JobControl) -> 
         if not count:
             raise cut_off(payload.nbytes - done, payload, path)
         done += count
+        filling.count = done // payload.dtype.itemsize
+        if begun is not None and done >= EARLY_BYTES:
+            begun(filling)
+            begun = None
         control.progress(done / payload.nbytes, f"Reading {path.name}")
     # The checksum stands at the end of the stream, so the rest is read too, but not without end.
     rest = 0
@@ -137,7 +154,7 @@ def _decoded(stream: Any, payload: Payload, path: Path, control: JobControl) -> 
                 where=path,
                 mend="The header is damaged or the file was tampered with: get it again from its source.",
             )
-    return data.view(payload.dtype)
+    return numbers
 
 
 def _typed_out(file: Any, payload: Payload, path: Path) -> Array:

@@ -12,6 +12,7 @@ from core.imaging.kind import Kind, is_dicom_file, kind_of
 from core.imaging.metaimage import read_metaimage
 from core.imaging.nifti import read_nifti
 from core.imaging.nrrd import read_nrrd
+from core.imaging.partial import Early
 from core.imaging.volume import Volume
 
 _READERS = {"nifti": read_nifti, "nrrd": read_nrrd, "metaimage": read_metaimage}
@@ -19,10 +20,15 @@ _READERS = {"nifti": read_nifti, "nrrd": read_nrrd, "metaimage": read_metaimage}
 _LOOK = 50
 
 
-def read(path: Path, control: JobControl | None = None, *, series: str | None = None) -> Volume:
+def read(
+    path: Path, control: JobControl | None = None, *, series: str | None = None, early: Early | None = None
+) -> Volume:
     """Read a NIfTI, NRRD or MetaImage file, a DICOM file with the series beside it, or a DICOM folder.
 
     series: the UID of the series to take from a DICOM folder; without it the one with most images.
+    early: called at most once, on this thread, with a long compressed scan that is still being decoded, to be shown
+    meanwhile. What is returned is the checked whole, in the same memory; if an error is raised instead, what was
+    handed over has to be taken away.
     Raises UnreadableScan, or Cancelled where `control` asks for it.
     """
     path = Path(path)
@@ -35,7 +41,7 @@ def read(path: Path, control: JobControl | None = None, *, series: str | None = 
 
             return read_dicom(path, control, series)
         if kind in _READERS:
-            return _READERS[kind](path, control)
+            return _READERS[kind](path, control, early)
     except OSError as error:
         raise unreadable(error, path) from None
     except MemoryError:

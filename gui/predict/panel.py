@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from core.catalog import PredictionRow
 
 ON_DROP_KEY = "predict/on_drop"
+NO_SCAN = "No scan open", "Open a scan, or drop one on the window, to predict it."
+STILL_LOADING = "Loading the scan", "It can be predicted once all of it is there."
 WARM_UP_AFTER_MS = 1500
 
 
@@ -71,7 +73,7 @@ class PredictPanel(QFrame):
     # ---- what it is made of -------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self._no_scan = EmptyState("predict", "No scan open", "Open a scan, or drop one on the window, to predict it.")
+        self._no_scan = EmptyState("predict", *NO_SCAN)
         to_models = button("Go to models", "predict_to_models", lambda: self._context.page_requested.emit("models"))
         self._no_model = EmptyState(
             "models", "No model yet", "Import a model package, or publish one from a run of your own.", to_models
@@ -148,14 +150,18 @@ class PredictPanel(QFrame):
 
     # ---- the scan in front --------------------------------------------------------------------------------------
 
-    def set_scan(self, volume: Volume | None, *, by_user: bool = True) -> None:
+    def set_scan(self, volume: Volume | None, *, by_user: bool = True, arriving: bool = False) -> None:
         """Another scan is in front, or none: show what was predicted of it last.
 
         `by_user`: whether its user asked for it; predict on drop leaves what the program itself opens alone.
+        `arriving`: whether there is none because one is still being loaded.
         """
         self._volume, self._overlay = volume, None
         self._stop_loading()
         if volume is None:
+            title, text = STILL_LOADING if arriving else NO_SCAN
+            self._no_scan.title.setText(title)
+            self._no_scan.text.setText(text)
             self._refresh()
             return
         self._warm_up.start()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Signal, Slot
 
 from core.control import JobControl
 from core.imaging.titles import SUFFIXES, VOLUME_SUFFIXES
@@ -15,6 +15,9 @@ from gui.context import AppContext
 
 if TYPE_CHECKING:
     from core.imaging.choices import ScanChoice
+    from core.imaging.partial import PartialVolume
+    from gui.jobs import Job
+    from gui.viewer.arriving import ArrivingScan
     from gui.viewer.scene import OpenedScan
 
 SHOWN_WITH_A_SCAN = (  # imported beside the window, which would stand still for them
@@ -34,11 +37,16 @@ class Opener(QObject):
 
     opened = Signal(object, bool)  # OpenedScan, whether its user asked for it
     choice_needed = Signal(object)  # list[ScanChoice]
+    arriving = Signal(object, object)  # ArrivingScan, its Job: shown until the whole scan is opened, or it is gone
+    gone = Signal(object)  # the Job of a scan that will not be opened: its file is damaged, or it was cancelled
+    _handed_over = Signal(object, object)  # from the job's thread: ArrivingScan, the request it answers
 
     def __init__(self, context: AppContext, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._context = context
         self._under_way: set[tuple[Path, str]] = set()
+        self._requests: dict[object, Job] = {}
+        self._handed_over.connect(self._show_arriving)
 
     def open_paths(self, paths: Sequence[Path], *, by_user: bool = True) -> None:
         """Open files, folders and DICOMDIRs; many slices that were dropped together are one scan."""
@@ -69,6 +77,12 @@ class Opener(QObject):
             return
         self._under_way.add(key)
         path = key[0]
+        request = object()
+
+        def show_early(partial: PartialVolume) -> None:
+            from gui.viewer.arriving import ArrivingScan
+
+            self._handed_over.emit(ArrivingScan.prepare(partial), request)
 
         def read(control: JobControl) -> OpenedScan | list[ScanChoice]:
             from core.imaging import choices, reader
@@ -85,7 +99,7 @@ class Opener(QObject):
                     return found
                 target = found[0].path if found else path
             control.progress(None, f"Reading {target.name}")
-            volume = reader.read(target, control, series=series or None)
+            volume = reader.read(target, control, series=series or None, early=show_early)
             control.check()
             return OpenedScan.prepare(volume)
 
@@ -97,4 +111,18 @@ class Opener(QObject):
                 self.opened.emit(found, by_user)
 
         job = self._context.jobs.run(f"Opening {path.name}", read, done=done)
-        job.ended.connect(lambda: self._under_way.discard(key))
+        self._requests[request] = job
+
+        def ended() -> None:
+            self._under_way.discard(key)
+            del self._requests[request]
+            if job.state != "done":
+                self.gone.emit(job)
+
+        job.ended.connect(ended)
+
+    @Slot(object, object)
+    def _show_arriving(self, arriving: ArrivingScan, request: object) -> None:
+        job = self._requests.get(request)
+        if job is not None:  # else it was cancelled while this was on its way
+            self.arriving.emit(arriving, job)

@@ -8,24 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QWidget
 
+from core.imaging.titles import title_of
 from gui.context import AppContext
 from gui.scans import recent
 from gui.scans.opening import Opener
 from gui.scans.welcome import WelcomePage
-from gui.widgets import menu_button, scrolled, section
+from gui.widgets import menu_button
 
 if TYPE_CHECKING:
     from core.control import JobControl
     from core.imaging.choices import ScanChoice
     from core.imaging.volume import Finding, Volume
+    from gui.jobs import Job
     from gui.predict.panel import PredictPanel
     from gui.scans.checks import ChecksPanel
     from gui.scans.layers import LayersPanel
     from gui.scans.open_list import OpenList
     from gui.scans.picker import SeriesPicker
     from gui.scans.registering import Registered
+    from gui.viewer.arriving import ArrivingScan
     from gui.viewer.scene import OpenedScan, Scene
     from gui.viewer.slice_grid import SliceGrid
 
@@ -67,6 +70,10 @@ class ScansPage(QStackedWidget):
         self._opener = Opener(context, self)
         self._opener.opened.connect(self._take)
         self._opener.choice_needed.connect(self.offer)
+        self._opener.arriving.connect(self._show_arriving)
+        self._opener.gone.connect(self._arriving_gone)
+        self._arriving: Job | None = None  # reads the scan that is shown while it is still being decoded
+        self._left: tuple[OpenScan, Any] | None = None  # the scan it took the place of, and its cursor in RAS mm
         self._layout_menu = QMenu(self)
         self._window_menu = QMenu(self)
 
@@ -81,6 +88,7 @@ class ScansPage(QStackedWidget):
         from gui.scans.layers import LayersPanel
         from gui.scans.menus import fill_layout_menu
         from gui.scans.open_list import OpenList
+        from gui.scans.side import side_panel
         from gui.viewer.scene import Scene
         from gui.viewer.slice_grid import SliceGrid
 
@@ -95,7 +103,7 @@ class ScansPage(QStackedWidget):
         self._splitter = QSplitter()
         self._splitter.setObjectName("scans_splitter")
         self._splitter.setHandleWidth(1)
-        self._splitter.addWidget(self._left_side())
+        self._splitter.addWidget(side_panel(self._list, self._layers, self._checks))
         self._splitter.addWidget(self.grid)
         self._splitter.addWidget(self.predict_panel)
         for place, stretch in enumerate((0, 1, 0)):
@@ -117,26 +125,6 @@ class ScansPage(QStackedWidget):
         if self.currentWidget() is self.welcome:
             self._splitter.resize(self.size())
             self._splitter.grab()
-
-    def _left_side(self) -> QFrame:
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(16, 12, 16, 16)
-        column.setSpacing(8)
-        column.addWidget(section("Open scans"))
-        column.addWidget(self._list)
-        column.addSpacing(12)
-        column.addWidget(self._layers)
-        column.addSpacing(12)
-        column.addWidget(self._checks)
-        column.addStretch(1)
-        frame = QFrame()
-        frame.setProperty("role", "panel")
-        frame.setMinimumWidth(200)
-        outer = QVBoxLayout(frame)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scrolled(inside))
-        return frame
 
     def toolbar_widgets(self) -> list[QWidget]:
         """What this page puts on the top bar once its viewer is there."""
@@ -197,7 +185,7 @@ class ScansPage(QStackedWidget):
             self.open_series(choice.path, choice.series)
 
     def _leave_picker(self) -> None:
-        self.setCurrentWidget(self._splitter if self.open_scans else self.welcome)
+        self.setCurrentWidget(self._splitter if self.open_scans or self._arriving else self.welcome)
         self.scan_changed.emit(self.volume)
 
     def _take(self, opened: OpenedScan, by_user: bool) -> None:
@@ -208,6 +196,38 @@ class ScansPage(QStackedWidget):
         source = opened.volume.source
         if not self._show_open(source.path, source.series):
             self.add_scan(opened, by_user=by_user)
+
+    def _show_arriving(self, arriving: ArrivingScan, job: Job) -> None:
+        """Show what is there of a scan until all of it is. It is no open scan yet: nothing else is offered for it."""
+        if self.choosing:
+            return
+        self.prepare()
+        if self.front_scan is not None:
+            self._left = (self.front_scan, self.scene.point_ras_mm())
+            self.front_scan.cursor = self.scene.index
+        self.front, self._arriving = -1, job
+        self._list.select(-1)
+        self._checks.show_findings(())
+        self.scene.show_arriving(arriving)
+        self.setCurrentWidget(self._splitter)
+        self._announce(None)
+
+    def _stop_arriving(self) -> tuple[OpenScan, Any] | None:
+        """Whatever comes now takes the place of the arriving scan. Returns what that had taken the place of."""
+        self._arriving = None
+        left, self._left = self._left, None
+        return left
+
+    def _arriving_gone(self, job: Job) -> None:
+        """Its file is damaged, or it was cancelled: take the half picture away, and bring back what was there."""
+        if job is not self._arriving:
+            return
+        left = self._stop_arriving()
+        if self.open_scans:
+            place = self.open_scans.index(left[0]) if left and left[0] in self.open_scans else len(self.open_scans) - 1
+            self.bring_to_front(place)
+        else:
+            self._show_nothing()
 
     def add_scan(self, opened: OpenedScan, *, by_user: bool = True, registered: Registered | None = None) -> None:
         """Put a scan that was read into the list, and in front."""
@@ -246,6 +266,13 @@ class ScansPage(QStackedWidget):
         scan = self.front_scan
         return scan.opened.volume if scan else None
 
+    @property
+    def title(self) -> str:
+        """How the scan that is looked at is called, be it one that is still arriving."""
+        if self._arriving is not None and self.scene.arriving is not None:
+            return title_of(self.scene.arriving.partial.source.path)
+        return self.volume.title if self.volume else ""
+
     def bring_to_front(self, place: int) -> None:
         if place == self.front and self.currentWidget() is self._splitter:
             return
@@ -253,17 +280,17 @@ class ScansPage(QStackedWidget):
         from gui.viewer.space import same_space
 
         self.prepare()
-        left = self.front_scan
-        if left is not None:
-            left.cursor = self.scene.index
-        point = self.scene.point_ras_mm()
+        if self.front_scan is not None:
+            self.front_scan.cursor = self.scene.index
+            self._left = (self.front_scan, self.scene.point_ras_mm())
+        left = self._stop_arriving()
         self.front = place
         scan = self.open_scans[place]
         self.setCurrentWidget(self._splitter)
         self._list.select(place)
-        self.scene.show(scan.opened)
-        shared = left is not None and same_space(left.opened.volume, scan.opened.volume)
-        if not (shared and self.scene.go_to(point)) and scan.cursor is not None:
+        stays = self.scene.show(scan.opened)
+        shared = left is not None and same_space(left[0].opened.volume, scan.opened.volume)
+        if not stays and not (shared and left and self.scene.go_to(left[1])) and scan.cursor is not None:
             self.scene.set_index(scan.cursor)
         self._checks.show_findings(scan.findings)
         fill_window_menu(self._window_menu, self.scene)
@@ -272,7 +299,10 @@ class ScansPage(QStackedWidget):
         self._announce(scan.opened.volume)
 
     def close_scan(self, place: int | None = None) -> None:
-        """Close the scan at a place, or the one in front."""
+        """Close the scan at a place, or the one in front; one that is still arriving is not read on."""
+        if place is None and self._arriving is not None:
+            self._arriving.cancel()
+            return
         place = self.front if place is None else place
         if not 0 <= place < len(self.open_scans):
             return
@@ -287,6 +317,9 @@ class ScansPage(QStackedWidget):
         if self.open_scans:
             self.bring_to_front(min(place, len(self.open_scans) - 1))
             return
+        self._show_nothing()
+
+    def _show_nothing(self) -> None:
         self.scene.show(None)
         self._checks.show_findings(())
         self.welcome.refresh()
@@ -301,7 +334,8 @@ class ScansPage(QStackedWidget):
     def _tell_panel(self, volume: Volume | None) -> None:
         if self.predict_panel is not None and volume is self.volume:
             scan = self.front_scan
-            self.predict_panel.set_scan(volume, by_user=scan is None or scan.by_user)
+            by_user = scan is None or scan.by_user
+            self.predict_panel.set_scan(volume, by_user=by_user, arriving=self._arriving is not None)
 
     # ---- the overlay --------------------------------------------------------------------------------------------
 

@@ -53,6 +53,28 @@ class SlicePictures:
             self._grey_key = key
         return self._grey
 
+    def arriving(self) -> tuple[QImage, int, int] | None:
+        """What is there of the slice while the scan arrives, grey, and its first column and row. None: nothing yet."""
+        scene, plane = self._scene, self._plane
+        if scene.arriving is None:
+            return None
+        (voxels, first), axis = scene.arriving.there(scene.time), scene.arriving.axis
+        last = first + voxels.shape[axis]
+        index = scene.index[plane.normal]
+        if first == last or (axis == plane.normal and not first <= index < last):
+            return None
+        picture = plane.picture(voxels, index - first if axis == plane.normal else index, scene.radiological)
+        partial = scene.arriving.partial
+        grey = to_grey(picture, scene.window, partial.slope, partial.intercept)
+        rows, columns = grey.shape
+        image = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8).copy()
+        left = top = 0
+        if axis == plane.across:
+            left = scene.shape[axis] - last if plane.mirrored(scene.radiological) else first
+        if axis == plane.up:
+            top = scene.shape[axis] - last
+        return image, left, top
+
     def under(self) -> QImage | None:
         """The same slice of the scan beneath, grey; None where there is none."""
         scene = self._scene

@@ -10,11 +10,13 @@ import numpy as np
 
 from core.imaging.geometry import index_to_ras_mm, ras_mm_to_index, to_canonical
 from core.imaging.volume import Volume
+from gui.viewer.arriving import ArrivingScan
+from gui.viewer.content import content_of, middle_of
 from gui.viewer.lines import MeasuredLines
 from gui.viewer.window_level import WindowLevel, auto_window, first_window, full_window, looks_like_ct, sample
 
 Array = np.ndarray[Any, Any]
-Change = Literal["volume", "cursor", "window", "time", "side", "overlay", "look", "tool", "lines"]
+Change = Literal["volume", "cursor", "window", "time", "side", "overlay", "look", "tool", "lines", "arriving"]
 Tool = Literal["cursor", "measure"]
 OBLIQUE_DEGREES = 1.0
 BLEND = 0.5  # how strongly a scan that is compared with another is drawn at first
@@ -69,7 +71,7 @@ class OpenedScan:
         """`under` has to be on the grid of `volume`."""
         values = sample(volume)
         is_ct = looks_like_ct(volume, values)
-        window, content = first_window(values, is_ct=is_ct), _content(volume, values)
+        window, content = first_window(values, is_ct=is_ct), content_of(volume, values)
         if under is None:
             return cls(volume, values, window, content, is_ct)
         beneath = cls.prepare(under)
@@ -84,6 +86,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.opened: OpenedScan | None = None
+        self.arriving: ArrivingScan | None = None  # in place of `opened` while its file is still being decoded
         self.canonical: Array = np.zeros((1, 1, 1), np.uint8)
         self.affine_ras = np.eye(4)  # of the canonical grid
         self.index: tuple[int, int, int] = (0, 0, 0)  # the cursor, canonical
@@ -99,6 +102,7 @@ class Scene:
         self.uncertainty: UncertaintyMap | None = None
         self.uncertainty_canonical: Array | None = None
         self.under_canonical: Array | None = None
+        self._untouched = self.index, self.window  # where the program put them itself while a scan arrives
         self.revision = 0  # counts scans and overlays, for caches
         self._turn = to_canonical(np.eye(4))
         self._listeners: list[Callable[[Change], None]] = []
@@ -116,7 +120,13 @@ class Scene:
 
     @property
     def volume(self) -> Volume | None:
+        """The scan shown; None while one is still arriving, so that nothing is measured in it or computed from it."""
         return self.opened.volume if self.opened else None
+
+    @property
+    def showing(self) -> bool:
+        """Whether there is anything to look at, be it a scan that is still arriving."""
+        return self.opened is not None or self.arriving is not None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -140,7 +150,7 @@ class Scene:
 
     @property
     def oblique(self) -> bool:
-        return self.opened is not None and self.tilt_degrees > OBLIQUE_DEGREES
+        return self.showing and self.tilt_degrees > OBLIQUE_DEGREES
 
     @property
     def sheared(self) -> bool:
@@ -148,14 +158,16 @@ class Scene:
         directions = self.affine_ras[:3, :3] / np.asarray(self.spacing_mm)
         return bool(np.abs(directions.T @ directions - np.eye(3)).max() > np.sin(np.radians(OBLIQUE_DEGREES)))
 
-    def show(self, opened: OpenedScan | None) -> None:
-        """Put up a scan (None: nothing), with the cursor in its middle and no overlay."""
+    def show(self, opened: OpenedScan | None) -> bool:
+        """Put up a scan (None: nothing), with the cursor in its middle and no overlay.
+
+        Where it takes the place of the same scan while that arrived, cursor, window and time stay as its user set them.
+        Returns whether the cursor stayed.
+        """
+        before, cursor, window, time = self.arriving, self.index, self.window, self.time
+        self.arriving = None
         self.opened = opened
-        self.overlay = self.overlay_canonical = None
-        self.truth = self.truth_canonical = None
-        self.uncertainty = self.uncertainty_canonical = None
-        self.time = 0
-        self.revision += 1
+        self._clear()
         if opened is None:
             self.canonical = np.zeros((1, 1, 1), np.uint8)
             self.affine_ras = np.eye(4)
@@ -167,8 +179,49 @@ class Scene:
             self.window = opened.window
         self.under_canonical = self._turn.apply(opened.under.volume.voxels) if opened and opened.under else None
         self.scan_opacity = 1.0 if self.under_canonical is None else BLEND
-        self.index = _middle(opened.content) if opened else (0, 0, 0)
+        self.index = middle_of(opened.content) if opened else (0, 0, 0)
+        stays = False
+        if before is not None and opened is not None and before.partial.source == opened.volume.source:
+            self.time = time
+            self.window = self.window if window == self._untouched[1] else window
+            stays = cursor != self._untouched[0]
+            self.index = cursor if stays else self.index
         self._tell("volume")
+        return stays
+
+    def show_arriving(self, arriving: ArrivingScan) -> None:
+        """Put up what is there of a scan that is still being decoded; tell `more_arrived` as it goes on."""
+        self.opened, self.arriving = None, arriving
+        self._clear()
+        partial = arriving.partial
+        self._turn = arriving.turn
+        # Nothing but its size is asked of these zeros: the pictures are made from what is there alone.
+        self.canonical = self._turn.apply(np.broadcast_to(np.uint8(0), partial.shape))
+        self.affine_ras = self._turn.affine(partial.affine_ras, partial.grid_shape)
+        self.under_canonical, self.scan_opacity = None, 1.0
+        self.index, self.window = arriving.index(), arriving.window
+        self._untouched = self.index, self.window
+        self._tell("volume")
+
+    def more_arrived(self) -> None:
+        arriving = self.arriving
+        if arriving is None:
+            return
+        arriving.choose_window()
+        index, window = self._untouched
+        if self.index == index:
+            index = self.index = arriving.index()
+        if self.window == window:
+            window = self.window = arriving.window
+        self._untouched = index, window
+        self._tell("arriving")
+
+    def _clear(self) -> None:
+        self.overlay = self.overlay_canonical = None
+        self.truth = self.truth_canonical = None
+        self.uncertainty = self.uncertainty_canonical = None
+        self.time = 0
+        self.revision += 1
 
     def frame(self) -> Array:
         """The canonical voxels of the time shown."""
@@ -340,31 +393,3 @@ class Scene:
         if self.overlay is not None:
             (self.overlay.hidden.discard if shown else self.overlay.hidden.add)(label)
             self._tell("look")
-
-
-def _content(volume: Volume, values: Array) -> tuple[tuple[int, int], ...]:
-    """Per canonical axis, the index range that holds something: what a view fits itself to."""
-    turn = to_canonical(volume.affine_ras)
-    turned = turn.apply(values)
-    shape = turn.apply(np.broadcast_to(np.uint8(0), volume.grid_shape)).shape
-    finite = np.where(np.isfinite(turned), turned, -np.inf)
-    low, high = np.percentile(values[np.isfinite(values)], (1, 99.5)) if np.isfinite(values).any() else (0, 1)
-    inside = finite > low + 0.12 * (high - low)
-    ranges = []
-    for axis, size in enumerate(shape):
-        others = tuple(other for other in range(3) if other != axis)
-        share = inside.mean(axis=others)
-        held = np.flatnonzero(share > 0.004)
-        if held.size == 0:
-            ranges.append((0, size - 1))
-            continue
-        step = size / turned.shape[axis]
-        first, last = (held[0] - 1) * step, (held[-1] + 2) * step
-        short = max(0.0, 0.4 * size - (last - first)) / 2  # never closer than this, or the place in the body is lost
-        ranges.append((max(0, int(first - short)), min(size - 1, int(last + short))))
-    return tuple(ranges)
-
-
-def _middle(content: tuple[tuple[int, int], ...]) -> tuple[int, int, int]:
-    i, j, k = ((first + last) // 2 for first, last in content)
-    return i, j, k

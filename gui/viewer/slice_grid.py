@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
@@ -14,6 +14,7 @@ from gui.viewer.slice_view import SliceView
 from gui.viewer.volume_view import VolumeView
 from gui.widgets import label, tool_button
 
+ARRIVING_MS = 200  # between two pictures of a scan that is being decoded: they cost that some of its time
 LAYOUTS = {
     "four": "Four-up",
     "wide": "One large",
@@ -82,6 +83,9 @@ class SliceGrid(QWidget):
         column.addWidget(self.note)
         column.addWidget(self._panes, 1)
         column.addWidget(self._time_row)
+        self._more = QTimer(self)
+        self._more.setInterval(ARRIVING_MS)
+        self._more.timeout.connect(scene.more_arrived)
         self.set_layout("four")
         scene.listen(self._scene_changed)
         self._scene_changed("volume")
@@ -171,6 +175,10 @@ class SliceGrid(QWidget):
             self.marker.setAccessibleName(self.marker.text())
             self.marker.setMinimumWidth(self.marker.sizeHint().width())  # never shortened
         if change == "volume":
+            if scene.arriving is not None:
+                self._more.start()
+            else:
+                self._more.stop()
             self.note.setText(_note(scene))
             self.note.setVisible(bool(self.note.text()))
             self._time_row.setVisible(scene.times > 1)

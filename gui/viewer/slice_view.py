@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
+    QBrush,
     QColor,
     QFocusEvent,
     QFont,
@@ -35,6 +36,7 @@ KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt
 ZOOMS = (0.2, 40.0)
 WHEEL_STEP = 120
 TRUTH_PX = 2.0
+HATCH_ALPHA = 130
 
 
 class SliceView(QWidget):
@@ -136,8 +138,11 @@ class SliceView(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.fillRect(self.rect(), theme().color("view_ground"))
-        if self._scene.volume is not None:
-            self._draw_picture(painter)
+        if self._scene.showing:
+            if self._scene.arriving is None:
+                self._draw_picture(painter)
+            else:
+                self._draw_arriving(painter)
             self._draw_cursor(painter)
             self._draw_words(painter)
             self.measuring.draw(painter)
@@ -173,6 +178,23 @@ class SliceView(QWidget):
                 _stroke(painter, QColor(*colour), width, lines)
         painter.resetTransform()
 
+    def _draw_arriving(self, painter: QPainter) -> None:
+        """What is there of the slice; the rest is hatched, which no tissue and no air looks like."""
+        transform = self.picture_to_screen()
+        whole = transform.mapRect(QRectF(0, 0, *self._size()))
+        colour = theme().color("view_dim")
+        colour.setAlpha(HATCH_ALPHA)
+        painter.fillRect(whole, QBrush(colour, Qt.BrushStyle.BDiagPattern))
+        there = self._pictures.arriving()
+        if there is not None:
+            image, left, top = there
+            place = transform.mapRect(QRectF(left, top, image.width(), image.height()))
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(place, image)
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+        painter.setPen(QPen(colour, 1))
+        painter.drawRect(whole)
+
     def _draw_cursor(self, painter: QPainter) -> None:
         point = self.index_to_screen(self._scene.index)
         x, y, gap = round(point.x()) + 0.5, round(point.y()) + 0.5, 7
@@ -205,6 +227,9 @@ class SliceView(QWidget):
             _text(painter, area, where, letter, tokens.letters)
         _text(painter, area, middle.AlignLeft | middle.AlignTop, self.plane.name, tokens.view_text)
         painter.setFont(self.font())
+        if self._scene.arriving is not None:
+            below = area.adjusted(0, painter.fontMetrics().height() + 2, 0, 0)
+            _text(painter, below, middle.AlignLeft | middle.AlignTop, self._scene.arriving.words(), tokens.letters)
         normal = self.plane.normal
         counter = f"{self._scene.index[normal] + 1} / {self._scene.shape[normal]}"
         thick = f"{self._scene.spacing_mm[normal]:.3g} mm"
@@ -240,15 +265,16 @@ class SliceView(QWidget):
             self._left_press(event.position())
 
     def _left_press(self, at: QPointF) -> None:
-        if self._scene.volume is None:
+        if not self._scene.showing:
             return
         if self._scene.tool == "measure":
-            self.measuring.press(at)
+            if self._scene.volume is not None:  # not in a scan that is still arriving
+                self.measuring.press(at)
         else:
             self._scene.set_index(self.screen_to_index(at))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._press is None or self._scene.volume is None:
+        if self._press is None or not self._scene.showing:
             return
         button, began, moved, window = self._press
         way = event.position() - began

@@ -300,6 +300,9 @@ class VolumeView(QWidget):
                 self._draw_stage(painter, painter.device().devicePixelRatioF())
             else:
                 self._draw_waiting(painter)
+        elif self._scene.arriving is not None:
+            painter.setPen(theme().color("view_dim"))
+            painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter), "Made once the scan is loaded")
         self._draw_words(painter)
         if self._ring and self.hasFocus():
             painter.setPen(QPen(theme().color("crosshair"), 1))
