@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from core.inference.package import ModelPackage
 
 CHOSEN_KEY = "predict/model"
+USUAL = "hippocampus"
 
 
 class ModelChoice(QObject):
@@ -34,9 +36,10 @@ class ModelChoice(QObject):
 
     @property
     def current(self) -> ModelPackage | None:
-        """The chosen package, else the first there is."""
+        """The package that was chosen; until one is, the program's own usual one, whatever was imported since."""
         chosen = self._context.settings.value(CHOSEN_KEY, "")
-        return next((p for p in self.packages if key(p) == chosen), self.packages[0] if self.packages else None)
+        usual = [p for p in self.packages if p.bundled and p.name == USUAL]
+        return next(chain((p for p in self.packages if key(p) == chosen), usual, self.packages), None)
 
     def choose(self, package_key: str) -> None:
         self._context.settings.setValue(CHOSEN_KEY, package_key)
