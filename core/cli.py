@@ -14,10 +14,23 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from core import __version__
-from core.commands import anonymise, convert, doctor, evaluate, export, info, models, predict, register, runs, train
+from core.commands import (
+    anonymise,
+    convert,
+    doctor,
+    evaluate,
+    export,
+    info,
+    models,
+    plan,
+    predict,
+    register,
+    runs,
+    train,
+)
 from core.errors import Cancelled, IsocenterError
 
-COMMANDS = (predict, train, evaluate, runs, models, info, convert, register, export, anonymise, doctor)
+COMMANDS = (predict, plan, train, evaluate, runs, models, info, convert, register, export, anonymise, doctor)
 DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # Adds commands to what `add_subparsers` gave; each sets `run`, which takes the arguments and returns the exit code.

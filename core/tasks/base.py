@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from core.catalog import RunRow
     from core.training.module import TaskModule
+    from core.training.planning import Proposal
 
 
 class CheckedData(Protocol):
@@ -88,6 +89,13 @@ class Task(Part):
     def prepare(self, experiment: Any, control: JobControl) -> Preparation:
         """Check the data, split it and make the plan. Raises IsocenterError where the experiment cannot work."""
         raise NotImplementedError
+
+    def propose(self, experiment: Any, data: CheckedData) -> Proposal | None:
+        """What fills everything that was left empty, with the reasons; None for a task that plans nothing.
+
+        Takes milliseconds, as nothing is read again. Raises IsocenterError where the experiment cannot work.
+        """
+        return None
 
     def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
         """What is fitted, from a prepared run and the files in its folder. Raises DatasetError where data is gone."""

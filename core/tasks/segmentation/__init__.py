@@ -14,6 +14,7 @@ from core.tasks.segmentation.losses.overlap import DiceCEConfig
 
 if TYPE_CHECKING:
     from core.catalog import RunRow
+    from core.training.planning import Proposal
 
     Loss = Any
 else:
@@ -86,6 +87,11 @@ class SegmentationConfig(Task):
         from core.tasks.segmentation.preparing import prepare
 
         return prepare(experiment, control)
+
+    def propose(self, experiment: Any, data: Any) -> Proposal:
+        from core.tasks.segmentation.preparing import planned
+
+        return planned(experiment, data)[0]
 
     def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
         from core.tasks.segmentation.session import session

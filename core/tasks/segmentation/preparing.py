@@ -16,7 +16,7 @@ from core.data.plan import Plan
 from core.data.split import Split, draw
 from core.errors import ConfigError
 from core.tasks.base import Preparation
-from core.training.planning import check_split, class_shares, propose
+from core.training.planning import Proposal, check_split, class_shares, propose
 
 PLAN, SPLIT, FINGERPRINT = "plan.yaml", "split.json", "fingerprint.json"
 
@@ -31,19 +31,20 @@ def checked(experiment: Any, control: JobControl) -> Dataset:
 def prepare(experiment: Any, control: JobControl) -> Preparation:
     """Check the data, then fix plan and split. Raises DatasetError or ConfigError where the experiment cannot work."""
     dataset = checked(experiment, control)
-    dataset.require_usable()
-    proposal = propose(experiment, dataset)
-    experiment, plan = proposal.experiment, proposal.plan
-    split = draw(
-        dataset,
-        val_fraction=experiment.data.val_fraction,
-        test_fraction=experiment.data.test_fraction,
-        seed=experiment.seed,
-    )
-    check_split(dataset, split, plan)
-    ready = preparation(experiment, dataset, plan, split)
+    proposal, split = planned(experiment, dataset)
+    ready = preparation(proposal.experiment, dataset, proposal.plan, split)
     files = {**ready.files, FINGERPRINT: json.dumps(proposal.found.as_dict(), indent=1)}
     return replace(ready, files={**files, PLAN: proposal.reasons() + files[PLAN]})
+
+
+def planned(experiment: Any, dataset: Dataset) -> tuple[Proposal, Split]:
+    """The plan and the split of a checked data set. Raises DatasetError or ConfigError where they cannot work."""
+    dataset.require_usable()
+    proposal = propose(experiment, dataset)
+    data = experiment.data
+    split = draw(dataset, val_fraction=data.val_fraction, test_fraction=data.test_fraction, seed=experiment.seed)
+    check_split(dataset, split, proposal.plan)
+    return proposal, split
 
 
 def preparation(experiment: Any, dataset: Dataset, plan: Plan, split: Split) -> Preparation:
