@@ -21,6 +21,7 @@ from core.export.codes import coded
 from core.export.labelled import Labelled, check_not_empty, check_same_grid
 from core.export.sources import image_files
 from core.files import whole_file
+from core.imaging.split import series_of
 from core.imaging.volume import Volume
 
 Array = np.ndarray[Any, Any]
@@ -87,12 +88,24 @@ def _sources(scan: Volume, control: JobControl) -> list[Any]:
             _share_groups(header)
         return headers
     alike: dict[tuple[Any, ...], Any] = {}
+    if series_of(scan.source.series) != scan.source.series:
+        headers = [header for header in headers if _lies_as(header, scan)] or headers
     first = headers[0]
     for header in headers:
         if (header.Rows, header.Columns) == (first.Rows, first.Columns):
             header.ImageOrientationPatient = first.ImageOrientationPatient  # within rounding, as the reader checked
             alike.setdefault(tuple(map(float, header.ImagePositionPatient)), header)
     return list(alike.values())
+
+
+def _lies_as(header: Any, scan: Volume) -> bool:
+    """Whether an image belongs to the part of a series that the scan was read from: its direction and pixels' size."""
+    directions, measures = header.get("ImageOrientationPatient"), header.get("PixelSpacing")
+    if not directions or not measures or (header.Columns, header.Rows) != scan.shape[:2]:
+        return False
+    axes = (_RAS_TO_LPS @ scan.affine_ras)[:3, :2].T
+    own = np.reshape(directions, (2, 3)).astype(float) * np.array([[float(measures[1])], [float(measures[0])]])
+    return bool(np.abs(own - axes).max() <= 0.01 * min(scan.spacing_mm[:2]))
 
 
 def _say_deidentified(header: Any) -> None:

@@ -21,6 +21,7 @@ from core.errors import UnreadableScan
 from core.imaging.bounds import size_limit
 from core.imaging.folder import files_in
 from core.imaging.kind import is_dicom_file
+from core.imaging.split import series_of
 
 # What is damaged in a header is dropped, so it needs no telling.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -32,10 +33,10 @@ _PIECE = 2**20
 def image_files(path: Path, control: JobControl, series: str = "") -> list[tuple[Path, Any]]:
     """The images at a path with their headers (no pixels), in the order of their numbers.
 
-    path: a folder, with those below it, or a file, with its series beside it. series: only the images of this UID.
-    Raises UnreadableScan where there are none.
+    path: a folder, with those below it, or a file, with its series beside it. series: only the images of this UID;
+    of a part of a series ("UID#2") those of the whole series. Raises UnreadableScan where there are none.
     """
-    folder = path
+    folder, series = path, series_of(series)
     if not path.is_dir():
         own = read_header(path)
         if own is None:

@@ -55,10 +55,13 @@ def choices_in(path: Path, control: JobControl | None = None) -> list[ScanChoice
 
     control = control or JobControl()
     folder = path if path.is_dir() else path.parent
-    found = [
-        ScanChoice(path, info.description.strip() or info.title, info.uid, info) for info in series_in(folder, control)
-    ]
+    found = [ScanChoice(path, _named(info), info.uid, info) for info in series_in(folder, control)]
     return found + [ScanChoice(file, stem_of(file)) for file in _other_files(folder, control)]
+
+
+def _named(info: SeriesInfo) -> str:
+    own = info.description.strip()
+    return f"{own}, part {info.part} of {info.parts}" if own and info.parts > 1 else own or info.title
 
 
 def one_per_series(files: Sequence[Path], control: JobControl) -> list[Path]:

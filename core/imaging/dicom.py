@@ -14,30 +14,43 @@ from core.errors import UnreadableScan
 from core.imaging.bounds import check_size
 from core.imaging.checks import voxel_findings
 from core.imaging.decoder import Decoder
-from core.imaging.dicomfile import DicomFile, read_header
+from core.imaging.dicomfile import read_header
 from core.imaging.folder import Found, find, is_image, series_uid
 from core.imaging.frames import frames_of
+from core.imaging.picture import picture_findings
+from core.imaging.rtdose import MODALITY as DOSE
 from core.imaging.series import SeriesInfo, series_info
+from core.imaging.split import Part, split
 from core.imaging.stack import Frame, Stack, arrange, resample
 from core.imaging.units import units_of, uptake_findings
 from core.imaging.volume import Finding, Source, Volume
 
 Array = np.ndarray[Any, Any]
+Listed = tuple[SeriesInfo, Part]
+
+# What is told of a stack that lacks slices: were they taken out by splitting, it is no scan of its own.
+_HOLES = {"missing_slices", "uneven_slices"}
 
 
-def series_in(path: Path, control: JobControl | None = None) -> list[SeriesInfo]:
-    """The image series in a folder and the folders below it, the one that `read` would take first."""
-    return _infos(find(path, control or JobControl()))
+def series_in(path: Path, control: JobControl | None = None, *, deep: bool = True) -> list[SeriesInfo]:
+    """The image series in a folder, and in the folders below it where `deep`, the one that `read` would take first.
+
+    A series of several grids (a localizer) is listed as its parts.
+    """
+    return [info for info, _ in _listed(find(path, control or JobControl(), deep=deep))]
 
 
-def _infos(found: Found) -> list[SeriesInfo]:
-    """The series, volumes before pictures, then by the number of images."""
-    series = [series_info(uid, files) for uid, files in found.series.items()]
-    return sorted(series, key=lambda info: (not info.placed, -info.images, info.uid))
+def _listed(found: Found) -> list[Listed]:
+    """The parts of all series: scans before doses before pictures, then by the number of images."""
+    parts = [part for uid, files in found.series.items() for part in split(uid, files)]
+    listed = [(series_info(part), part) for part in parts]
+    return sorted(listed, key=lambda one: (not one[0].placed, one[0].modality == DOSE, -one[0].images, one[0].uid))
 
 
 def read_dicom(path: Path, control: JobControl, series: str | None = None) -> Volume:
     """Read one series: of a folder the one named or the largest, of a file the one it belongs to.
+
+    Of a series with several grids, one part is read: that named ("UID#2"), that of the file, or the largest.
 
     Raises UnreadableScan where there is no image series or its slices make no grid.
     """
@@ -57,25 +70,55 @@ def read_dicom(path: Path, control: JobControl, series: str | None = None) -> Vo
             found = find(path.parent, control, deep=False)
     if not found.series:
         raise _nothing(path, found)
-    listed = _infos(found)
-    chosen = listed[0] if series is None else next((info for info in listed if info.uid == series), None)
+    listed = _listed(found)
+    chosen = _chosen(listed, series, path)
     if chosen is None:
         raise UnreadableScan("the series asked for is not in this folder", where=path, mend="Choose the folder again.")
-    if series is None and len(listed) > 1:
-        names = ", ".join(info.title for info in listed[1:6]) + (" and more" if len(listed) > 6 else "")
-        message = f"The folder holds {len(listed)} series; {chosen.title} was read. The others: {names}."
-        findings.append(Finding("several_series", "warning", message))
+    info, part = chosen
+    findings += _others(listed, info, part, asked=series)
     if found.damaged:
         message = f"{found.damaged} damaged DICOM files were left out."
         findings.append(Finding("damaged_files", "warning", message))
-    return _volume(path, chosen, found.series[chosen.uid], findings, control)
+    return _volume(path, info, part, findings, control)
 
 
-def _volume(
-    path: Path, info: SeriesInfo, files: list[DicomFile], findings: list[Finding], control: JobControl
-) -> Volume:
-    frames = [frame for file in files for frame in frames_of(file)]
+def _chosen(listed: list[Listed], series: str | None, path: Path) -> Listed | None:
+    """The part asked for; of a series asked for without a part that which holds the file, or the largest."""
+    if series is None:
+        return listed[0]
+    named = [one for one in listed if one[1].uid == series] or [one for one in listed if one[1].series == series]
+    return next((one for one in named if path in one[1].frames), named[0] if named else None)
+
+
+def _others(listed: list[Listed], info: SeriesInfo, part: Part, asked: str | None) -> list[Finding]:
+    """What was left out: other series where none was asked for, and the other parts of the same series."""
+    findings = []
+    series = {one.series for _, one in listed}
+    if asked is None and len(series) > 1:
+        names = _names([info for info, one in listed if one.series != part.series])
+        message = f"The folder holds {len(series)} series; {info.title} was read. The others: {names}."
+        findings.append(Finding("several_series", "warning", message))
+    if part.parts > 1:
+        names = _names([info for info, one in listed if one.series == part.series and one is not part])
+        message = f"The series mixes {part.differs}, so it was split; {info.title} was read. The others: {names}."
+        findings.append(Finding("several_parts", "info" if asked == part.uid else "warning", message))
+    return findings
+
+
+def _names(others: list[SeriesInfo]) -> str:
+    return ", ".join(info.title for info in others[:5]) + (" and more" if len(others) > 5 else "")
+
+
+def _volume(path: Path, info: SeriesInfo, part: Part, findings: list[Finding], control: JobControl) -> Volume:
+    files = part.files
+    frames = [frame for file in files for frame in frames_of(file) if frame.index in part.frames[file.path]]
     stack = arrange(frames, path)
+    if part.parts > 1 and any(finding.code in _HOLES for finding in stack.findings):
+        raise UnreadableScan(
+            f"the series mixes {part.differs}, and slices are missing where it was split",
+            where=path,
+            mend="Export this series alone and whole from the archive.",
+        )
     first = stack.places[0][0]
     slopes = {(frame.slope, frame.intercept) for place in stack.places for frame in place}
     scaled = len(slopes) > 1
@@ -91,7 +134,7 @@ def _volume(
     if stack.straightening is not None:
         voxels = np.stack([stack.straightening.apply(volume, control) for volume in voxels])
     header = files[0].header
-    findings += stack.findings + uptake_findings(header)
+    findings += stack.findings + uptake_findings(header) + picture_findings(header)
     if scaled:
         message = "Slices are scaled differently; the scaling was applied to each."
         findings.append(Finding("mixed_scaling", "info" if info.modality == "PT" else "warning", message))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 
@@ -22,22 +23,25 @@ _TEXT = [
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDate", "StudyDate", "Modality",
     "FrameOfReferenceUID", "PhotometricInterpretation", "RescaleType", "Units",
     "NumberOfFrames", "InstanceNumber", "AcquisitionNumber", "AcquisitionTime", "TemporalPositionIdentifier",
-    "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime",
+    "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime", "DoseUnits",
 ]  # fmt: skip
 _TEXTS = ["ImageType"]
 _REAL = [
     "SliceThickness", "SpacingBetweenSlices", "RescaleSlope", "RescaleIntercept", "EchoTime", "TriggerTime",
-    "PatientWeight", "RadionuclideTotalDose", "RadionuclideHalfLife",
+    "PatientWeight", "RadionuclideTotalDose", "RadionuclideHalfLife", "DoseGridScaling",
 ]  # fmt: skip
-_REALS = ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"]
+_REALS = [
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "ImagerPixelSpacing", "GridFrameOffsetVector",
+]  # fmt: skip
+_WHOLES = ["SliceVector", "EnergyWindowVector", "TimeSlotVector", "PhaseVector"]
 _BYTES = ["ExtendedOffsetTable", "ExtendedOffsetTableLengths"]
 _ITEMS = [
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "FrameContentSequence",
     "PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence", "PixelValueTransformationSequence",
-    "RadiopharmaceuticalInformationSequence",
+    "RadiopharmaceuticalInformationSequence", "DetectorInformationSequence",
 ]  # fmt: skip
 _KINDS = {"whole": _WHOLE, "text": _TEXT, "texts": _TEXTS, "real": _REAL, "reals": _REALS, "bytes": _BYTES}
-_KINDS |= {"items": _ITEMS, "words": ["SeriesDescription"]}
+_KINDS |= {"items": _ITEMS, "wholes": _WHOLES, "words": ["SeriesDescription"]}
 _ELEMENTS: dict[str, tuple[int, str]] = {}
 for _kind, _names in _KINDS.items():
     for _name in _names:
@@ -82,6 +86,8 @@ class Elements:
             return data or None
         if kind == "whole" and raw.VR not in _TEXT_NUMBERS:
             return int.from_bytes(data[:4], "little" if raw.is_little_endian else "big")
+        if kind == "wholes":  # unsigned numbers of two bytes
+            return [int(v) for v in np.frombuffer(data, "<u2" if raw.is_little_endian else ">u2")]
         return _converted(data.decode("latin-1").strip(" \0").split("\\"), kind)
 
 
@@ -95,6 +101,8 @@ def _converted(value: Any, kind: str) -> Any:
         return [str(v) for v in values]
     if kind == "text":
         return "\\".join(str(v) for v in values)
+    if kind == "wholes":
+        return [int(v) for v in values]
     if kind == "reals":
         return [float(v) for v in values]
     return int(values[0]) if kind == "whole" else float(values[0])

@@ -15,7 +15,7 @@ from core.imaging.kind import is_dicom_file
 
 _MOST_FILES = 50_000
 # Not images of a body, though some hold pixels.
-_NO_SCANS = {"SR", "PR", "KO", "SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD", "DOC", "REG", "FID", "AU", "ECG"}
+_NO_SCANS = {"SR", "PR", "KO", "SEG", "RTSTRUCT", "RTPLAN", "RTRECORD", "DOC", "REG", "FID", "AU", "ECG"}
 
 
 @dataclass

@@ -63,6 +63,8 @@ def plain_checks(volume: Volume) -> list[Finding]:
 
 
 def _orientation(volume: Volume, codes: set[str]) -> Finding | None:
+    if not volume.is_placed:
+        return None
     qform, sform = volume.source.form_codes
     if codes & {"forms_disagree", "qform_damaged", "no_orientation"}:
         return None
@@ -73,10 +75,12 @@ def _orientation(volume: Volume, codes: set[str]) -> Finding | None:
     return Finding("placed", "info", "Every slice says where it lies in the patient.")
 
 
-def _spacing(volume: Volume, codes: set[str]) -> Finding:
+def _spacing(volume: Volume, codes: set[str]) -> Finding | None:
     low, high = min(volume.spacing_mm), max(volume.spacing_mm)
     sizes = " × ".join(f"{size:.3g}" for size in volume.spacing_mm)
     even = high / low < 1.01
+    if not volume.is_placed:
+        return None
     text = f"Voxels are {low:.3g} mm along every side" if even else f"Voxels are {sizes} mm"
     uneven = {"missing_slices", "uneven_slices", "uneven_slightly", "single_slice"}
     if volume.source.format == "DICOM" and not codes & uneven:

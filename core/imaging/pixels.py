@@ -19,7 +19,7 @@ from core.imaging.dicomfile import UNDEFINED_LENGTH, DicomFile, PixelPlace
 
 Array = np.ndarray[Any, Any]
 
-_MOST_FRAMES = 100_000
+MOST_FRAMES = 100_000
 
 
 @dataclass
@@ -146,7 +146,7 @@ def pixels_of(file: DicomFile) -> Pixels:
         raise UnreadableScan(
             "these are colour pictures, not a scan", where=file.path, mend="Choose a grey-scale series."
         )
-    if not (0 < rows < 2**16 and 0 < columns < 2**16 and 0 < frames <= _MOST_FRAMES):
+    if not (0 < rows < 2**16 and 0 < columns < 2**16 and 0 < frames <= MOST_FRAMES):
         raise _damaged(f"the header declares {frames} images of {rows} x {columns} pixels", file.path)
     if allocated not in (8, 16, 32, 64):
         raise _damaged(f"the header declares {allocated} bits for a pixel, which is not read", file.path)

@@ -15,7 +15,7 @@ from core.control import JobControl
 from core.imaging.volume import Volume
 
 if TYPE_CHECKING:
-    from core.imaging.dicomfile import DicomFile  # pydicom is slow to import
+    from core.imaging.split import Part  # pydicom is slow to import
 
 Array = np.ndarray[Any, Any]
 THUMBNAIL_PX = 128
@@ -23,11 +23,13 @@ THUMBNAIL_PX = 128
 
 @dataclass(frozen=True)
 class SeriesInfo:
-    """What tells one series of a folder from another. `description` and `date` are for the screen only.
+    """What tells one series of a folder, or one part of it, from another.
 
+    description, date: for the screen only.
     spacing_mm: (between columns, between rows, between slices), 0 where the file does not say.
     date: ISO, such as "2024-03-01". middle, frame: the file and the frame in it that a small picture is made of.
     placed: whether the images say where they lie in the patient, as screenshots and reports do not.
+    part, parts: its number among the grids of one series, and how many those are.
     """
 
     uid: str
@@ -43,33 +45,38 @@ class SeriesInfo:
     frame: int = 0
     placed: bool = True
     frame_of_reference: str = ""
+    part: int = 1
+    parts: int = 1
 
     @property
     def title(self) -> str:
         """How a finding names it, without free text from the file."""
         number = f" {self.number}" if self.number else ""
+        number += f" part {self.part}" if self.parts > 1 else ""
         noun = "image" if self.images == 1 else "images"
         return f"{self.modality or 'series'}{number} ({self.images} {noun})"
 
 
-def series_info(uid: str, files: list[DicomFile]) -> SeriesInfo:
-    """The facts of a series from the headers of its files; what is damaged in them is left out."""
+def series_info(part: Part) -> SeriesInfo:
+    """The facts of a series, or of a part of one, from the headers of its files; what is damaged is left out."""
+    files, images = part.files, part.images
     header = files[0].header
-    images = sum(_whole(file.header, "NumberOfFrames", 1) for file in files)
     texts = [_text(header, name) for name in ("Modality", "SeriesNumber", "SeriesDescription")]
     modality = texts[0] if texts[0].isalnum() and len(texts[0]) <= 16 else ""
     number = texts[1] if texts[1].lstrip("-").isdigit() else ""
     middle = sorted(files, key=lambda file: _whole(file.header, "InstanceNumber", 0))[len(files) // 2].path
+    frames = sorted(part.frames[middle])
     return SeriesInfo(
-        uid, modality, number, texts[2], images, _whole(header, "Rows", 0), _whole(header, "Columns", 0),
-        _spacing_mm(header), _date(header), middle, images // 2 if len(files) == 1 else 0, is_placed(header),
-        _text(header, "FrameOfReferenceUID"),
+        part.uid, modality, number, texts[2], images, _whole(header, "Rows", 0), _whole(header, "Columns", 0),
+        _spacing_mm(header), _date(header), middle, frames[len(frames) // 2] if frames else 0, is_placed(header),
+        _text(header, "FrameOfReferenceUID"), part.number, part.parts,
     )  # fmt: skip
 
 
 def is_placed(header: Any) -> bool:
     """Whether an image says where it lies, as screenshots and reports do not."""
-    return "ImageOrientationPatient" in header or "PerFrameFunctionalGroupsSequence" in header
+    placing = ("ImageOrientationPatient", "PerFrameFunctionalGroupsSequence", "DetectorInformationSequence")
+    return any(name in header for name in placing)
 
 
 def series_thumbnail(info: SeriesInfo, control: JobControl) -> Array | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.imaging.elements import Elements
+from core.imaging.rtdose import dose_units, is_dose
 from core.imaging.volume import Finding
 
 _PET_UNITS = {"BQML": "Bq/mL", "CNTS": "counts", "GML": "g/mL", "PROPCPS": "counts/s", "CM2ML": "cm2/mL"}
@@ -21,6 +22,8 @@ def units_of(header: Elements) -> str:
             return "HU" if (header.get("RescaleType") or "HU").upper() == "HU" else ""
         if header.get("Modality") == "PT":
             return _PET_UNITS.get((header.get("Units") or "").upper(), "")
+        if is_dose(header):
+            return dose_units(header)
     except Exception:  # an element that cannot be parsed
         return ""
     return ""

@@ -10,6 +10,9 @@ import numpy as np
 
 Severity = Literal["info", "warning", "error"]
 
+# Codes of findings that the rest of the program looks for: sides are a guess; there is no place in a patient at all.
+NO_ORIENTATION, NO_PLACE = "no_orientation", "no_place"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -69,10 +72,22 @@ class Volume:
 
     @property
     def orientation(self) -> str:
-        """The nearest axis codes of i, j, k, such as "RAS" or "LPS"."""
+        """The nearest axis codes of i, j, k, such as "RAS" or "LPS"; "unknown" for a picture without a place."""
         from core.imaging.geometry import orientation_codes
 
+        if not self.is_placed:
+            return "unknown"
         return orientation_codes(self.affine_ras)
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the scan lies in a patient; a picture (X-ray, screenshot) does not."""
+        return all(finding.code != NO_PLACE for finding in self.findings)
+
+    @property
+    def sides_known(self) -> bool:
+        """Whether left and right are told by the file, rather than guessed or not there."""
+        return all(finding.code not in (NO_ORIENTATION, NO_PLACE) for finding in self.findings)
 
     @property
     def name(self) -> str:

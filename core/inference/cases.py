@@ -106,11 +106,15 @@ def find_cases(paths: Iterable[Path], control: JobControl, out: Path | None = No
 
 
 def _series_in(folder: Path, control: JobControl) -> list[SeriesInfo]:
-    from core.imaging.folder import find
-    from core.imaging.series import series_info
+    """Of each series the part that is read where none is asked for: its largest, found again wherever the rest lies."""
+    from core.imaging.dicom import series_in
+    from core.imaging.split import series_of
 
-    found = find(folder, control.silent(), deep=False)
-    return sorted((series_info(uid, files) for uid, files in found.series.items()), key=lambda info: info.uid)
+    largest: dict[str, SeriesInfo] = {}
+    for info in series_in(folder, control.silent(), deep=False):
+        uid = series_of(info.uid)
+        largest.setdefault(uid, replace(info, uid=uid, part=1, parts=1))
+    return [largest[uid] for uid in sorted(largest)]
 
 
 def _dicom_cases(root: Path, series: list[list[tuple[Path, SeriesInfo]]]) -> tuple[list[Case], list[str]]:

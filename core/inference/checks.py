@@ -29,6 +29,11 @@ def refuse_unusable(volume: Volume, plan: Plan) -> None:
     where = volume.source.path
     if plan.channels != 1:
         raise UnsuitableScan(f"the model takes {plan.channels} images of a subject at once, this is one", where=where)
+    if not volume.is_placed:
+        raise UnsuitableScan(
+            "this is a picture without a place in the patient, so neither its sides nor its lengths are known",
+            where=where, mend="Give a scan: a volume of slices that say where they lie.",
+        )  # fmt: skip
     if volume.voxels.dtype.kind not in "buif":
         raise UnsuitableScan(
             "the voxels are colours or complex numbers; the model takes one plain value per voxel", where=where,
