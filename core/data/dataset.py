@@ -19,6 +19,7 @@ from core.control import JobControl
 from core.data.case import Case, CaseFacts
 from core.data.check_cache import CheckCache
 from core.data.plan import Label
+from core.data.regions import described
 from core.errors import DatasetError, IsocenterError
 from core.imaging.geometry import corners_ras_mm, to_canonical
 from core.imaging.reader import read
@@ -33,7 +34,10 @@ FOREGROUND_SAMPLE = 500  # values of labelled voxels that are kept of each case
 
 @dataclass(frozen=True)
 class Dataset:
-    """A checked data set. It can be trained on when no finding is an error."""
+    """A checked data set. It can be trained on when no finding is an error.
+
+    regions: the structures that may lie in one another, where its description lists such (see core.data.regions).
+    """
 
     path: Path
     layout: str
@@ -42,6 +46,7 @@ class Dataset:
     labels: tuple[Label, ...]
     facts: dict[str, CaseFacts]
     findings: tuple[Finding, ...]
+    regions: tuple[Label, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -49,7 +54,7 @@ class Dataset:
 
     def summary(self) -> str:
         """One line for the form and the log."""
-        names = ", ".join(label.name for label in self.labels)
+        names = ", ".join(label.name for label in self.regions or self.labels)
         return f"{len(self.cases)} cases · {self.layout} · {names}"
 
     def require_usable(self) -> None:
@@ -86,6 +91,11 @@ def inspect(path: Path, control: JobControl | None = None) -> Dataset:
     cache.save()
     labels = _labels(description, facts)
     findings += _check_together(cases, facts, labels, description)
+    try:
+        regions = tuple(described(description))
+    except (ValueError, TypeError) as error:
+        what = str(error).splitlines()[0]
+        regions, findings = (), [*findings, Finding("regions", "error", f"dataset.json: {what}.")]
     order = {"error": 0, "warning": 1, "info": 2}
     return Dataset(
         path=path,
@@ -95,6 +105,7 @@ def inspect(path: Path, control: JobControl | None = None) -> Dataset:
         labels=labels,
         facts=facts,
         findings=tuple(sorted(findings, key=lambda finding: order[finding.severity])),
+        regions=regions,
     )
 
 
@@ -190,6 +201,8 @@ def _label_names(description: dict[str, Any]) -> dict[int, str]:
             names[int(key)] = str(value)
         elif isinstance(value, int):
             names[value] = str(key)
+        elif isinstance(value, list):  # a region; its values have no names of their own
+            names |= {each: f"Label {each}" for each in value if isinstance(each, int) and each not in names}
     return {value: name[:120] for value, name in names.items() if value > 0 and name}
 
 

@@ -20,6 +20,11 @@ class Label(Part):
     name: str = Field(min_length=1, max_length=120)
     covers: list[int] = Field([], max_length=512)
 
+    @property
+    def values(self) -> list[int]:
+        """The values in label files that belong to it."""
+        return self.covers or [self.value]
+
 
 class Intensities(Part):
     """How values of a calibrated modality (CT) are scaled: clipped to a range, then by one mean and deviation for all.
@@ -60,6 +65,13 @@ class Plan(Part):
     def classes(self) -> int:
         """Classes of a voxel, background included."""
         return len(self.labels) + 1
+
+    @property
+    def values(self) -> list[int]:
+        """The values in label files that are told apart: their places, from 1, are the indices of class maps."""
+        if not self.overlapping:
+            return [label.value for label in self.labels]
+        return sorted({value for label in self.labels for value in label.values})
 
     @property
     def overlapping(self) -> bool:

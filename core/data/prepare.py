@@ -97,20 +97,20 @@ def prepare_array(canonical: Array, affine_ras: Array, plan: Plan, turn: Reorien
 def prepare_labels(labels: Volume, plan: Plan) -> Array:
     """A label map on the network's grid: (x, y, z) uint8 class indices.
 
-    0 is background and what the plan does not list, IGNORED what it leaves out.
+    0 is background and what the plan does not list, IGNORED what it leaves out, others are places in `plan.values`.
     """
     turn = to_canonical(labels.affine_ras)
     values = turn.apply(np.rint(labels.values()).astype(np.int32))
     classes = np.zeros(values.shape, np.uint8)
-    for index, label in enumerate(plan.labels, start=1):
-        classes[values == label.value] = index
+    for index, value in enumerate(plan.values, start=1):
+        classes[values == value] = index
     if plan.ignore_label is not None:
         classes[values == plan.ignore_label] = IGNORED
     shape = resampled_shape(classes.shape, _turned(labels.spacing_mm, turn), plan.spacing_mm)
     if shape == classes.shape:
         return np.ascontiguousarray(classes)
     # Nearest would leave steps: interpolate each class and keep the strongest.
-    indices = np.array([*range(plan.classes), *([IGNORED] if plan.ignore_label is not None else [])], np.uint8)
+    indices = np.array([*range(len(plan.values) + 1), *([IGNORED] if plan.ignore_label is not None else [])], np.uint8)
     parts = np.stack([resize((classes == c).astype(np.float32), shape, order=1) for c in indices])
     return indices[parts.argmax(axis=0)]
 

@@ -74,6 +74,8 @@ def assemble(
         )
     experiment = config.parse(config.read_yaml(run.config), where=run.folder)
     plan = load_plan(run.folder)
+    if plan.overlapping and facts.whole_head is not None:
+        raise ModelError("a model of regions that overlap cannot be used on whole heads", where=run.name)
     weights = _weights(checkpoint, experiment, plan, half)
     split = json.loads((run.folder / "split.json").read_text(encoding="utf-8"))
     data, licence = describe_data(Path(run.data_path))

@@ -63,12 +63,12 @@ def average_shape(cases: Sequence[Case], plan: Plan, control: JobControl) -> Met
         control.progress(number / len(cases), f"Averaging {case.id}")
         maps.append(prepare_labels(read(case.label), plan))
     common = tuple(int(n) for n in np.median([one.shape for one in maps], axis=0))
-    votes = np.zeros((plan.classes, *common), np.float32)
+    votes = np.zeros((len(plan.values) + 1, *common), np.float32)
     for one in maps:
         control.check()
-        for index in range(plan.classes):
+        for index in range(len(votes)):
             votes[index] += resize((one == index).astype(np.float32), common, order=1)
-    values = np.array([0, *(label.value for label in plan.labels)])
+    values = np.array([0, *plan.values])
     values = values.astype(np.uint8 if values.max() < 256 else np.uint16)
 
     def predict(volume: Volume) -> Array:

@@ -110,7 +110,7 @@ def evaluate_package(
     if dataset is None:
         dataset = inspect(data, control.part(0.0, 0.1))
         dataset.require_usable()
-    if not {label.value for label in package.plan.labels} & {label.value for label in dataset.labels}:
+    if not set(package.plan.values) & {label.value for label in dataset.labels}:
         raise DatasetError("the labels hold none of the structures that the model finds", where=data)
     cases = list(dataset.cases) if split is None else _chosen(dataset, split, recorded or {})
     kept, rows = KeptPredictions(package, fresh=fresh), []
@@ -199,12 +199,13 @@ def measure_case(
     row |= {"volume_ml": {}, "volume_error_ml": {}, "missed": [], "false_alarms": []}
     for label in plan.labels:
         control.check()
-        pair = Pair(truth == label.value, found == label.value, volume.spacing_mm, tolerance_mm)
+        truly, marked = np.isin(truth, label.values), np.isin(found, label.values)
+        pair = Pair(truly, marked, volume.spacing_mm, tolerance_mm)
         for key, metric in metrics().items():
             row[key][label.name] = metric.worst(pair) if "error" in row else metric(pair)
-        marked = int(pair.prediction.sum())
-        row["volume_ml"][label.name] = round(marked * voxel_ml, 4)
-        row["volume_error_ml"][label.name] = round((marked - int(pair.truth.sum())) * voxel_ml, 4)
+        voxels = int(pair.prediction.sum())
+        row["volume_ml"][label.name] = round(voxels * voxel_ml, 4)
+        row["volume_error_ml"][label.name] = round((voxels - int(pair.truth.sum())) * voxel_ml, 4)
         if pair.missed:
             row["missed"].append(label.name)
         if pair.false_alarm:

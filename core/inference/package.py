@@ -41,6 +41,7 @@ MAX_WEIGHTS_BYTES = 2 * 1024**3
 MAX_PATCH_VOXELS = 2**26
 
 Millimetres = tuple[float, float]
+Activation = Literal["softmax", "sigmoid", "none"]
 
 
 class Dice(Part):
@@ -181,6 +182,13 @@ class ModelPackage:
         """How another program prepares scans for this model; None: as models of our own (core.data.prepare)."""
         tree = self.manifest.pipeline
         return None if tree is None else registry.part("pipeline", tree["name"]).model_validate(tree)
+
+    @property
+    def activation(self) -> Activation:
+        """What makes probabilities of the network's raw answers; a pipeline of another program does so itself."""
+        if self.manifest.pipeline is not None:
+            return "none"
+        return "sigmoid" if self.plan.overlapping else "softmax"
 
     @property
     def networks(self) -> tuple[ModelPackage, ...]:

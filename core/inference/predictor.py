@@ -144,16 +144,25 @@ def class_probabilities(
 def classify(
     prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
 ) -> tuple[Array, Array]:
-    """The most probable class and its probability, (x, y, z) each, on the scan's canonical grid."""
+    """The chosen class and its probability, (x, y, z) each, on the scan's canonical grid.
+
+    The most probable class; of regions the last in their order that is likelier than not, or 0 for none of them.
+    """
     plan = package.plan
     found = class_probabilities(prepared, package, runtime, mirror, control)
     # One class at a time: all of them at once on a fine grid would need memory many times the scan's.
-    certainty = restore_probabilities(found[:1], prepared)[0]
+    if plan.overlapping:
+        certainty = np.ones(prepared.canonical_shape, np.float32)
+    else:
+        certainty, found = restore_probabilities(found[:1], prepared)[0], found[1:]
     classes = np.zeros(certainty.shape, np.uint16)
-    for index in range(1, plan.classes):
+    for index, answer in enumerate(found, start=1):
         control.check()
-        one = restore_probabilities(found[index : index + 1], prepared)[0]
-        better = one > certainty
+        one = restore_probabilities(answer[None], prepared)[0]
+        if plan.overlapping:
+            none = (classes == 0) & (one <= 0.5)
+            certainty[none] = np.minimum(certainty, 1 - one)[none]
+        better = one > (0.5 if plan.overlapping else certainty)
         classes[better] = index
         certainty = np.where(better, one, certainty)
     return classes, certainty
@@ -166,7 +175,7 @@ def measure(labels: Array, certainty: Array, named: Sequence[Label], volume: Vol
     sums = np.bincount(labels.ravel(), weights=certainty.ravel(), minlength=len(counts))
     structures = []
     for label in named:
-        values = [value for value in set(label.covers) or {label.value} if value < len(counts)]
+        values = [value for value in set(label.values) if value < len(counts)]
         voxels = int(counts[values].sum())
         confidence = float(sums[values].sum()) / voxels if voxels else None
         structures.append(Structure(label.value, label.name, voxels, voxels * voxel_ml, confidence))

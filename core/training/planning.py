@@ -12,6 +12,7 @@ from core.data.dataset import Dataset
 from core.data.fingerprint import Fingerprint, fingerprint
 from core.data.plan import IGNORED, Label, Plan
 from core.data.prepare import resampled_shape
+from core.data.regions import regions
 from core.data.split import Split
 from core.errors import ConfigError, DatasetError
 from core.training import choices, costs
@@ -103,7 +104,7 @@ class _Planner:
             labels=_labels(self.experiment, self.dataset),
             modality=found.modality,
             shape_range=(smallest, largest),
-            ignore_label=self.experiment.task.ignore_label,
+            ignore_label=_ignored(self.experiment.task, self.dataset),
             intensities=found.intensities if scale == "ct" else None,
         )
         weights = self.experiment.task.class_weights
@@ -198,10 +199,12 @@ def _labels(experiment: Any, dataset: Dataset) -> list[Label]:
     all_labels = [Label(value=label.value, name=names.get(label.value, label.name)) for label in dataset.labels]
     listed = ", ".join(f"{label.value} ({label.name})" for label in all_labels)
     labels = [label for label in all_labels if label.value in there]
-    wanted, ignored = experiment.task.target_label, experiment.task.ignore_label
+    wanted, ignored = experiment.task.target_label, _ignored(experiment.task, dataset)
     for key, value in (("target_label", wanted), ("ignore_label", ignored)):
         if value is not None and value not in there:
             raise ConfigError(f"task.{key} is {value}, but the data set has {listed}")
+    if found := _regions(experiment.task, dataset, listed):
+        return found
     labels = [label for label in labels if label.value != ignored and wanted in (None, label.value)]
     if not labels:
         raise ConfigError(f"nothing is left to learn, since task.ignore_label is {ignored}")
@@ -213,15 +216,51 @@ def _labels(experiment: Any, dataset: Dataset) -> list[Label]:
     return labels
 
 
+def _ignored(task: Any, dataset: Dataset) -> int | None:
+    """The label value that is left out: the task's own, else the one that the data set calls "ignore", as nnU-Net."""
+    there = {value for fact in dataset.facts.values() for value in fact.voxels}
+    named = (label.value for label in dataset.labels if label.name == "ignore" and label.value in there)
+    return next(named, None) if task.ignore_label is None else int(task.ignore_label)
+
+
+def _regions(task: Any, dataset: Dataset, listed: str) -> list[Label]:
+    """The regions to learn: the task's own, else those that the data set describes; an empty table asks for none."""
+    if task.target_label is not None:
+        return []
+    found = list(dataset.regions) if task.regions is None else regions(task.regions)
+    if not found:
+        return []
+    known = {label.value for label in dataset.labels}
+    for region in found:
+        if unknown := sorted(set(region.values) - known):
+            raise ConfigError(f"the region {region.name} has the value {unknown[0]}, but the data set has {listed}")
+        if (ignored := _ignored(task, dataset)) in region.values:
+            raise ConfigError(f"the ignored label {ignored} is a part of the region {region.name}")
+    if len({value for region in found for value in region.values}) >= IGNORED:
+        raise ConfigError(f"the regions have more than the {IGNORED - 1} label values that one network can learn")
+    if task.class_weights is not None or task.balance_classes:
+        raise ConfigError(
+            "classes cannot be weighed where regions are learned, since each region is answered by itself",
+            mend="Leave task.class_weights empty and task.balance_classes off, or set task.regions to {}.",
+        )
+    if not hasattr(task.loss, "build_regions"):
+        raise ConfigError(
+            f"the loss {task.loss.name} cannot learn regions that overlap",
+            mend="Choose another task.loss, such as dice_ce.",
+        )
+    return found
+
+
 def check_split(dataset: Dataset, split: Split, plan: Plan) -> None:
     """Raise DatasetError where a structure is in no case of a part: it could not be learned, or not be measured."""
     said = {"train": "training", "val": "validation", "test": "test"}
     for part, ids in split.as_dict().items():
         for label in plan.labels:
-            if ids and not any(label.value in dataset.facts[id].voxels for id in ids):
+            if ids and not any(set(label.values) & dataset.facts[id].voxels.keys() for id in ids):
                 cases = "case has" if len(ids) == 1 else f"{len(ids)} cases have"
+                values = "label " + " or ".join(map(str, label.values))
                 raise DatasetError(
-                    f"the {said[part]} part's {cases} no {label.name} (label {label.value})",
+                    f"the {said[part]} part's {cases} no {label.name} ({values})",
                     where=dataset.path,
                     mend="Draw another split with seed, or change data.val_fraction and data.test_fraction.",
                 )

@@ -149,22 +149,36 @@ class ListEditor(LineEditor):
 
 
 class PairsEditor(LineEditor):
-    """A table of keys and values in one line: `1: Anterior, 2: Posterior`."""
+    """A table of keys and values in one line: `1: Anterior, 2: Posterior`, or with lists `whole: 1 2, core: 2`."""
 
-    def __init__(self, keys: type, values: type, *, optional: bool = False, placeholder: str = "") -> None:
+    def __init__(
+        self, keys: type, values: type, *, lists: bool = False, optional: bool = False, placeholder: str = ""
+    ) -> None:
         super().__init__(optional=optional, placeholder=placeholder)
-        self.keys, self.values = keys, values
+        self.keys, self.values, self.lists = keys, values, lists
 
     def write(self, value: Any) -> str:
         if not isinstance(value, dict):
             return str(value)
-        return ", ".join(f"{number_text(key)}: {number_text(item)}" for key, item in value.items())
+        if not value:
+            return "{}" if self.optional else ""  # none at all, where an empty line says that it is not set
+        return ", ".join(f"{number_text(key)}: {self._item_text(item)}" for key, item in value.items())
 
     def read(self, text: str) -> Any:
+        if text.strip() == "{}":
+            return {}
         pairs = [re.split(r"\s*[:=]\s*", part.strip(), maxsplit=1) for part in text.split(",") if part.strip()]
         if any(len(pair) < 2 for pair in pairs):
             return text
-        return {number(key, self.keys): number(value, self.values) for key, value in pairs}
+        return {number(key, self.keys): self._item(value) for key, value in pairs}
+
+    def _item_text(self, item: Any) -> str:
+        return " ".join(map(number_text, item)) if isinstance(item, list) else number_text(item)
+
+    def _item(self, text: str) -> Any:
+        if not self.lists:
+            return number(text, self.values)
+        return [number(word, self.values) for word in text.strip(" []").split()]
 
 
 class PathEditor(LineEditor):
@@ -373,4 +387,6 @@ def make_editor(annotation: Any, description: str = "") -> Editor:
         )
     if origin is dict and all(argument in (int, float, str) for argument in arguments):
         return PairsEditor(*arguments, optional=optional, placeholder=hint)
+    if origin is dict and get_args(arguments[1]) in ((int,), (float,), (str,)):
+        return PairsEditor(arguments[0], *get_args(arguments[1]), lists=True, optional=optional, placeholder=hint)
     return AnyEditor(optional=optional, placeholder=hint)

@@ -27,8 +27,8 @@ _lock = threading.Lock()
 class Runtime(Protocol):
     """A network ready to be used: (channels, x, y, z) float32 window -> (classes, x, y, z) float32 probabilities.
 
-    For a package with a pipeline of another program the answers are the network's own, without softmax: such programs
-    blend them before they make probabilities of them.
+    For a package with a pipeline of another program the answers are the network's own, without activation: such
+    programs blend them before they make probabilities of them.
     """
 
     device: str
@@ -63,7 +63,7 @@ def load(package: ModelPackage, device: str = "auto") -> Runtime:
     networks = [(one, graph.find(one) if graphs else None) for one in package.networks]
     # The graphs let one that has been made meanwhile take the place of torch.
     shas = "".join(f"{one.manifest.sha256} {found} " for one, found in networks)
-    key = (repr((package.manifest.network, package.pipeline is None)), device, shas)
+    key = (repr((package.manifest.network, package.activation)), device, shas)
     with _lock:
         if key not in _loaded:
             _loaded.clear()  # one model at a time is what people use; two would double the memory
@@ -83,7 +83,7 @@ def _load(package: ModelPackage, device: str, found: Path | None) -> Runtime:
     from core.inference.network import load_network
     from core.inference.runtime.on_torch import TorchRuntime
 
-    return TorchRuntime(load_network(package), device, softmax=package.pipeline is None)
+    return TorchRuntime(load_network(package), device, activation=package.activation)
 
 
 def warm_up(packages: Iterable[ModelPackage]) -> None:

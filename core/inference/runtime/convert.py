@@ -18,12 +18,12 @@ import numpy as np
 from core.errors import IsocenterError
 from core.files import write_bytes
 from core.inference.network import load_network
-from core.inference.package import ModelPackage, read_package
+from core.inference.package import Activation, ModelPackage, read_package
 from core.inference.runtime import graph
 from core.inference.runtime.choice import has_openvino
 from core.inference.runtime.graph import Graph
 from core.inference.runtime.on_openvino import OpenVinoRuntime, openvino
-from core.inference.runtime.on_torch import TorchRuntime
+from core.inference.runtime.on_torch import TorchRuntime, activated
 from core.inference.sliding import window_size
 
 Array = np.ndarray[Any, Any]
@@ -63,15 +63,15 @@ def convert(package: ModelPackage) -> Graph | None:
     plan, divisor = package.plan, getattr(package.network, "divisor", 1)
     window = window_size(plan.patch_size, plan.patch_size, divisor)
     larger = tuple(side + divisor for side in window)
-    softmax = package.pipeline is None
+    activation = package.activation
     tries: tuple[Any, ...] = ((True, (window, larger)), (False, (window,)))
-    if not softmax:  # another program's windows are the patch, whatever the network would take
+    if package.pipeline is not None:  # another program's windows are the patch, whatever the network would take
         window = plan.patch_size
         tries = ((False, (window,)),)
     for free, windows in tries:
         try:
-            made = _graph(network, plan.channels, window, free, weights, softmax)
-            difference = _difference(made, weights, network, plan.channels, windows, softmax)
+            made = _graph(network, plan.channels, window, free, weights, activation)
+            difference = _difference(made, weights, network, plan.channels, windows, activation)
         except Exception as error:
             # The converter and the networks raise whatever they like; without a graph torch predicts as before.
             log.info("%s: no graph for %s (%s)", package.name, "every window" if free else window, error)
@@ -82,7 +82,9 @@ def convert(package: ModelPackage) -> Graph | None:
     return None
 
 
-def _graph(network: Any, channels: int, window: tuple[int, ...], free: bool, weights: bytes, softmax: bool) -> Graph:
+def _graph(
+    network: Any, channels: int, window: tuple[int, ...], free: bool, weights: bytes, activation: Activation
+) -> Graph:  # fmt: skip
     import torch
 
     library = openvino()
@@ -95,8 +97,7 @@ def _graph(network: Any, channels: int, window: tuple[int, ...], free: bool, wei
             self.network = network
 
         def forward(self, image: Any) -> Any:
-            answer = self.network(image)
-            return torch.softmax(answer, dim=1) if softmax else answer
+            return activated(self.network(image), activation)
 
     example = torch.from_numpy(_image(channels, window))[None]
     with torch.no_grad(), warnings.catch_warnings():
@@ -115,10 +116,15 @@ def _graph(network: Any, channels: int, window: tuple[int, ...], free: bool, wei
 
 
 def _difference(
-    made: Graph, weights: bytes, network: Any, channels: int, windows: tuple[tuple[int, ...], ...], softmax: bool
+    made: Graph,
+    weights: bytes,
+    network: Any,
+    channels: int,
+    windows: tuple[tuple[int, ...], ...],
+    activation: Activation,
 ) -> float:
     """The largest difference of a probability, or of a raw answer, between the two runtimes."""
-    ours, theirs = OpenVinoRuntime(made, weights), TorchRuntime(network, softmax=softmax)
+    ours, theirs = OpenVinoRuntime(made, weights), TorchRuntime(network, activation=activation)
     images = [_image(channels, window) for window in windows]
     return max(float(np.abs(ours(image) - theirs(image)).max()) for image in images)
 

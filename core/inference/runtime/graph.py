@@ -66,7 +66,7 @@ def find(package: ModelPackage) -> Path | None:
 def cache_path(package: ModelPackage) -> Path:
     """Where this computer keeps its graph of the package: named by all that the graph depends on."""
     manifest = package.manifest
-    plan = [manifest.plan.channels, manifest.plan.outputs, manifest.plan.patch_size, manifest.pipeline is None]
+    plan = [manifest.plan.channels, manifest.plan.outputs, manifest.plan.patch_size, package.activation]
     depends = json.dumps([FORMAT, manifest.sha256, manifest.network, plan], sort_keys=True)
     return home() / "cache" / "openvino" / f"{hashlib.sha256(depends.encode()).hexdigest()}.zip"
 

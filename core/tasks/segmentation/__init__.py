@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from core import registry
 from core.control import JobControl
+from core.data.regions import regions
 from core.registry import register
 from core.tasks.base import CheckedData, Preparation, Session, Task
 from core.tasks.segmentation.losses.overlap import DiceCEConfig
@@ -44,6 +45,13 @@ class SegmentationConfig(Task):
         title="Only this label",
         description="Train this label value against all the rest; empty: all labels.",
     )
+    regions: dict[str, list[int]] | None = Field(
+        None,
+        max_length=254,
+        title="Regions",
+        description="Structures that may lie in one another, with their label values, larger ones first; "
+        "empty: as the data set says.",
+    )
     ignore_label: int | None = Field(
         None,
         ge=1,
@@ -56,12 +64,20 @@ class SegmentationConfig(Task):
         "val/dice", title="Best by", description="The metric whose highest value makes the best checkpoint."
     )
 
+    @field_validator("regions")
+    @classmethod
+    def _can_be_written(cls, wanted: dict[str, list[int]] | None) -> dict[str, list[int]] | None:
+        regions(wanted or {})
+        return wanted
+
     @model_validator(mode="after")
     def _fits_together(self) -> SegmentationConfig:
         if self.balance_classes and self.class_weights is not None:
             raise ValueError("class_weights are given, so balance_classes must be off")
         if self.ignore_label is not None and self.ignore_label == self.target_label:
             raise ValueError("the same label cannot be trained and ignored")
+        if self.regions and self.target_label is not None:
+            raise ValueError("regions and target_label exclude each other: a single label has no regions")
         if self.class_weights is not None and (min(self.class_weights, default=0) < 0 or not any(self.class_weights)):
             raise ValueError("class_weights must be positive")
         return self

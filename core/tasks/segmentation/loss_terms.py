@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.data.plan import IGNORED, Plan
+from core.data.regions import inside
 
 SMOOTH = 1e-5  # keeps a structure that is in neither from dividing by zero; its overlap is then 1
 
@@ -18,17 +19,26 @@ class Overlap(nn.Module):
     """1 - Tversky index, summed over the batch and averaged over the structures, without background.
 
     The index is TP / (TP + false_alarm * FP + miss * FN) of the probabilities; with 0.5 and 0.5 it is Dice.
+    inside: of regions that may overlap, the table of core.data.regions.inside; each channel is then one of them.
     """
 
-    def __init__(self, weights: Tensor | None, *, ignore: bool, false_alarm: float = 0.5, miss: float = 0.5) -> None:
+    def __init__(
+        self, weights: Tensor | None, *, ignore: bool, false_alarm: float = 0.5, miss: float = 0.5,
+        inside: Tensor | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("inside", inside, persistent=False)
         self.ignore, self.false_alarm, self.miss = ignore, false_alarm, miss
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        found = torch.softmax(logits.float(), dim=1)[:, 1:]
-        classes = torch.arange(1, logits.shape[1], device=logits.device).reshape(1, -1, *[1] * (logits.ndim - 2))
-        truth = (target == classes).to(found.dtype)  # an ignored voxel is of none
+        if self.inside is not None:
+            found = logits.float().sigmoid()
+            truth = in_regions(target, self.inside)
+        else:
+            found = torch.softmax(logits.float(), dim=1)[:, 1:]
+            classes = torch.arange(1, logits.shape[1], device=logits.device).reshape(1, -1, *[1] * (logits.ndim - 2))
+            truth = (target == classes).to(found.dtype)  # an ignored voxel is of none
         if self.ignore:
             found = found * (target != IGNORED)
         over = [0, *range(2, logits.ndim)]
@@ -59,6 +69,28 @@ class Voxelwise(nn.Module):
             counted = counted * self.weights[torch.where(classes == IGNORED, 0, classes)]
         worth = counted * (1 - picked.exp()).clamp(min=0) ** self.gamma if self.gamma else counted
         return -(worth * picked).sum() / counted.sum().clamp(min=SMOOTH)
+
+
+class YesOrNo(nn.Module):
+    """Binary cross-entropy of each region, each voxel's times (1 - probability of its answer) ^ gamma."""
+
+    def __init__(self, inside: Tensor, *, gamma: float = 0.0) -> None:
+        super().__init__()
+        self.register_buffer("inside", inside, persistent=False)
+        self.gamma = gamma
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        truth = in_regions(target, self.inside)
+        loss = functional.binary_cross_entropy_with_logits(logits.float(), truth, reduction="none")
+        if self.gamma:
+            loss = loss * (1 - (-loss).exp()).clamp(min=0) ** self.gamma
+        counted = (target != IGNORED).to(loss.dtype)
+        return (loss * counted).sum() / (counted.sum() * logits.shape[1]).clamp(min=SMOOTH)
+
+
+def in_regions(target: Tensor, inside: Tensor) -> Tensor:
+    """Class indices (B, 1, x, y, z) -> whether each voxel is in each region, (B, regions, x, y, z) of 0 and 1."""
+    return inside[target[:, 0].long()].movedim(-1, 1).float()
 
 
 class Sum(nn.Module):
@@ -94,8 +126,11 @@ class Supervised(nn.Module):
 
 
 def build_loss(task: Any, plan: Plan) -> Supervised:
-    """The task's loss for the plan's classes."""
-    return Supervised(task.loss.build(class_weights(task, plan), ignore=plan.ignore_label is not None))
+    """The task's loss for the plan's classes or regions."""
+    ignore = plan.ignore_label is not None
+    if plan.overlapping:
+        return Supervised(task.loss.build_regions(torch.from_numpy(inside(plan)), ignore=ignore))
+    return Supervised(task.loss.build(class_weights(task, plan), ignore=ignore))
 
 
 def class_weights(task: Any, plan: Plan) -> Tensor | None:

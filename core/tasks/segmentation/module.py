@@ -10,24 +10,27 @@ from monai.inferers.utils import sliding_window_inference
 from torch import Tensor
 
 from core.data.plan import IGNORED, Plan
+from core.data.regions import inside, read_back, written
 from core.inference.sliding import OVERLAP, window_size
 from core.tasks.segmentation.loss_terms import build_loss
-from core.tasks.segmentation.metrics import dice_per_class
+from core.tasks.segmentation.metrics import dice, dice_per_class
 from core.training.module import TaskModule
+
+Array = np.ndarray[Any, Any]
 
 
 class SegmentationModule(TaskModule):
-    """Learns `plan.classes` classes with the experiment's network, loss, optimizer and schedule."""
+    """Learns the plan's classes or regions with the experiment's network, loss, optimizer and schedule."""
 
     def __init__(self, experiment: Any, plan: Plan) -> None:
         super().__init__(experiment)
         self.plan = plan
-        self.network = experiment.model.build(plan.channels, plan.classes)
+        self.network = experiment.model.build(plan.channels, plan.outputs)
         self.loss = build_loss(experiment.task, plan)
         self.validated: list[dict[str, Any]] = []
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, channels, x, y, z) -> logits (B, classes, x, y, z); several, finest first, with deep supervision."""
+        """(B, channels, x, y, z) -> logits (B, outputs, x, y, z); several, finest first, with deep supervision."""
         logits: Tensor = self.network(image)
         return logits
 
@@ -46,16 +49,12 @@ class SegmentationModule(TaskModule):
         """One whole case: loss, Dice per structure, and the class map for the preview."""
         image, label = batch["image"], batch["label"]
         logits = self.whole(image)
-        prediction = logits.argmax(dim=1)[0].to(torch.uint8).cpu().numpy()
-        truth = label[0, 0].cpu().numpy()
-        if self.plan.ignore_label is not None:
-            prediction[truth == IGNORED] = 0
-            truth = np.where(truth == IGNORED, 0, truth)
+        truth, prediction, per_structure = self.compared(logits[0], label[0, 0].cpu().numpy())
         self.validated.append(
             {
                 "case": batch["case"][0],
                 "loss": float(self.loss(logits, label)),
-                "dice": dice_per_class(truth, prediction, self.plan.classes),
+                "dice": per_structure,
                 "image": image[0, 0].cpu().numpy(),
                 "truth": truth,
                 "prediction": prediction,
@@ -64,6 +63,19 @@ class SegmentationModule(TaskModule):
         if len(self.validated) > 1:  # one case is drawn; the others' voxels are not needed any more
             for key in ("image", "truth", "prediction"):
                 self.validated[-1].pop(key)
+
+    def compared(self, logits: Tensor, classes: Array) -> tuple[Array, Array, list[float]]:
+        """Maps of the structures' places, from 1, in truth and prediction, and Dice of each as a prediction has it."""
+        ignored = classes == IGNORED
+        if not self.plan.overlapping:
+            prediction = logits.argmax(dim=0).to(torch.uint8).cpu().numpy()
+            prediction[ignored] = 0
+            truth = np.where(ignored, 0, classes)
+            return truth, prediction, dice_per_class(truth, prediction, self.plan.classes)
+        prediction = written((logits > 0).cpu().numpy())
+        prediction[ignored] = 0
+        truly, found = np.moveaxis(inside(self.plan)[classes], -1, 0), read_back(prediction, self.plan)
+        return written(truly), prediction, [dice(*pair) for pair in zip(truly, found, strict=True)]
 
     def on_validation_epoch_end(self) -> None:
         per_structure = np.array([case["dice"] for case in self.validated]).mean(axis=0)

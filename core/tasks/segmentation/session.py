@@ -46,7 +46,7 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
 
 def cache_folder(run: RunRow, cases: list[Case], plan: Plan) -> Path:
     """Prepared cases are shared by runs on the same files with the same grid and labels."""
-    labels = [*(label.value for label in plan.labels), plan.ignore_label]
+    labels = [*plan.values, plan.ignore_label]
     scale = plan.intensities.model_dump() if plan.intensities is not None else None
     key = json.dumps([run.data_path, core.__version__, plan.spacing_mm, labels, scale])
     # All files beside the cases, since the header of a volume may lie in another file than its voxels.

@@ -47,6 +47,7 @@ class Block(Part):
     place: Path | None = None
     limit: int | None = None
     names: dict[int, str] | None = None
+    regions: dict[str, list[int]] | None = None
     odd: list[list[int]] = Field([[1], [2, 3]])
     inner: Inner = Inner()
 
@@ -62,7 +63,7 @@ FULL: dict[str, Any] = {
     "block": {
         "count": 7, "rate": 3e-7, "word": "x, y", "flag": False, "choice": "one", "pair": [0.9, 0.999],
         "size": [40, 56, 40], "many": [16, 32, 64], "weights": [1.0, 0.5], "place": "/data/a b", "limit": 5,
-        "names": {1: "Anterior", 2: "Posterior"},
+        "names": {1: "Anterior", 2: "Posterior"}, "regions": {"whole tumor": [1, 2], "core": [2]},
         "odd": [[4], [5, 6]], "inner": {"axes": ["z", "x"]},
     },
     "model": {"name": "large", "width": 32, "depth": 1.5},
@@ -90,6 +91,18 @@ def test_what_a_tree_leaves_out_takes_its_default(qtbot: QtBot) -> None:
     form.set_tree({})
     assert Tree.model_validate(form.tree()) == Tree()
     assert form.tree()["block"]["size"] is None
+
+
+def test_regions_are_typed_in_one_line(qtbot: QtBot) -> None:
+    form = ExperimentForm(Tree)
+    qtbot.addWidget(form)
+    type_in(form, "block.regions", "whole tumor: 1 2 3, core: 2")
+    assert form.tree()["block"]["regions"] == {"whole tumor": [1, 2, 3], "core": [2]}
+    form.set_tree(form.tree())
+    assert form.editor("block.regions").line.text() == "whole tumor: 1 2 3, core: 2"
+    for text, value in (("", None), ("{}", {})):
+        type_in(form, "block.regions", text)
+        assert form.tree()["block"]["regions"] == value
 
 
 def test_each_type_has_its_own_editor(qtbot: QtBot) -> None:

@@ -20,6 +20,11 @@ class DiceConfig(Part):
 
         return Overlap(weights, ignore=ignore)
 
+    def build_regions(self, inside: Any, *, ignore: bool) -> Any:
+        from core.tasks.segmentation.loss_terms import Overlap
+
+        return Overlap(None, ignore=ignore, inside=inside)
+
 
 @register("loss")
 class TverskyConfig(Part):
@@ -37,6 +42,11 @@ class TverskyConfig(Part):
         from core.tasks.segmentation.loss_terms import Overlap
 
         return Overlap(weights, ignore=ignore, false_alarm=self.false_alarm, miss=self.miss)
+
+    def build_regions(self, inside: Any, *, ignore: bool) -> Any:
+        from core.tasks.segmentation.loss_terms import Overlap
+
+        return Overlap(None, ignore=ignore, false_alarm=self.false_alarm, miss=self.miss, inside=inside)
 
 
 @register("loss")
@@ -59,3 +69,8 @@ class DiceCEConfig(Part):
         from core.tasks.segmentation.loss_terms import Overlap, Sum, Voxelwise
 
         return Sum([Overlap(weights, ignore=ignore), Voxelwise(weights)], [self.dice_weight, self.ce_weight])
+
+    def build_regions(self, inside: Any, *, ignore: bool) -> Any:
+        from core.tasks.segmentation.loss_terms import Overlap, Sum, YesOrNo
+
+        return Sum([Overlap(None, ignore=ignore, inside=inside), YesOrNo(inside)], [self.dice_weight, self.ce_weight])

@@ -20,6 +20,11 @@ class CrossEntropyConfig(Part):
 
         return Voxelwise(weights)
 
+    def build_regions(self, inside: Any, *, ignore: bool) -> Any:
+        from core.tasks.segmentation.loss_terms import YesOrNo
+
+        return YesOrNo(inside)
+
 
 @register("loss")
 class FocalConfig(Part):
@@ -34,3 +39,8 @@ class FocalConfig(Part):
         from core.tasks.segmentation.loss_terms import Voxelwise
 
         return Voxelwise(weights, gamma=self.gamma)
+
+    def build_regions(self, inside: Any, *, ignore: bool) -> Any:
+        from core.tasks.segmentation.loss_terms import YesOrNo
+
+        return YesOrNo(inside, gamma=self.gamma)

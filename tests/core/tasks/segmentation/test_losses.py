@@ -136,3 +136,41 @@ def test_a_loss_is_named_in_one_word_or_with_its_settings() -> None:
 def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         task(**settings)
+
+
+def regions_plan(**changes: Any) -> Plan:
+    labels = [Label(value=1, name="whole", covers=[1, 2]), Label(value=2, name="core", covers=[2])]
+    return Plan(spacing_mm=(1, 1, 1), patch_size=(8, 8, 8), labels=labels, **changes)
+
+
+def test_value_for_regions_is_that_of_the_field_for_sigmoid_outputs() -> None:
+    logits, target = a_batch()
+    logits = logits[:, :2]
+    truth = torch.cat([target > 0, target == 2], 1).float()
+    dice = DiceLoss(sigmoid=True, batch=True, smooth_nr=1e-5, smooth_dr=1e-5)(logits, truth)
+    bce = functional.binary_cross_entropy_with_logits(logits, truth)
+    for name, value in (("dice", dice), ("ce", bce), ("dice_ce", dice + bce)):
+        assert float(build_loss(task(loss=name), regions_plan())(logits, target)) == pytest.approx(float(value), 1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_ignored_voxels_change_no_loss_of_regions(name: str) -> None:
+    loss = build_loss(task(loss=name), regions_plan(ignore_label=9))
+    logits, target = a_batch()
+    logits = logits[:, :2]
+    target[:, :, 4:] = IGNORED
+    assert float(loss(logits, target)) == pytest.approx(float(loss(logits[:, :, :4], target[:, :, :4])), 1e-5)
+    assert torch.isfinite(loss(logits, torch.full_like(target, IGNORED)))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_of_regions_can_be_brought_down_on_one_batch(name: str) -> None:
+    loss = build_loss(task(loss=name), regions_plan())
+    logits, target = a_batch()
+    free = torch.zeros_like(logits[:, :2], requires_grad=True)
+    descent = torch.optim.Adam([free], lr=0.5)
+    for _ in range(60):
+        descent.zero_grad()
+        loss(free, target).backward()
+        descent.step()
+    assert ((free > 0) == torch.cat([target > 0, target == 2], 1)).all()
