@@ -19,8 +19,8 @@ from gui.actions import Actions
 from gui.away import Away
 from gui.context import AppContext
 from gui.jobs.job_line import JobLine
-from gui.scans.opening import SCAN_FILES
-from gui.scans.page import ScansPage, dropped_paths
+from gui.scans.opening import SCAN_FILES, dropped_paths
+from gui.scans.page import ScansPage
 from gui.widgets import NoticeBar
 from gui.widgets.rail import PAGES, Rail
 from gui.widgets.status_line import StatusLine

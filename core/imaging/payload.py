@@ -30,7 +30,7 @@ Encoding = Literal["raw", "gzip", "zlib", "bzip2", "text"]
 _PIECE = 4 * 2**20
 # So much is decoded before a scan is handed over to be looked at, enough to choose a window from; one that is less
 # than twice as long is there as soon as a picture of its beginning would be.
-EARLY_BYTES = 32 * 2**20
+EARLY_BYTES = 16 * 2**20
 # What stands before the voxels may be long (whole DICOM headers), but not without end.
 _MOST_OFFSET = 256 * 2**20
 # Padding after the last voxel that is still taken as harmless.

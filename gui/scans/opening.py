@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -126,3 +126,8 @@ class Opener(QObject):
         job = self._requests.get(request)
         if job is not None:  # else it was cancelled while this was on its way
             self.arriving.emit(arriving, job)
+
+
+def dropped_paths(urls: Iterable[Any]) -> list[Path]:
+    """The local files and folders among what was dropped."""
+    return [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]

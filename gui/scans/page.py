@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -222,12 +222,14 @@ class ScansPage(QStackedWidget):
         """Its file is damaged, or it was cancelled: take the half picture away, and bring back what was there."""
         if job is not self._arriving:
             return
-        left = self._stop_arriving()
+        left, asking = self._stop_arriving(), self._picker if self.choosing else None
         if self.open_scans:
             place = self.open_scans.index(left[0]) if left and left[0] in self.open_scans else len(self.open_scans) - 1
             self.bring_to_front(place)
         else:
             self._show_nothing()
+        if asking is not None:
+            self.setCurrentWidget(asking)
 
     def add_scan(self, opened: OpenedScan, *, by_user: bool = True, registered: Registered | None = None) -> None:
         """Put a scan that was read into the list, and in front."""
@@ -392,8 +394,3 @@ class ScansPage(QStackedWidget):
         for scan in self.open_scans:
             if scan.registered is not None:
                 scan.registered.discard()
-
-
-def dropped_paths(urls: Iterable[Any]) -> list[Path]:
-    """The local files and folders among what was dropped."""
-    return [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
