@@ -63,8 +63,8 @@ _PACKAGES = {
 
 KINDS = tuple(_PACKAGES)  # the parts of an experiment
 
-# How models of other programs are used; no part of an experiment.
-_PACKAGES["pipeline"] = "core.inference.pipelines"
+# Models of other programs and how they are used; no parts of an experiment.
+_PACKAGES |= {"imported model": "core.models.imported", "pipeline": "core.inference.pipelines"}
 
 
 def register(kind: str) -> Callable[[P], P]:

@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
     showing = actions.add_parser("show", help="a model's card")
     showing.add_argument("model", metavar="MODEL")
     importing = actions.add_parser(
-        "import", help="take in a model from a .zip or a folder: a package or an nnU-Net v2 model"
+        "import", help="take in a model from a .zip or a folder: a package, an nnU-Net v2 model or a MONAI bundle"
     )
     importing.add_argument("path", type=Path, metavar="PATH")
     importing.add_argument("--name", help="the model's name here, for models of other programs")

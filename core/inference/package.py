@@ -354,7 +354,9 @@ def version_key(version: str) -> tuple[int, ...]:
 
 def _network(tree: dict[str, Any]) -> Any:
     """The registered part that a network's description names. Raises ConfigError where there is none."""
-    return registry.part("model", str(tree.get("name"))).model_validate(tree)
+    name = str(tree.get("name"))
+    kind = "imported model" if name in registry.parts("imported model") else "model"
+    return registry.part(kind, name).model_validate(tree)
 
 
 def _folders(root: Path) -> list[Path]:

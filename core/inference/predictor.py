@@ -100,7 +100,7 @@ def segment(
         upright = any(one.code == "registered_first" for one in more)  # then its tilt was taken out of the crops
         found = [one for one in found if one.code != "oblique" or not upright] + more
     elif package.pipeline is not None:
-        found += package.pipeline.findings(volume)
+        found = package.pipeline.findings(volume, found)
         labels, certainty = package.pipeline.segment(volume, package, runtime, mirror, control.part(0.1, 0.95))
         named = package.plan.labels
     else:

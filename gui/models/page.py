@@ -30,7 +30,7 @@ from gui.predict.model_card import choice_of, key, title
 from gui.widgets import ElidedLabel, EmptyState, button, label, notice, scrolled, section
 
 ZIP = "Model (*.zip)"
-SOURCES = "a package or a trained nnU-Net v2 model"
+SOURCES = "a package, a trained nnU-Net v2 model or a MONAI bundle"
 
 
 class ModelsPage(QWidget):
@@ -232,7 +232,7 @@ class ModelsPage(QWidget):
             self.import_from(Path(chosen))
 
     def import_from(self, path: Path) -> None:
-        """Take in the model of a .zip or folder: a package or an nnU-Net model."""
+        """Take in the model of a .zip or folder: a package or a model of another program."""
 
         def work(control: JobControl) -> tuple[ModelPackage, str]:
             from core.inference.importing import import_model

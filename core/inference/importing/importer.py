@@ -24,8 +24,9 @@ from core.inference.publish import model_name, next_version
 from core.paths import ensure_home, models_folder
 
 KINDS = (
-    "a package of Isocenter (model.yaml) or a trained nnU-Net v2 model (plans.json, dataset.json and"
-    " fold_0/checkpoint_final.pth)"
+    "a package of Isocenter (model.yaml), a trained nnU-Net v2 model (plans.json, dataset.json and"
+    " fold_0/checkpoint_final.pth) or a MONAI bundle (configs/inference.json, configs/metadata.json and"
+    " models/model.pt)"
 )
 
 
@@ -38,6 +39,7 @@ def import_model(
     name: for models of other programs, instead of their own. fold, orientation: of an nnU-Net model.
     Raises ModelError, with nothing half-written, for what is no model, hostile, or cannot be reproduced.
     """
+    from core.inference.importing.monai_bundle import is_bundle, read_bundle
     from core.inference.importing.nnunet import is_nnunet, read_nnunet
 
     control = control or JobControl()
@@ -52,6 +54,8 @@ def import_model(
         found = read_nnunet(contents, fold=fold, orientation=orientation)
     elif fold or orientation:
         raise ModelError("only nnU-Net models have a fold and an orientation", where=path)
+    elif is_bundle(contents):
+        found = read_bundle(contents)
     else:
         raise ModelError("there is no model in it that can be read", where=path, mend=f"Give {KINDS}.")
     control.progress(None, "Writing the package")

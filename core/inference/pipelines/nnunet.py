@@ -89,15 +89,15 @@ class NnunetPipeline(Part):
     image: Resampling = Resampling()
     answer: Resampling = Resampling(order=1)
 
-    def findings(self, volume: Volume) -> list[Finding]:
-        """What a person should know before trusting the answer."""
+    def findings(self, volume: Volume, found: list[Finding]) -> list[Finding]:
+        """What a person should know before trusting the answer, given what every model of that plan would tell."""
         if self.orientation:
-            return []
+            return found
         text = (
             f"nnU-Net takes scans as they are stored; this one is {volume.orientation}. The answer is only right if the"
             " training scans were stored so too."
         )
-        return [Finding("orientation_unchecked", "info", text)]
+        return [*found, Finding("orientation_unchecked", "info", text)]
 
     def segment(
         self, volume: Volume, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl

@@ -1,0 +1,1 @@
+"""Networks that only imported models have: known by name, not offered for training."""
