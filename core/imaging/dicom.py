@@ -17,7 +17,7 @@ from core.imaging.decoder import Decoder
 from core.imaging.dicomfile import read_header
 from core.imaging.folder import Found, find, is_image, series_uid
 from core.imaging.frames import frames_of
-from core.imaging.picture import picture_findings
+from core.imaging.picture import is_picture, picture_findings
 from core.imaging.rtdose import MODALITY as DOSE
 from core.imaging.series import SeriesInfo, series_info
 from core.imaging.split import Part, split
@@ -67,7 +67,10 @@ def read_dicom(path: Path, control: JobControl, series: str | None = None) -> Vo
             if not is_image(own):
                 raise UnreadableScan("this DICOM file holds no image", where=path, mend="Choose the series' images.")
             series = series or series_uid(own)
-            found = find(path.parent, control, deep=False)
+            if not series and is_picture(own.header):  # which other pictures belong to it, nothing says
+                found = Found({"": [own]})
+            else:
+                found = find(path.parent, control, deep=False)
     if not found.series:
         raise _nothing(path, found)
     listed = _listed(found)

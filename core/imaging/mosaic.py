@@ -16,6 +16,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 _MOST_TAGS, _MOST_ITEMS = 512, 4096
+_MARK = 77  # stands after the number of entries in both kinds of the private header
 
 
 def is_mosaic(header: Any) -> bool:
@@ -58,17 +59,27 @@ def _csa_texts(header: Any, name: str) -> list[str]:
     Raises ValueError or struct.error where it is damaged.
     """
     data = header.get("CSAImageHeader") or b""
-    if not data.startswith(b"SV10"):
+    if not data:
         return []
-    (count,) = struct.unpack_from("<I", data, 8)
-    place = 16
+    second = data.startswith(b"SV10")  # the first kind has no mark of its own
+    place = 8 if second else 0
+    count, mark = struct.unpack_from("<II", data, place)
+    if mark != _MARK:
+        return []
+    place += 8
+    first_items = None
     for _ in range(min(count, _MOST_TAGS)):
         label, items = struct.unpack_from("<64s12xi", data, place)
         place += 84
+        first_items = items if first_items is None else first_items
         texts = []
         for _ in range(min(items, _MOST_ITEMS)):
-            (length,) = struct.unpack_from("<4xi8x", data, place)
+            lengths = struct.unpack_from("<2i8x", data, place)
+            # The first kind counts the items of the very first entry into each length.
+            length = lengths[1] if second else lengths[0] - first_items
             place += 16
+            if not second and length < 0:  # the last of its items is empty
+                break
             if not 0 <= length <= len(data) - place:
                 raise ValueError("a damaged private header")
             texts.append(data[place : place + length].split(b"\0")[0].decode("latin-1").strip())

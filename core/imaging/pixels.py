@@ -20,6 +20,8 @@ from core.imaging.dicomfile import UNDEFINED_LENGTH, DicomFile, PixelPlace
 Array = np.ndarray[Any, Any]
 
 MOST_FRAMES = 100_000
+# MPEG-2, MPEG-4 and HEVC (PS3.5, 8.2.5 to 8.2.8 and 8.2.10, 8.2.11).
+_VIDEO = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
 
 
 @dataclass
@@ -121,6 +123,12 @@ def pixels_of(file: DicomFile) -> Pixels:
     header, place = file.header, file.pixels
     if place is None:
         raise UnreadableScan("the file holds no pixels", where=file.path, mend="Copy or export this file again.")
+    if file.syntax.startswith(_VIDEO):
+        raise UnreadableScan(
+            f"this is a video ({_name(file.syntax)}), not a scan",
+            where=file.path,
+            mend="Choose a series of single images, or open the video in a viewer for films.",
+        )
     if place.length == UNDEFINED_LENGTH and file.syntax not in DECODED:
         if not UID(file.syntax).is_compressed:
             raise _damaged("the pixels are compressed, though the header says that they are not", file.path)

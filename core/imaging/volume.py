@@ -10,8 +10,9 @@ import numpy as np
 
 Severity = Literal["info", "warning", "error"]
 
-# Codes of findings that the rest of the program looks for: sides are a guess; there is no place in a patient at all.
-NO_ORIENTATION, NO_PLACE = "no_orientation", "no_place"
+# Codes of findings that the rest of the program looks for: sides are a guess; no place in a patient
+# at all; the size of a voxel is a guess.
+NO_ORIENTATION, NO_PLACE, NO_SPACING = "no_orientation", "no_place", "no_spacing"
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,11 @@ class Volume:
     def sides_known(self) -> bool:
         """Whether left and right are told by the file, rather than guessed or not there."""
         return all(finding.code not in (NO_ORIENTATION, NO_PLACE) for finding in self.findings)
+
+    @property
+    def scale_known(self) -> bool:
+        """Whether lengths are told by the file; where they are not, 1 mm was assumed for each voxel."""
+        return all(finding.code != NO_SPACING for finding in self.findings)
 
     @property
     def name(self) -> str:

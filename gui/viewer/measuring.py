@@ -111,7 +111,8 @@ class MeasuringTool:
         self._draw_length(painter, line, start, end)
 
     def _draw_length(self, painter: QPainter, line: MeasuredLine, start: QPointF, end: QPointF) -> None:
-        words = length_text(line.length_mm(self._scene.affine_ras))
+        length = line.length_mm(self._scene.affine_ras)
+        words = length_text(length) if self._scene.scale_known else f"{length:.0f} voxels"
         size = painter.fontMetrics().size(0, words)
         right = end if end.x() >= start.x() else start
         area = QRectF(right.x() + 10, right.y() - size.height() / 2, size.width() + 2, size.height())

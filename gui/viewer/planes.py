@@ -61,6 +61,9 @@ SAGITTAL = Plane("Sagittal", normal=0, across=1, up=2)
 PLANES = (AXIAL, CORONAL, SAGITTAL)
 
 
+SIDES_UNKNOWN = "The patient's sides are not known"
+
+
 def side_words(radiological: bool) -> str:
     """What stands above the views at all times."""
     side = "left" if radiological else "right"

@@ -124,6 +124,14 @@ class Scene:
         return self.opened.volume if self.opened else None
 
     @property
+    def sides_known(self) -> bool:
+        return self.volume is None or self.volume.sides_known
+
+    @property
+    def scale_known(self) -> bool:
+        return self.volume is None or self.volume.scale_known
+
+    @property
     def showing(self) -> bool:
         """Whether there is anything to look at, be it a scan that is still arriving."""
         return self.opened is not None or self.arriving is not None

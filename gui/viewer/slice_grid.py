@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSlider,
 
 from gui.context import AppContext
 from gui.theme import icons, theme
-from gui.viewer.planes import PLANES, side_words
+from gui.viewer.planes import PLANES, SIDES_UNKNOWN, side_words
 from gui.viewer.scene import Change, Scene
 from gui.viewer.slice_view import SliceView
 from gui.viewer.volume_view import VolumeView
@@ -171,7 +171,7 @@ class SliceGrid(QWidget):
         if change == "tool":
             self.measure.setChecked(scene.tool == "measure")
         if change in ("volume", "side"):
-            self.marker.setText(side_words(scene.radiological))
+            self.marker.setText(side_words(scene.radiological) if scene.sides_known else SIDES_UNKNOWN)
             self.marker.setAccessibleName(self.marker.text())
             self.marker.setMinimumWidth(self.marker.sizeHint().width())  # never shortened
         if change == "volume":

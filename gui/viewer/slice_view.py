@@ -216,7 +216,8 @@ class SliceView(QWidget):
         bold.setWeight(QFont.Weight.DemiBold)
         area = QRectF(self.rect()).adjusted(10, 6, -10, -6)
         middle = Qt.AlignmentFlag
-        left, right, top, bottom = self.plane.letters(self._scene.radiological)
+        known = self._scene.sides_known  # letters that are a guess would be believed
+        left, right, top, bottom = self.plane.letters(self._scene.radiological) if known else ("",) * 4
         painter.setFont(bold)
         for letter, where in (
             (left, middle.AlignLeft | middle.AlignVCenter),
@@ -233,7 +234,7 @@ class SliceView(QWidget):
         normal = self.plane.normal
         counter = f"{self._scene.index[normal] + 1} / {self._scene.shape[normal]}"
         thick = f"{self._scene.spacing_mm[normal]:.3g} mm"
-        words = f"{counter} · {thick}"
+        words = f"{counter} · {thick}" if self._scene.scale_known else counter
         if painter.fontMetrics().horizontalAdvance(words) > self.width() / 2 - MARGIN:
             words = f"{counter}\n{thick}"  # the letter in the middle needs its room
         _text(painter, area, middle.AlignRight | middle.AlignTop, words, tokens.view_dim)
@@ -241,7 +242,8 @@ class SliceView(QWidget):
         _text(painter, area, middle.AlignLeft | middle.AlignBottom, window, tokens.view_dim)
         size = painter.fontMetrics().size(0, window)
         self._words = QRectF(area.left(), area.bottom() - size.height(), size.width(), size.height())
-        draw_scale_bar(painter, area, self.picture_to_screen().m11() / self._scene.spacing_mm[self.plane.across])
+        if self._scene.scale_known:
+            draw_scale_bar(painter, area, self.picture_to_screen().m11() / self._scene.spacing_mm[self.plane.across])
 
     # ---- the mouse and the keys ---------------------------------------------------------------------------------
 

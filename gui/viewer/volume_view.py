@@ -318,6 +318,8 @@ class VolumeView(QWidget):
         if self._picture is None or self._picture.width() != width or self._picture.height() != height:
             self._picture = self._stage.picture(width, height)
         painter.drawImage(QRectF(self.rect()), self._picture)
+        if not self._scene.sides_known:
+            return
         right, up = self._stage.axes()
         bold = QFont(self.font())
         bold.setWeight(QFont.Weight.DemiBold)

@@ -25,7 +25,19 @@ def csa(entries: dict[str, list[str]]) -> bytes:
     return block
 
 
-def save(folder, *, normal=("0", "0", "1"), count=str(SLICES), shift=0, name="a", private=True, **changes):
+def csa_first(entries: dict[str, list[str]]) -> bytes:
+    """A private header of the first kind: no mark of its own, and lengths with the first entry's count added."""
+    block = struct.pack("<II", len(entries), 77)
+    first = len(next(iter(entries.values())))
+    for name, texts in entries.items():
+        block += struct.pack("<64si4siii", name.encode(), len(texts), b"IS", 6, len(texts), 77)
+        for text in texts:
+            value = text.encode() + b"\0"
+            block += struct.pack("<4i", len(value) + first, 0, 77, 0) + value + bytes(-len(value) % 4)
+    return block
+
+
+def save(folder, *, csa=csa, normal=("0", "0", "1"), count=str(SLICES), shift=0, name="a", private=True, **changes):
     """A mosaic whose tile k holds 10 k + shift, and 1 more at its row 1, column 2."""
     picture = np.zeros((3 * TILE[0], 3 * TILE[1]), np.int16)
     for k in range(SLICES):
@@ -45,8 +57,9 @@ def save(folder, *, normal=("0", "0", "1"), count=str(SLICES), shift=0, name="a"
     dataset.save_as(folder / name, enforce_file_format=True)
 
 
-def test_tiles_become_slices_at_their_places(tmp_path):
-    save(tmp_path)
+@pytest.mark.parametrize("kind", [csa, csa_first])
+def test_tiles_become_slices_at_their_places(tmp_path, kind):
+    save(tmp_path, csa=kind)
     volume = read(tmp_path)
     assert volume.findings == ()
     assert volume.shape == (5, 4, SLICES)

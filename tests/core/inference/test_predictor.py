@@ -13,7 +13,7 @@ from core.catalog import Catalog
 from core.control import JobControl
 from core.errors import Cancelled, CatalogError, ConfigError, IsocenterError, UnsuitableScan
 from core.imaging.geometry import index_to_ras_mm
-from core.imaging.volume import Source, Volume
+from core.imaging.volume import Finding, Source, Volume
 from core.inference.package import ModelPackage
 from core.inference.predictor import predict_file, segment
 from core.inference.runtime.on_torch import TorchRuntime
@@ -113,6 +113,12 @@ def test_label_values_above_255_are_kept(make_package: Make):
 def test_scans_that_no_answer_can_come_from_are_refused(package: ModelPackage, voxels: Array, what: str):
     with pytest.raises(UnsuitableScan, match=what):
         segment(volume(voxels), package)
+
+
+def test_a_picture_without_a_place_in_the_patient_is_refused(package: ModelPackage):
+    picture = volume(bright_box()[0]).with_findings(Finding("no_place", "warning", "A picture."))
+    with pytest.raises(UnsuitableScan, match="without a place in the patient"):
+        segment(picture, package)
 
 
 def test_a_scan_much_smaller_than_the_training_is_refused(make_package: Make):

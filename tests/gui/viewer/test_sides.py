@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QImage
 
+from core.imaging.volume import Finding
 from gui.viewer.slice_grid import SliceGrid
 from gui.viewer.slice_view import SliceView
 from tests.gui.making import MARKER_RAS, opened, write_scan
@@ -79,3 +81,18 @@ def test_the_picture_keeps_the_patients_proportions(grid: SliceGrid, tmp_path: P
     for view in grid.slices:
         transform = view.picture_to_screen()
         assert transform.m11() == pytest.approx(transform.m22())
+
+
+def test_no_letters_and_no_lengths_where_the_file_tells_neither(grid: SliceGrid, tmp_path: Path):
+    scan = opened(write_scan(tmp_path / "scan.nii.gz"))
+    grid.scene.show(scan)
+    known = [pixels(view) for view in grid.slices]
+    told = (Finding("no_place", "warning", "A picture."), Finding("no_spacing", "warning", "1 mm was assumed."))
+    grid.scene.show(replace(scan, volume=scan.volume.with_findings(*told)))
+    assert grid.marker.text() == "The patient's sides are not known"
+    for view, before in zip(grid.slices, known, strict=True):
+        after = pixels(view)
+        middle, edge = after.shape[0] // 2, slice(0, 26)
+        assert (before[middle - 12 : middle + 12, edge] > 120).any()
+        assert not (after[middle - 12 : middle + 12, edge] > 120).any()
+        assert (before[-30:, -120:] != after[-30:, -120:]).any()  # the bar of millimetres
