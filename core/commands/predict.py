@@ -56,7 +56,7 @@ def add(commands: Any) -> None:
 
 def run(args: Namespace) -> int:
     from core.inference import cost
-    from core.inference.ledger import TABLE, Ledger
+    from core.inference.ledger import TABLE, Ledger, settings_of
     from core.inference.package import find_package
 
     package = find_package(args.model)
@@ -68,7 +68,7 @@ def run(args: Namespace) -> int:
         raise IsocenterError("--series names one series of one folder", mend="Give one SCAN with it.")
     cases, walked = _cases(args)
     batch = walked or args.resume or len(cases) > 1
-    settings = {"mirror": args.mirror, "members": args.members, "uncertainty": args.uncertainty}
+    settings = settings_of(MIRRORING[args.mirror], args.members, args.uncertainty)
     ledger = Ledger(args.out, package, settings) if batch else None
     resume = (walked or args.resume) and not args.overwrite
     results: list[dict[str, Any]] = []

@@ -28,6 +28,11 @@ TABLE = "volumes.csv"
 Row = dict[str, Any]
 
 
+def settings_of(mirror: bool | None, members: int | None, uncertainty: bool) -> dict[str, Any]:
+    """What a prediction depends on beside its scan and model, as a ledger takes it."""
+    return {"mirror": mirror, "members": members, "uncertainty": uncertainty}
+
+
 class Ledger:
     """The rows of a folder of results, for one model; `finished` and `add` are asked in turn for each case.
 

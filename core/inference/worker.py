@@ -1,9 +1,10 @@
 """A child process that predicts: JSON lines in and out, libraries loaded once, ended when its input closes.
 
-A request is {"id", "scan", "model", "out", "device", "series", "mirror", "members", "uncertainty"}, the last five at
-will; each answer is a line {"id", "event", ...} with event "ready" (once, when they are loaded; id null), "progress"
-(fraction, message), "done" (result) or "failed" (error: what, where, mend). Cancelling is ending the process: nothing
-half-written stays behind.
+A request is {"id", "scan", "model", "out", "device", "series", "name", "mirror", "members", "uncertainty", "ledger"},
+the last seven at will; ledger is the folder of results that keeps what became of the scan (core.inference.ledger).
+Each answer is a line {"id", "event", ...} with event "ready" (once, when the libraries are loaded; id null),
+"progress" (fraction, message), "done" (result) or "failed" (error: what, where, mend). Cancelling is ending the
+process: nothing half-written stays behind.
 """
 
 from __future__ import annotations
@@ -101,8 +102,10 @@ class Preparer:
 
 
 def _predict(request: dict[str, Any], listener: Any) -> tuple[ModelPackage, dict[str, Any]]:
+    from core.inference.cases import Case
+    from core.inference.ledger import Ledger, settings_of
     from core.inference.package import find_package
-    from core.inference.predictor import predict_file
+    from core.inference.predictor import PredictionResult, predict_file
 
     try:
         scan, model, out = (str(request[key]) for key in ("scan", "model", "out"))
@@ -114,10 +117,22 @@ def _predict(request: dict[str, Any], listener: Any) -> tuple[ModelPackage, dict
     members, mirror = request.get("members"), request.get("mirror")
     used = package if members is None else package.first(int(members))
     mirror = None if mirror is None else bool(mirror)
-    result = predict_file(
-        Path(scan), used, Path(out), series=series, device=device, mirror=mirror,
-        uncertainty=bool(request.get("uncertainty")), control=control,
-    )  # fmt: skip
+    name, uncertainty = str(request.get("name") or ""), bool(request.get("uncertainty"))
+
+    def keep(ended: PredictionResult | IsocenterError) -> None:
+        if request.get("ledger"):
+            ledger = Ledger(Path(request["ledger"]), used, settings_of(mirror, members, uncertainty))
+            ledger.add(Case(Path(scan), series or "", Path(), name, ""), ended)
+
+    try:
+        result = predict_file(
+            Path(scan), used, Path(out), series=series, name=name, device=device, mirror=mirror,
+            uncertainty=uncertainty, control=control,
+        )  # fmt: skip
+    except IsocenterError as error:
+        keep(error)
+        raise
+    keep(result)
     return package, result.as_dict()
 
 

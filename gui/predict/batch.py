@@ -1,33 +1,35 @@
-"""Several scans predicted one after another: which wait, how far the one under way is, what became of the rest."""
+"""Several scans predicted one after another: which wait, how far the one under way is, what became of the rest.
+
+The folder of results keeps what became of each (core.inference.ledger), so a folder that is dropped again goes on where
+it stopped, whether it was begun here or on the command line.
+"""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from core.control import JobControl
-from core.imaging.volume import Source, Volume
+from core.inference.cases import Case, find_cases
+from core.inference.package import ModelPackage
 from core.paths import predictions_folder
 from gui.context import AppContext
 from gui.predict.worker_process import PredictionJob, PredictionRequest, worker_of
 
-State = Literal["waiting", "running", "done", "failed", "cancelled"]
-MAX_SCANS = 5_000
+State = Literal["waiting", "running", "done", "known", "failed", "cancelled"]
 
 
 @dataclass
 class BatchItem:
-    """One scan of the queue and what became of it."""
+    """One scan of the queue and what became of it; `known` was predicted before, in the same way."""
 
-    scan: Path
+    case: Case
     model: str
     out: Path
     state: State = "waiting"
@@ -38,7 +40,15 @@ class BatchItem:
 
     @property
     def over(self) -> bool:
-        return self.state in ("done", "failed", "cancelled")
+        return self.state in ("done", "known", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class FoundScans:
+    """The scans among what was dropped, each with the result that needs no second prediction; and what is no scan."""
+
+    cases: list[tuple[Case, dict[str, Any] | None]]
+    left_out: list[str]
 
 
 class Batch(QObject):
@@ -57,10 +67,20 @@ class Batch(QObject):
     def busy(self) -> bool:
         return any(not item.over for item in self.items)
 
-    def add(self, scans: Iterable[Path], model: str, out: Path) -> None:
-        """Queue scans for a model; results are written into `out`."""
-        self.items += [BatchItem(scan, model, out) for scan in scans]
+    def add(self, found: FoundScans, model: str, out: Path) -> None:
+        """Queue scans for a model; results are written into `out`. Those that are finished are only shown."""
+        for case, known in found.cases:
+            item = BatchItem(case, model, out)
+            if known is not None:
+                item.state, item.prediction = "known", int(known.get("id") or 0)
+            self.items.append(item)
         self._next()
+
+    def again(self, item: BatchItem) -> None:
+        """Predict a scan anew; a result that is there stays as it is."""
+        if item.over:
+            item.state, item.error, item.prediction = "waiting", None, 0
+            self._next()
 
     def cancel(self, item: BatchItem) -> None:
         if item.state == "waiting":
@@ -84,7 +104,11 @@ class Batch(QObject):
     def _next(self) -> None:
         item = next((item for item in self.items if item.state == "waiting"), None)
         if item is not None and not any(other.state == "running" for other in self.items):
-            request = PredictionRequest(item.scan, item.model, free_folder(item.out, item.scan))
+            case = item.case
+            request = PredictionRequest(
+                case.scan, item.model, free_folder(item.out / case.folder, case.name), series=case.series,
+                name=case.name, ledger=item.out,
+            )  # fmt: skip
             item.state, item.job = "running", worker_of(self._context).predict(request)
             item.job.changed.connect(partial(self._job_changed, item))
             item.job.ended.connect(partial(self._job_ended, item))
@@ -114,35 +138,22 @@ def default_folder() -> Path:
     return predictions_folder() / time.strftime("%Y-%m-%d")
 
 
-def free_folder(out: Path, scan: Path) -> Path:
+def free_folder(out: Path, name: str) -> Path:
     """`out`, or a new folder inside it where a result of that name is there already: none is written over."""
-    name = f"{scan_name(scan)}_seg.nii.gz"
     folder, number = out, 2
-    while (folder / name).exists():
+    while (folder / f"{name}_seg.nii.gz").exists():
         folder, number = out / str(number), number + 1
     return folder
 
 
-def scan_name(scan: Path) -> str:
-    """The name that results of a scan carry."""
-    return Volume(np.empty((0, 0, 0)), np.eye(4), Source(scan, "")).name
+def find_scans(paths: Iterable[Path], package: ModelPackage, out: Path, control: JobControl) -> FoundScans:
+    """Every file and series among what was dropped, and which of them `out` has the model's result of already."""
+    from core.inference.ledger import Ledger, settings_of
 
-
-def find_scans(paths: Iterable[Path], control: JobControl) -> list[Path]:
-    """The scans among what was dropped: files as they are, DICOM folders as one scan, the scans in other folders."""
-    from core.imaging.reader import is_scan
-
-    found: list[Path] = []
-    for path in paths:
-        control.progress(None, f"Looking at {path.name}")
-        if not path.is_dir() or is_scan(path):
-            found.append(path)
-            continue
-        for folder, _, names in os.walk(path):
-            for name in sorted(names):
-                control.check()
-                if is_scan(Path(folder, name)):
-                    found.append(Path(folder, name))
-            if len(found) > MAX_SCANS:
-                break
-    return found[:MAX_SCANS]
+    found = find_cases(paths, control, out)
+    ledger = Ledger(out, package, settings_of(None, None, False))
+    cases = []
+    for number, case in enumerate(found.cases):
+        control.progress(number / len(found.cases), f"Looking at {case.title}")
+        cases.append((case, ledger.finished(case)))
+    return FoundScans(cases, found.left_out)

@@ -28,7 +28,7 @@ from core import RESEARCH_ONLY
 from core.errors import IsocenterError
 from core.files import write_text
 from gui.context import AppContext
-from gui.predict.batch import Batch, default_folder, find_scans
+from gui.predict.batch import Batch, FoundScans, default_folder, find_scans
 from gui.predict.model_card import ModelChooser, choice_of, key
 from gui.predict.past import ROW_ROLE, SORT_ROLE, PastPredictions
 from gui.predict.queue_view import QueueView
@@ -192,16 +192,19 @@ class PredictionsPage(QWidget):
             )
             return
 
-        def found(scans: list[Path]) -> None:
-            if scans:
+        def found(scans: FoundScans) -> None:
+            if scans.cases:
                 self.batch.add(scans, key(package), out)
+                if scans.left_out:
+                    self._context.notice.emit("info", f"Left out, as they are no volumes: {_some(scans.left_out)}.")
             else:
-                names = ", ".join(path.name for path in paths[:3])
+                names = _some([path.name for path in paths])
                 self._context.notice.emit(
                     "warn", f"{names}: there is no scan in it. Drop NIfTI files or DICOM folders."
                 )
 
-        self._context.jobs.run("Looking for scans", partial(find_scans, paths), done=found)
+        work = partial(find_scans, paths, package, out)
+        self._context.jobs.run("Looking for scans", work, done=found)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):
@@ -284,3 +287,9 @@ class PredictionsPage(QWidget):
         self.open_button.setEnabled(len(rows) == 1)
         self.folder_button.setEnabled(len(rows) == 1)
         self.export_button.setEnabled(has_rows)
+
+
+def _some(names: list[str]) -> str:
+    """The first few of some names, and how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -6,7 +6,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from core.errors import IsocenterError
-from core.imaging.titles import file_title
 from gui.predict.batch import Batch, BatchItem
 from gui.predict.results import seconds_text
 from gui.widgets import ElidedLabel, button, label, line, scrolled, section
@@ -15,6 +14,7 @@ LINE_PX = 41
 LINES_SHOWN = 6
 SIGNS = {
     "done": ("✓ Done", "ok"),
+    "known": ("✓ Done before", "ok"),
     "failed": ("✕ Failed", "bad"),
     "cancelled": ("Cancelled", "dim"),
     "waiting": ("Waiting", "dim"),
@@ -67,6 +67,7 @@ class QueueView(QFrame):
             for at, new in enumerate(self._lines):
                 new.cancel_requested.connect(self._batch.cancel)
                 new.open_requested.connect(self.open_requested)
+                new.again_requested.connect(self._batch.again)
                 self._column.insertWidget(at, new)
         for shown in self._lines:
             shown.refresh()
@@ -88,16 +89,17 @@ class QueueLine(QWidget):
 
     cancel_requested = Signal(object)
     open_requested = Signal(int)
+    again_requested = Signal(object)
 
     def __init__(self, item: BatchItem, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.item = item
         self.setFixedHeight(LINE_PX)
-        self._name = ElidedLabel(file_title(item.scan))
-        self._name.setToolTip(str(item.scan))
+        self._name = ElidedLabel(item.case.title)
+        self._name.setToolTip(str(item.case.scan))
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._bar.setAccessibleName(f"Progress of {item.scan.name}")
+        self._bar.setAccessibleName(f"Progress of {item.case.title}")
         self._said = ElidedLabel("", "dim", mode=Qt.TextElideMode.ElideRight)
         self._state = label("")
         for stretched in (self._name, self._said):  # or each line would divide its room in its own way
@@ -110,6 +112,7 @@ class QueueLine(QWidget):
         in_slot.addWidget(self._state)
         self._cancel = self._button("Cancel", "queue_cancel", lambda: self.cancel_requested.emit(item))
         self._open = self._button("Open", "queue_open", lambda: self.open_requested.emit(item.prediction))
+        self._again = self._button("Predict again", "queue_again", lambda: self.again_requested.emit(item))
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(12)
@@ -117,11 +120,11 @@ class QueueLine(QWidget):
         row.addWidget(slot)
         row.addWidget(self._said, 3)
         acts = QWidget()
-        acts.setFixedWidth(72)
+        acts.setFixedWidth(180)
         in_acts = QHBoxLayout(acts)
         in_acts.setContentsMargins(0, 0, 0, 0)
         in_acts.addStretch(1)
-        for one in (self._cancel, self._open):
+        for one in (self._again, self._cancel, self._open):
             in_acts.addWidget(one)
         row.addWidget(acts)
         column = QVBoxLayout(self)
@@ -134,7 +137,7 @@ class QueueLine(QWidget):
 
     def _button(self, text: str, name: str, clicked: object) -> QPushButton:
         made = button(text, name, clicked, role="link")  # type: ignore[arg-type]
-        made.setAccessibleName(f"{text} {self.item.scan.name}")
+        made.setAccessibleName(f"{text}: {self.item.case.title}")
         return made
 
     def refresh(self) -> None:
@@ -155,6 +158,7 @@ class QueueLine(QWidget):
             self._bar.setValue(round((item.job.fraction or 0) * 1000) if known else 0)
         self._cancel.setVisible(not item.over)
         self._open.setVisible(item.prediction > 0)
+        self._again.setVisible(item.state in ("known", "failed", "cancelled"))
 
 
 def _said(item: BatchItem) -> str:
@@ -165,4 +169,6 @@ def _said(item: BatchItem) -> str:
         return f"{what}. {item.error.mend or ''}".strip()
     if item.error is not None:
         return str(item.error)
+    if item.state == "known":
+        return "Scan, model and settings are unchanged"
     return seconds_text(item.seconds) if item.state == "done" else ""

@@ -41,6 +41,8 @@ class PredictionRequest:
     out: Path
     device: str = "auto"
     series: str = ""
+    name: str = ""  # stands for the stem of the scan's file
+    ledger: Path | None = None  # the folder of results that keeps a table of what became of each scan
     mirror: bool | None = None
     members: int | None = None
     uncertainty: bool = False  # whether its map is written too
@@ -159,7 +161,8 @@ class PredictionWorker(QObject):
         line = {
             "id": self._number, "scan": str(request.scan), "model": request.model, "out": str(request.out),
             "device": request.device, "series": request.series, "mirror": request.mirror, "members": request.members,
-            "uncertainty": request.uncertainty,
+            "uncertainty": request.uncertainty, "name": request.name,
+            "ledger": None if request.ledger is None else str(request.ledger),
         }  # fmt: skip
         self._current.report(None, "Starting")
         if self._process is not None:  # a program that cannot be started has ended the job by now

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QPushButton
 
+from core.cli import main
 from core.imaging.reader import read
 from gui.predict.batch import free_folder
 from gui.predict.page import PredictionsPage
 from gui.predict.worker_process import worker_of
+from tests.core.imaging.conftest import make_slice
 from tests.gui.predict.making import make_scan, store_prediction
 
 
@@ -42,9 +46,53 @@ def test_two_dropped_scans_are_predicted_one_after_another(qtbot, page, context,
     with qtbot.waitSignal(page.batch.finished, timeout=60_000):
         drop(page, tmp_path / "in")
     assert [item.state for item in page.batch.items] == ["done", "done"]
-    assert sorted(path.name for path in out.iterdir()) == ["one_seg.nii.gz", "two_seg.nii.gz"]
+    kept = ["one_seg.nii.gz", "predictions.jsonl", "two_seg.nii.gz", "volumes.csv"]
+    assert sorted(path.name for path in out.iterdir()) == kept
     assert {row.scan for row in context.catalog().predictions()} == set(scans)
     assert page.past.rowCount() == 2
+
+
+def test_a_folder_dropped_again_goes_on_where_it_stopped(qtbot, page, context, tmp_path) -> None:
+    make_scan(tmp_path / "in" / "one.nii.gz")
+    out = tmp_path / "results"
+    context.settings.setValue("predict/batch_folder", str(out))
+    with qtbot.waitSignal(page.batch.finished, timeout=60_000):
+        drop(page, tmp_path / "in")
+    page.batch.clear_over()
+    make_scan(tmp_path / "in" / "two.nii.gz", seed=1)
+    with qtbot.waitSignal(page.batch.finished, timeout=60_000):
+        drop(page, tmp_path / "in")
+    assert [item.state for item in page.batch.items] == ["known", "done"]
+    first = page.batch.items[0]
+    assert first.prediction == min(row.id for row in context.catalog().predictions())
+    again = page.queue.findChild(QPushButton, "queue_again")
+    assert again.isVisible() and again.accessibleName() == "Predict again: one.nii.gz"
+    with qtbot.waitSignal(page.batch.finished, timeout=60_000):
+        qtbot.mouseClick(again, Qt.MouseButton.LeftButton)
+    assert first.state == "done" and first.prediction == max(row.id for row in context.catalog().predictions())
+    assert (out / "2" / "one_seg.nii.gz").exists()
+
+
+def test_a_batch_begun_on_the_command_line_is_known_to_the_window(qtbot, page, context, tmp_path) -> None:
+    scan = make_scan(tmp_path / "in" / "one.nii.gz")
+    assert main(["predict", str(scan.parent), "--model", "tiny", "--out", str(tmp_path / "results")]) == 0
+    context.settings.setValue("predict/batch_folder", str(tmp_path / "results"))
+    drop(page, scan.parent)
+    qtbot.waitUntil(lambda: bool(page.batch.items))
+    assert [item.state for item in page.batch.items] == ["known"] and not page.batch.busy
+
+
+def test_every_series_of_a_dropped_folder_is_a_scan(qtbot, page, tmp_path) -> None:
+    (tmp_path / "study").mkdir()
+    for series in (1, 2):
+        for z in range(9):
+            one = make_slice((0, 0, z), z + 1, np.zeros((12, 10)), SeriesInstanceUID=f"1.{series}", SeriesNumber=series)
+            one.save_as(tmp_path / "study" / f"{series}{z}.dcm", enforce_file_format=True)
+    page.predict_paths([tmp_path / "study"])
+    qtbot.waitUntil(lambda: len(page.batch.items) == 2)
+    assert len({item.case.series for item in page.batch.items}) == 2
+    assert len({item.case.title for item in page.batch.items}) == 2
+    page.batch.cancel_all()
 
 
 def test_a_scan_that_fails_does_not_stop_the_others(qtbot, page, tmp_path) -> None:
@@ -78,10 +126,9 @@ def test_a_folder_without_scans_says_so(qtbot, page, context, tmp_path) -> None:
 
 
 def test_results_of_the_same_name_go_beside_each_other(tmp_path) -> None:
-    scan = tmp_path / "a" / "T1.nii.gz"
-    assert free_folder(tmp_path, scan) == tmp_path
+    assert free_folder(tmp_path, "T1") == tmp_path
     (tmp_path / "T1_seg.nii.gz").write_bytes(b"")
-    assert free_folder(tmp_path, scan) == tmp_path / "2"
+    assert free_folder(tmp_path, "T1") == tmp_path / "2"
 
 
 def test_a_double_click_opens_a_past_prediction(qtbot, context, scan, stored) -> None:
