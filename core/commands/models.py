@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
     )
     importing.add_argument("path", type=Path, metavar="PATH")
     importing.add_argument("--name", help="the model's name here, for models of other programs")
-    importing.add_argument("--fold", help="of an nnU-Net model: 0 to 4, or all; the first without it")
+    importing.add_argument("--fold", help="of an nnU-Net model: 0 to 4, or all; every fold as one ensemble without it")
     importing.add_argument(
         "--orientation", metavar="CODES",
         help="of an nnU-Net model: how its training images were stored, such as RAS; scans are turned so",

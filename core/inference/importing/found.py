@@ -11,7 +11,10 @@ from core.inference.package import Training
 
 @dataclass(frozen=True)
 class Found:
-    """All that a package needs. `kind` says what the model was, in a few words; `weights` are tensors by name."""
+    """All that a package needs. `kind` says what the model was, in a few words; `weights` are tensors by name.
+
+    further: the weights of an ensemble's other networks.
+    """
 
     kind: str
     name: str
@@ -21,6 +24,7 @@ class Found:
     pipeline: Any
     training: Training
     weights: dict[str, Any] = field(repr=False)
+    further: list[dict[str, Any]] = field(default_factory=list, repr=False)
     mirror_axes: list[Any] = field(default_factory=list)
     version: str | None = None
     intended_use: str = ""

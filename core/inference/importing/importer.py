@@ -19,7 +19,17 @@ from core.inference.card import card_text
 from core.inference.importing.contents import Contents
 from core.inference.importing.found import Found
 from core.inference.network import load_network
-from core.inference.package import CARD, EXPERIMENT, MANIFEST, WEIGHTS, Manifest, ModelPackage, read_package
+from core.inference.package import (
+    CARD,
+    EXPERIMENT,
+    MANIFEST,
+    WEIGHTS,
+    Manifest,
+    Member,
+    ModelPackage,
+    read_package,
+    weights_file,
+)
 from core.inference.publish import model_name, next_version
 from core.paths import ensure_home, models_folder
 
@@ -36,7 +46,8 @@ def import_model(
 ) -> tuple[ModelPackage, str]:  # fmt: skip
     """Take in the model of a folder or .zip; the package, and what it was, in a few words.
 
-    name: for models of other programs, instead of their own. fold, orientation: of an nnU-Net model.
+    name: for models of other programs, instead of their own. fold, orientation: of an nnU-Net
+    model, whose folds are taken as one ensemble where none is named.
     Raises ModelError, with nothing half-written, for what is no model, hostile, or cannot be reproduced.
     """
     from core.inference.importing.monai_bundle import is_bundle, read_bundle
@@ -66,14 +77,16 @@ def _write(found: Found, path: Path, name: str) -> ModelPackage:
     from safetensors.torch import save
 
     # Copies of their own in plain row-major order, as files hold them.
-    weights = save({key: _plain(tensor) for key, tensor in found.weights.items()})
+    networks = [save({key: _plain(tensor) for key, tensor in one.items()}) for one in (found.weights, *found.further)]
+    shas = [hashlib.sha256(one).hexdigest() for one in networks]
     version = next_version(name)
     try:
         manifest = Manifest(
             name=name, version=version, title=found.title[:200] or name, network=found.network, plan=found.plan,
             pipeline=found.pipeline.model_dump(mode="json"), mirror_axes=found.mirror_axes, training=found.training,
             intended_use=found.intended_use or INTENDED, forbidden_use=FORBIDDEN,
-            sha256=hashlib.sha256(weights).hexdigest(),
+            sha256=shas[0], format=2 if found.further else 1,
+            members=[Member(sha256=one) for one in shas[1:]] or None,
         )  # fmt: skip
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
@@ -81,11 +94,13 @@ def _write(found: Found, path: Path, name: str) -> ModelPackage:
     ensure_home()
     target = models_folder() / f"{name}-{version}"
     with appearing(target) as part:
-        write_bytes(part / WEIGHTS, weights)
+        for place, weights in enumerate(networks):
+            write_bytes(part / weights_file(place), weights)
         write_manifest(part, manifest)
         package = ModelPackage(part, manifest)
         try:
-            load_network(package)  # weights that do not fit are told of now, not at the first prediction
+            for network in package.networks:
+                load_network(network)  # weights that do not fit are told of now, not at the first prediction
         except ModelError as error:
             raise ModelError(error.what, where=path) from None
         write_text(part / CARD, card_text(package))

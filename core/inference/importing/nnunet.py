@@ -18,7 +18,7 @@ from core.errors import ModelError
 from core.inference.importing.checkpoint import MAX_BYTES, read_checkpoint, tensors
 from core.inference.importing.contents import Contents
 from core.inference.importing.found import Found
-from core.inference.package import Training
+from core.inference.package import MAX_NETWORKS, Training
 from core.inference.pipelines.nnunet import NnunetPipeline, Normalisation, Resampling
 from core.models.nnunet import NnunetConfig
 
@@ -45,18 +45,19 @@ def is_nnunet(contents: Contents) -> bool:
 def read_nnunet(contents: Contents, *, fold: str | None = None, orientation: str | None = None) -> Found:
     """The model in a folder or archive.
 
-    fold: "0", "all"; without it the one of all cases, or else the first. orientation: the axis codes of the training
-    images, such as "RAS", where a person knows them. Raises ModelError for what is missing, hostile or unknown.
+    fold: "0", "all"; without it the one of all cases, or else every fold, as one ensemble. orientation: the axis
+    codes of the training images, such as "RAS", where a person knows them. Raises ModelError for what is missing,
+    hostile or unknown.
     """
 
     def refuse(what: str, mend: str | None = None) -> ModelError:
         return ModelError(what, where=contents.path, mend=mend)
 
-    place, checkpoint_name = _choose(contents, fold, refuse)
-    folder = posixpath.dirname(posixpath.dirname(checkpoint_name))
+    chosen = _choose(contents, fold, refuse)
+    folder = posixpath.dirname(posixpath.dirname(chosen[0][1]))
     plans = contents.json(posixpath.join(folder, PLANS))
     dataset = contents.json(posixpath.join(folder, DATASET))
-    checkpoint = read_checkpoint(contents.read(checkpoint_name, MAX_BYTES), contents.path)
+    checkpoint = _checkpoint(contents, chosen[0][1])
     try:
         configuration = str(checkpoint["init_args"]["configuration"])
         settings = _configuration(plans, configuration, refuse)
@@ -82,14 +83,20 @@ def read_nnunet(contents: Contents, *, fold: str | None = None, orientation: str
             answer=_resampling(settings, "probabilities", refuse),
         )  # fmt: skip
         weights = _weights(tensors(checkpoint["network_weights"], contents.path), axes, network, refuse)
-        mirrored = [axes.name(int(axis)) for axis in checkpoint.get("inference_allowed_mirroring_axes") or ()]
+        mirrored = _mirrored(checkpoint, axes)
+        further = []
+        for place, name in chosen[1:]:
+            one = _checkpoint(contents, name)
+            if one["init_args"]["configuration"] != configuration or _mirrored(one, axes) != mirrored:
+                raise refuse(f"fold {place} was trained otherwise than fold {chosen[0][0]}", "Choose one with --fold.")
+            further.append(_weights(tensors(one["network_weights"], contents.path), axes, network, refuse))
         trainer = str(checkpoint.get("trainer_name", ""))[:80]
         name = str(plans.get("dataset_name") or dataset.get("name") or contents.path.stem)[:120]
         training = Training(
             data=str(dataset.get("name") or name)[:400],
             licence=str(dataset.get("licence") or dataset.get("license") or "")[:200],
             cases={"train": int(dataset.get("numTraining", 0))},
-            protocol=_protocol(contents, checkpoint_name, trainer, plans, configuration),
+            protocol=_protocol(contents, chosen, trainer, plans, configuration),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, StopIteration) as error:
         if isinstance(error, ValidationError):
@@ -98,11 +105,11 @@ def read_nnunet(contents: Contents, *, fold: str | None = None, orientation: str
         else:
             reason = str(error)[:200] or type(error).__name__
         raise refuse(f"not a sound nnU-Net model ({reason})") from None
-    kind = f"nnU-Net v2, {configuration}, fold {place}"
+    kind = f"nnU-Net v2, {configuration}, {_folds(chosen)}"
     return Found(
         kind=kind, name=re.sub(r"^Dataset\d+_", "", name), title=f"{name} ({configuration})",
         network=network.model_dump(mode="json"), plan=plan, pipeline=pipeline, mirror_axes=mirrored,
-        training=training, weights=weights,
+        training=training, weights=weights, further=further,
     )  # fmt: skip
 
 
@@ -126,7 +133,8 @@ def _places(contents: Contents) -> list[tuple[str, str]]:
     return list(found.values())
 
 
-def _choose(contents: Contents, fold: str | None, refuse: Refuse) -> tuple[str, str]:
+def _choose(contents: Contents, fold: str | None, refuse: Refuse) -> list[tuple[str, str]]:
+    """The folds of one configuration, each with its checkpoint's path."""
     places = _places(contents)
     folds = sorted({place for place, _ in places})
     if fold is not None:
@@ -138,7 +146,28 @@ def _choose(contents: Contents, fold: str | None, refuse: Refuse) -> tuple[str, 
         kinds = [n for n, kind in enumerate(_PREFERRED) if one[1].split("/")[-3:-2] and kind in one[1].split("/")[-3]]
         return (kinds[0] if kinds else len(_PREFERRED), one[0] != "all", one[1])
 
-    return min(places, key=rank)
+    first, *others = sorted(places, key=rank)
+    if first[0] == "all":
+        return [first]
+    beside = [one for one in others if _model_folder(one) == _model_folder(first) and one[0] != "all"]
+    return [first, *beside][:MAX_NETWORKS]
+
+
+def _model_folder(one: tuple[str, str]) -> str:
+    return posixpath.dirname(posixpath.dirname(one[1]))
+
+
+def _folds(chosen: list[tuple[str, str]]) -> str:
+    names = ", ".join(place for place, _ in chosen)
+    return f"fold {names}" if len(chosen) == 1 else f"an ensemble of folds {names}"
+
+
+def _checkpoint(contents: Contents, name: str) -> Any:
+    return read_checkpoint(contents.read(name, MAX_BYTES), contents.path)
+
+
+def _mirrored(checkpoint: Any, axes: _Axes) -> list[Any]:
+    return [axes.name(int(axis)) for axis in checkpoint.get("inference_allowed_mirroring_axes") or ()]
 
 
 # ---- the plans -------------------------------------------------------------------------------------------------------
@@ -304,18 +333,18 @@ def _modality(channel: str) -> str:
 
 
 def _protocol(
-    contents: Contents, checkpoint: str, trainer: str, plans: dict[str, Any], configuration: str
-) -> str:  # fmt: skip
+    contents: Contents, chosen: list[tuple[str, str]], trainer: str, plans: dict[str, Any], configuration: str
+) -> str:
+    files = ", ".join(sorted({posixpath.basename(name) for _, name in chosen}))
     text = (
         f"Trained with nnU-Net v2 ({trainer or 'trainer not recorded'}, {plans.get('plans_name', 'plans')},"
-        f" {configuration}) and imported from it; {posixpath.basename(checkpoint)}"
-        f" of {posixpath.basename(posixpath.dirname(checkpoint))}. Its accuracy was not measured here."
+        f" {configuration}) and imported from it: {_folds(chosen)}, {files}. Its accuracy was not measured here."
     )
-    summary = posixpath.join(posixpath.dirname(checkpoint), "validation", "summary.json")
-    if summary in contents.names:
-        told = contents.json(summary).get("foreground_mean", {})
+    for place, name in chosen:
+        summary = posixpath.join(posixpath.dirname(name), "validation", "summary.json")
+        told = contents.json(summary).get("foreground_mean") if summary in contents.names else None
         if isinstance(told, dict) and isinstance(told.get("Dice"), float):
-            text += f" nnU-Net reported a mean Dice of {told['Dice']:.3f} over the validation cases of that fold."
+            text += f" nnU-Net reported a mean Dice of {told['Dice']:.3f} over the validation cases of fold {place}."
     return text[:4000]
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 
-def weights_of(dimensions: int = 3, residual: bool = False, outputs: int = 3) -> dict[str, Any]:
+def weights_of(dimensions: int = 3, residual: bool = False, outputs: int = 3, seed: int = 1) -> dict[str, Any]:
     """The weights of two stages, each layer under both names that nnU-Net keeps it by."""
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     kernel, single, step = (3,) * dimensions, (1,) * dimensions, (2,) * dimensions
     weights: dict[str, Any] = {}
 

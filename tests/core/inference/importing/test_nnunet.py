@@ -166,6 +166,44 @@ def test_a_fold_that_is_not_there_is_named(tmp_path: Path):
         import_model(write_model(tmp_path / "trained"), fold="3")
 
 
+def with_folds(folder: Path, count: int) -> Path:
+    """Further folds beside fold 0, each with weights of its own."""
+    write_model(folder)
+    for fold in range(1, count):
+        other = write_model(folder.parent / f"other{fold}", weights=weights_of(seed=1 + fold))
+        (other / "fold_0").rename(folder / f"fold_{fold}")
+    return folder
+
+
+def test_all_folds_are_one_ensemble_that_answers_as_their_mean(tmp_path: Path):
+    from core.inference.runtime import load
+
+    folder = with_folds(tmp_path / "trained", 3)
+    package, kind = import_model(folder)
+    assert "ensemble of folds 0, 1, 2" in kind and len(package.networks) == 3
+    assert "folds 0, 1, 2" in package.card and "3 networks" in package.summary
+    window = np.random.default_rng(0).normal(size=(1, 16, 16, 16)).astype(np.float32)
+    alone = [import_model(folder, fold=str(fold), name=f"fold{fold}")[0] for fold in range(3)]
+    assert [len(one.networks) for one in alone] == [1, 1, 1]
+    answers = [load(one, "cpu")(window) for one in alone]
+    assert not np.allclose(answers[0], answers[1], atol=0.1)
+    assert np.allclose(load(package, "cpu")(window), np.mean(answers, axis=0), atol=1e-5)
+
+
+def test_folds_that_do_not_fit_each_other_are_refused(tmp_path: Path):
+    folder = with_folds(tmp_path / "trained", 2)
+    import torch
+
+    path = folder / "fold_1" / "checkpoint_final.pth"
+    changed = torch.load(path, weights_only=False)
+    changed["inference_allowed_mirroring_axes"] = ()
+    torch.save(changed, path)
+    with pytest.raises(ModelError, match="fold 1 was trained otherwise"):
+        import_model(folder)
+    assert nothing_was_imported()
+    assert len(import_model(folder, fold="1")[0].networks) == 1
+
+
 def test_damaged_files_are_refused(tmp_path: Path):
     folder = write_model(tmp_path / "trained")
     checkpoint = folder / "fold_0" / "checkpoint_final.pth"
