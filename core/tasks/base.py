@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import lightning.pytorch as pl
 
     from core.catalog import RunRow
+    from core.training.estimate import Trial
     from core.training.module import TaskModule
     from core.training.planning import Proposal
 
@@ -94,6 +95,13 @@ class Task(Part):
         """What fills everything that was left empty, with the reasons; None for a task that plans nothing.
 
         Takes milliseconds, as nothing is read again. Raises IsocenterError where the experiment cannot work.
+        """
+        return None
+
+    def trial(self, experiment: Any, data: CheckedData) -> Trial | None:
+        """A short run on some of the data, from which the whole one's time and memory are estimated; None: no such.
+
+        Raises IsocenterError where the experiment cannot work.
         """
         return None
 

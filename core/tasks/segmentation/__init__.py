@@ -15,6 +15,7 @@ from core.tasks.segmentation.losses.overlap import DiceCEConfig
 
 if TYPE_CHECKING:
     from core.catalog import RunRow
+    from core.training.estimate import Trial
     from core.training.planning import Proposal
 
     Loss = Any
@@ -108,6 +109,11 @@ class SegmentationConfig(Task):
         from core.tasks.segmentation.preparing import planned
 
         return planned(experiment, data)[0]
+
+    def trial(self, experiment: Any, data: Any) -> Trial:
+        from core.tasks.segmentation.trial import trial
+
+        return trial(experiment, data)
 
     def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
         from core.tasks.segmentation.session import session
