@@ -7,7 +7,7 @@ anatomical space is taken as left-posterior-superior, as ITK takes it, and a war
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ import numpy as np
 from core.control import JobControl
 from core.imaging import layout
 from core.imaging.checks import voxel_findings
+from core.imaging.nrrd_files import data_files, hexadecimal, is_list, joined
 from core.imaging.partial import Early, hand_over
-from core.imaging.payload import Encoding, Payload, beside, broken, opened, read_payload
+from core.imaging.payload import Encoding, Payload, broken, opened, read_payload
 from core.imaging.transform import LPS, check_affine, in_mm, ras_from, shear_findings
 from core.imaging.volume import Finding, Source, Volume
 
@@ -41,7 +42,7 @@ _TYPES = {
 _DTYPES = {name: code for code, names in _TYPES.items() for name in names}
 _ENCODINGS: dict[str, Encoding] = {
     "raw": "raw", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2", "text": "text", "txt": "text",
-    "ascii": "text",
+    "ascii": "text", "hex": "raw",
 }  # fmt: skip
 _RAS, _LAS = np.array([1.0, 1.0, 1.0]), np.array([-1.0, 1.0, 1.0])
 _SPACES = {
@@ -65,17 +66,28 @@ class _Axis:
 def read_nrrd(path: Path, control: JobControl, early: Early | None = None) -> Volume:
     """Read a NRRD file. Raises UnreadableScan that says what is wrong with it.
 
-    early: see `core.imaging.reader.read`; not used for files with further axes than those in space.
+    early: see `core.imaging.reader.read`; not used for several files, nor with further axes than those in space.
     """
     fields, end = _header(path)
     axes, origin, findings = _axes(fields, path)
-    data_path, payload = _payload(fields, axes, path, end)
+    files, payload = _payload(fields, axes, path, end)
     affine, place_findings = _affine(fields, axes, origin, path)
     source = Source(path, "NRRD")
-    if any(axis.direction is None and axis.size > 1 for axis in axes):
+    if len(files) > 1 or any(axis.direction is None and axis.size > 1 for axis in axes):
         early = None
     begun = hand_over(early, _grid(axes), affine, source)
-    raw, more = read_payload(data_path, payload, control, begun)
+
+    def read_one(file: Path) -> tuple[Array, list[Finding]]:
+        own = _placed(fields, payload, file, 0 if "data file" in fields else end)
+        if _is_hexadecimal(fields):
+            return hexadecimal(file, own)
+        return read_payload(file, own, control.silent() if len(files) > 1 else control, begun)
+
+    if len(files) > 1:
+        whole = replace(payload, shape=tuple(axis.size for axis in axes))
+        raw, more = joined(files, whole, read_one, control)
+    else:
+        raw, more = read_one(files[0])
     voxels, layout_findings = _arranged(raw, axes, path)
     findings += more + layout_findings + place_findings + shear_findings(affine)
     if not isinstance(voxels, np.memmap):
@@ -122,6 +134,8 @@ def _header(path: Path) -> tuple[dict[str, str], int]:
             if name in fields:
                 raise broken(f"the header says twice what its {_shown(name)} is", path)
             fields[name] = value.strip()
+            if name == "data file" and is_list(fields[name]):  # the names follow, to the end of the file
+                return fields, file.tell()
     raise broken("the header does not end", path)
 
 
@@ -211,8 +225,12 @@ def _unturned(fields: dict[str, str], kinds: list[str], where: Path, findings: l
     return directions
 
 
-def _payload(fields: dict[str, str], axes: list[_Axis], where: Path, end: int) -> tuple[Path, Payload]:
-    """Which file holds the voxels, and how."""
+def _is_hexadecimal(fields: dict[str, str]) -> bool:
+    return fields.get("encoding", "").lower() == "hex"
+
+
+def _payload(fields: dict[str, str], axes: list[_Axis], where: Path, end: int) -> tuple[list[Path], Payload]:
+    """Which files hold the voxels, and how each of them does."""
     kind = " ".join(_field(fields, "type", where).lower().split())
     if kind not in _DTYPES:
         raise broken(f"the header declares the voxel type {_shown(kind)}, which is unknown or not read", where)
@@ -225,19 +243,22 @@ def _payload(fields: dict[str, str], axes: list[_Axis], where: Path, end: int) -
         if endian not in ("little", "big"):
             raise broken(f"the header declares the byte order {_shown(endian)}", where)
         dtype = dtype.newbyteorder("<" if endian == "little" else ">")
-    name = fields.get("data file", "")
-    if name.split()[:1] == ["LIST"] or re.search(r"%\d*d", name):
-        raise broken("the voxels are spread over several files, which is not read", where)
-    data_path = beside(where, name) if name else where
-    start = _after_lines(data_path, 0 if name else end, _skip(fields, "line skip", where))
-    skip = _skip(fields, "byte skip", where)
-    payload = Payload(tuple(axis.size for axis in axes), dtype, _ENCODINGS[encoding], start, max(skip, 0))
-    if skip == -1 and payload.encoding == "raw":  # the voxels are the last bytes of the file
-        with opened(data_path) as (_, size):
-            return data_path, Payload(payload.shape, dtype, "raw", max(start, size - payload.nbytes))
+    files, shape = [where], tuple(axis.size for axis in axes)
+    if "data file" in fields:
+        files, shape = data_files(fields["data file"], shape, where, end)
+    return files, Payload(shape, dtype, _ENCODINGS[encoding])
+
+
+def _placed(fields: dict[str, str], payload: Payload, file: Path, end: int) -> Payload:
+    """Where in a file the voxels begin; `end` of what stands before them."""
+    start = _after_lines(file, end, _skip(fields, "line skip", file))
+    skip = _skip(fields, "byte skip", file)
+    if skip == -1 and payload.encoding == "raw" and not _is_hexadecimal(fields):  # the last bytes of the file
+        with opened(file) as (_, size):
+            return replace(payload, start=max(start, size - payload.nbytes))
     if skip < 0:
-        raise broken("the header's byte skip is damaged", where)
-    return data_path, payload
+        raise broken("the header's byte skip is damaged", file)
+    return replace(payload, start=start, skip=skip)
 
 
 def _skip(fields: dict[str, str], name: str, where: Path) -> int:

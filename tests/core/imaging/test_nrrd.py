@@ -175,7 +175,7 @@ def test_micrometres_become_millimetres(tmp_path):
         ({"dimension": "17"}, "dimensions"),
         ({"endian": None}, "endian"),
         ({"endian": "middle"}, "byte order"),
-        ({"encoding": "hex"}, "encoding"),
+        ({"encoding": "hex"}, "hexadecimal"),
         ({"space_directions": "(1,0,0) (0,1,0)"}, "directions"),
         ({"space_directions": "(1,0,0) (0,1,0) (0,0,nan)"}, "no numbers"),
         ({"space_directions": "(1,0,0) (0,1,0) (0,1,0)"}, "singular"),
@@ -186,8 +186,12 @@ def test_micrometres_become_millimetres(tmp_path):
         ({"byte_skip": "99999999999999999999"}, "cut off"),
         ({"line_skip": "9999"}, "line skip"),
         ({"data_file": "absent.raw"}, "missing"),
-        ({"data_file": "slice%03d.raw 1 6 1"}, "several files"),
-        ({"data_file": "LIST"}, "several files"),
+        ({"data_file": "slice%03d.raw 1 6 1"}, "missing"),
+        ({"data_file": "slice%03d.raw 1 5 1"}, "5 files"),
+        ({"data_file": "slice%03d.raw 1 6 0"}, "0 files"),
+        ({"data_file": "slice%d.raw 1 99999999999 1"}, "files that the header names"),
+        ({"data_file": "../slice%03d.raw 1 6 1"}, "does not lie beside it"),
+        ({"data_file": "LIST"}, "files that the header names"),
     ],
 )
 def test_damaged_headers_are_refused(tmp_path, changes, says):
@@ -263,3 +267,52 @@ def test_real_files_have_their_sizes_and_places(data_folder):
     assert set(np.unique(labels.voxels)) >= {1, 7, 8, 9}
     image = read(folder / "prostate_phantom_subvolume.nrrd")
     np.testing.assert_array_equal(labels.affine_ras, image.affine_ras)
+
+
+def test_hexadecimal_digits_are_read(tmp_path):
+    digits = VOXELS.tobytes(order="F").hex("\n", 30).encode()
+    volume = read(save(tmp_path / "scan.nrrd", data=digits, encoding="hex"))
+    np.testing.assert_array_equal(volume.voxels, VOXELS)
+    with pytest.raises(UnreadableScan, match="cut off"):
+        read(save(tmp_path / "short.nrrd", data=digits[:-4], encoding="hex"))
+
+
+def listed(folder, names, form="LIST"):
+    """A header whose last field is the list of its files."""
+    text = header(data_file=None).rstrip(b"\n") + f"\ndata file: {form}\n".encode() + "\n".join(names).encode()
+    (folder / "scan.nhdr").write_bytes(text)
+    return folder / "scan.nhdr"
+
+
+@pytest.mark.parametrize(("form", "files"), [("LIST", 6), ("LIST 2", 6), ("LIST 3", 3), ("LIST 3", 2), ("LIST 1", 30)])
+def test_files_in_a_list_are_put_together_in_its_order(tmp_path, form, files):
+    numbers = VOXELS.ravel(order="F").reshape(files, -1)
+    names = [f"part {files - n}.raw" for n in range(files)]
+    for name, part in zip(names, numbers, strict=True):
+        (tmp_path / name).write_bytes(part.tobytes())
+    np.testing.assert_array_equal(read(listed(tmp_path, names, form)).voxels, VOXELS)
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_files_counted_through_are_put_together_in_their_order(tmp_path, compress):
+    for n in range(6):
+        (tmp_path / f"s{n + 1:03d}.raw").write_bytes(compress(VOXELS[:, :, n].tobytes(order="F")))
+    encoding = "raw" if compress is bytes else "gzip"
+    volume = read(save(tmp_path / "up.nhdr", data=b"", data_file="s%03d.raw 1 6 1", encoding=encoding))
+    np.testing.assert_array_equal(volume.voxels, VOXELS)
+    volume = read(save(tmp_path / "down.nhdr", data=b"", data_file="s%03d.raw 6 1 -1 2", encoding=encoding))
+    np.testing.assert_array_equal(volume.voxels, VOXELS[:, :, ::-1])
+
+
+def test_a_listed_file_that_is_cut_off_missing_or_elsewhere_is_refused(tmp_path):
+    names = [f"{n}.raw" for n in range(6)]
+    for n, name in enumerate(names):
+        (tmp_path / name).write_bytes(VOXELS[:, :, n].tobytes(order="F"))
+    (tmp_path / "3.raw").write_bytes(b"1234")
+    with pytest.raises(UnreadableScan, match="cut off"):
+        read(listed(tmp_path, names))
+    (tmp_path / "3.raw").unlink()
+    with pytest.raises(UnreadableScan, match="missing"):
+        read(listed(tmp_path, names))
+    with pytest.raises(UnreadableScan, match="does not lie beside it"):
+        read(listed(tmp_path, ["../3.raw", *names[1:]]))
