@@ -124,7 +124,7 @@ def test_ct_is_scaled_alike_whatever_else_is_in_the_scan() -> None:
 
 
 def prepared_by(plan: Plan, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return prepare(Volume(values, np.eye(4), Source(Path("made.nii"))), plan).image[0]
+    return prepare(Volume(values, np.eye(4), Source(Path("made.nii"), "made")), plan).image[0]
 
 
 def test_a_patch_beyond_the_machines_memory_is_refused_with_a_way_out() -> None:
