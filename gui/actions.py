@@ -45,6 +45,11 @@ PREDICTION = (
     ("Escape", "Cancel the prediction"),
     ("Ctrl+Z, Ctrl+Shift+Z", "Take the segmentation off, put it back"),
 )
+REVIEW = (
+    ("T, P", "Show or hide the truth, the prediction"),
+    ("N, Shift+N", "Next or previous case"),
+    ("D", "To the slice where truth and prediction differ most"),
+)
 
 
 class Actions:
@@ -155,7 +160,10 @@ class ShortcutSheet(QDialog):
         ]
         columns = QHBoxLayout()
         columns.setSpacing(40)
-        left = (("In a slice view", MOUSE), ("While measuring (M)", MEASURE), ("In the 3D view", THREE_D))
+        left = (
+            ("In a slice view", MOUSE), ("While measuring (M)", MEASURE), ("In the 3D view", THREE_D),
+            ("On the Review page", REVIEW),
+        )  # fmt: skip
         right = (("Commands", keyed), ("Prediction", PREDICTION))
         for parts in (left, right):
             columns.addLayout(_keys(parts))

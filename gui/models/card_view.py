@@ -113,7 +113,7 @@ class ModelFacts(QWidget):
         for column in range(3):
             side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
             self.structures.horizontalHeaderItem(column).setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
-        for column, width in ((1, 80), (2, 140)):
+        for column, width in ((1, 56), (2, 134)):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             self.structures.setColumnWidth(column, width)
         self._measured = label("", "small", wrap=True)

@@ -157,7 +157,7 @@ class PredictionsPage(QWidget):
         head.setHighlightSections(False)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         head.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((0, 240), (1, 150), (3, 100), (4, 90), (5, 150)):
+        for column, width in ((0, 190), (1, 140), (3, 90), (4, 80), (5, 140)):
             table.setColumnWidth(column, width)
         table.activated.connect(self._open_index)
         table.selectionModel().selectionChanged.connect(lambda *_: self._refresh())

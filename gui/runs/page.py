@@ -108,7 +108,7 @@ class RunsPage(QWidget):
         self.empty = EmptyState(
             "runs",
             "No runs yet",
-            "A run that is started on the Train page or with `isocenter train` is listed here.",
+            "A run that is started here or from a terminal is listed, live or done.",
             button("Train a model", "go-train", lambda: self.context.page_requested.emit("train"), role="primary"),
         )
         self.none_found = EmptyState("search", "No run matches", "Change the words of the filter.")
@@ -148,7 +148,8 @@ class RunsPage(QWidget):
         self.filter.setAccessibleName("Filter the runs")
         self.filter.setPlaceholderText("Filter by name, state, data")
         self.filter.setClearButtonEnabled(True)
-        self.filter.setFixedWidth(240)
+        self.filter.setMinimumWidth(100)
+        self.filter.setMaximumWidth(240)
         self.filter.textChanged.connect(self._filter)
         self.count = label("", "dim")
         self.open = button("Open", "open-run", self._open)
@@ -160,10 +161,10 @@ class RunsPage(QWidget):
         self.evaluate = button("Evaluate…", "evaluate-run", self._evaluate)
         self.evaluate.setToolTip("Measure it on labelled cases, and review them")
         menu = QMenu(self)
-        menu.addAction("As JSON: settings, curves, events…", lambda: self._ask_export("json"))
-        menu.addAction("As CSV: all metric points…", lambda: self._ask_export("csv"))
-        self.export = menu_button("Export", "export-runs", menu)
-        self.folder = button("Show folder", "show-folder", self._show_folder)
+        menu.addAction("Export as JSON: settings, curves, events…", lambda: self._ask_export("json"))
+        menu.addAction("Export as CSV: all metric points…", lambda: self._ask_export("csv"))
+        self.folder = menu.addAction("Show the folder", self._show_folder)
+        self.more = menu_button("More", "more-runs", menu, tip="Export, show the folder")
         self.delete = button("Delete", "delete-runs", self._delete, role="danger")
         row = QHBoxLayout(bar)
         row.setContentsMargins(16, 0, 16, 0)
@@ -171,10 +172,10 @@ class RunsPage(QWidget):
         self.title = label("Runs", "title")
         row.addWidget(self.title)
         row.addSpacing(8)
-        row.addWidget(self.filter)
+        row.addWidget(self.filter, 1)
         row.addWidget(self.count)
-        row.addStretch(1)
-        actions = self.open, self.resume, self.publish, self.evaluate, self.export, self.folder, self.delete
+        row.addStretch()
+        actions = self.open, self.resume, self.publish, self.evaluate, self.more, self.delete
         for one in (self.cross_validation, *actions):
             row.addWidget(one)
         return bar
@@ -284,7 +285,7 @@ class RunsPage(QWidget):
         self.publish.setEnabled(one is not None and not one.live and not self.publisher.busy)
         self.evaluate.setEnabled(one is not None and not one.live)
         self.publish.setText("Publishing…" if self.publisher.busy else "Publish")
-        self.export.setEnabled(bool(rows))
+        self.more.setEnabled(bool(rows))
         live = [run for run in rows if run.live]
         self.delete.setEnabled(bool(rows) and not live)
         self.delete.setToolTip("A run that is going on has to be stopped first" if live else "Move to the trash")

@@ -64,7 +64,7 @@ PLANES = (AXIAL, CORONAL, SAGITTAL)
 SIDES_UNKNOWN = "The patient's sides are not known"
 
 
-def side_words(radiological: bool) -> str:
-    """What stands above the views at all times."""
+def side_words(radiological: bool, *, short: bool = False) -> str:
+    """What stands above the views at all times; `short`: where there is little room."""
     side = "left" if radiological else "right"
-    return f"Patient's right is on the {side} of the picture"
+    return f"Patient's right is on the {side}" + ("" if short else " of the picture")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from gui.context import AppContext
@@ -15,6 +15,7 @@ from gui.viewer.volume_view import VolumeView
 from gui.widgets import label, tool_button
 
 ARRIVING_MS = 200  # between two pictures of a scan that is being decoded: they cost that some of its time
+MARKER_ASIDE_PX = 96  # the two buttons beside the side marker, with their margins
 LAYOUTS = {
     "four": "Four-up",
     "wide": "One large",
@@ -166,14 +167,27 @@ class SliceGrid(QWidget):
 
     # ---- following ----------------------------------------------------------------------------------------------
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._say_sides()
+
+    def _say_sides(self) -> None:
+        """Put the side marker into words that fit beside the buttons: it is never cut."""
+        known, radiological = self.scene.sides_known, self.scene.radiological
+        for short in (False, True):
+            self.marker.setText(side_words(radiological, short=short) if known else SIDES_UNKNOWN)
+            needed = self.marker.sizeHint().width()
+            if needed + MARKER_ASIDE_PX <= self.width():
+                break
+        self.marker.setMinimumWidth(needed)
+        self.marker.setAccessibleName(side_words(radiological) if known else SIDES_UNKNOWN)
+
     def _scene_changed(self, change: Change) -> None:
         scene = self.scene
         if change == "tool":
             self.measure.setChecked(scene.tool == "measure")
         if change in ("volume", "side"):
-            self.marker.setText(side_words(scene.radiological) if scene.sides_known else SIDES_UNKNOWN)
-            self.marker.setAccessibleName(self.marker.text())
-            self.marker.setMinimumWidth(self.marker.sizeHint().width())  # never shortened
+            self._say_sides()
         if change == "volume":
             if scene.arriving is not None:
                 self._more.start()

@@ -60,6 +60,7 @@ class VolumeView(QWidget):
         self._start.setSingleShot(True)
         self._start.setInterval(0)
         self._start.timeout.connect(self._begin)
+        self._buttons_px = 0
         self._steps: deque[Callable[[], None]] = deque()
         self._idle = QTimer(self)
         self._idle.setInterval(0)
@@ -88,6 +89,7 @@ class VolumeView(QWidget):
         column.setContentsMargins(8, 4, 6, 4)
         column.addLayout(row)
         column.addStretch(1)
+        self._buttons_px = column.sizeHint().width()
 
     # ---- building -----------------------------------------------------------------------------------------------
 
@@ -345,6 +347,8 @@ class VolumeView(QWidget):
         painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), words)
 
     def _draw_words(self, painter: QPainter) -> None:
+        if self._buttons_px + 40 > self.width():
+            return  # the buttons lie where the word would
         bold = QFont(self.font())
         bold.setWeight(QFont.Weight.DemiBold)
         painter.setFont(bold)

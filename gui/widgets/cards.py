@@ -71,7 +71,7 @@ class EmptyState(QWidget):
         self._icon = icon
         self._picture = QLabel()
         self._picture.setFixedSize(QSize(48, 48))
-        self.title = label(title, "headline")
+        self.title = label(title, "headline", wrap=True)
         self.text = label(text, "dim", wrap=True)
         self.text.setMinimumWidth(280)
         column = QVBoxLayout(self)

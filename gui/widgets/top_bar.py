@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from gui.widgets.labels import ElidedLabel, label
 
@@ -20,16 +20,12 @@ class TopBar(QFrame):
         self.setFixedHeight(44)
         self._what = ElidedLabel("", "dim", mode=Qt.TextElideMode.ElideMiddle)
         self._what.setObjectName("open_name")
-        self._tools = QStackedWidget()
-        self._nothing = QWidget()
-        self._tools.addWidget(self._nothing)
         self._hosts: dict[str, QWidget] = {}
-        row = QHBoxLayout(self)
+        row = self._row = QHBoxLayout(self)  # no stack, which would keep the room of the widest page's tools
         row.setContentsMargins(16, 0, 16, 0)
         row.setSpacing(12)
         row.addWidget(label("Isocenter", "strong"))
         row.addWidget(self._what, 1)
-        row.addWidget(self._tools, 0)
 
     def set_what(self, text: str) -> None:
         self._what.setText(text)
@@ -45,8 +41,10 @@ class TopBar(QFrame):
         row.addStretch(1)
         for widget in widgets:
             row.addWidget(widget)
+        host.hide()
         self._hosts[page] = host
-        self._tools.addWidget(host)
+        self._row.addWidget(host)
 
     def show_tools(self, page: str) -> None:
-        self._tools.setCurrentWidget(self._hosts.get(page, self._nothing))
+        for key, host in self._hosts.items():
+            host.setVisible(key == page)
