@@ -52,7 +52,7 @@ class Thoroughness(QWidget):
         self._networks.addItem(f"All {count}: {count} × the time of one", None)
         self._networks.addItem("The first only: fastest", 1)
         self._mirror.clear()
-        self._mirror.addItem("On small scans only", None)
+        self._mirror.addItem("Small scans only", None)
         self._mirror.addItem(f"Always: {turns} × slower", True)
         self._mirror.addItem("Never: fastest", False)
         self._form.setRowVisible(0, count > 1)

@@ -239,6 +239,8 @@ class SliceView(QWidget):
             words = f"{counter}\n{thick}"  # the letter in the middle needs its room
         _text(painter, area, middle.AlignRight | middle.AlignTop, words, tokens.view_dim)
         window = self._scene.window.text()
+        if painter.fontMetrics().horizontalAdvance(window) > self.width() / 2 - MARGIN:
+            window = window.replace("  ", "\n")
         _text(painter, area, middle.AlignLeft | middle.AlignBottom, window, tokens.view_dim)
         size = painter.fontMetrics().size(0, window)
         self._words = QRectF(area.left(), area.bottom() - size.height(), size.width(), size.height())
