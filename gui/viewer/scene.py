@@ -128,6 +128,11 @@ class Scene:
         return self.volume is None or self.volume.sides_known
 
     @property
+    def is_placed(self) -> bool:
+        """False for a picture, whose planes have no names."""
+        return self.volume is None or self.volume.is_placed
+
+    @property
     def scale_known(self) -> bool:
         return self.volume is None or self.volume.scale_known
 

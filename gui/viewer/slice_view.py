@@ -226,7 +226,8 @@ class SliceView(QWidget):
             (bottom, middle.AlignHCenter | middle.AlignBottom),
         ):
             _text(painter, area, where, letter, tokens.letters)
-        _text(painter, area, middle.AlignLeft | middle.AlignTop, self.plane.name, tokens.view_text)
+        name = self.plane.name if self._scene.is_placed else "Picture" if self.plane.normal == 2 else "Edge on"
+        _text(painter, area, middle.AlignLeft | middle.AlignTop, name, tokens.view_text)
         painter.setFont(self.font())
         if self._scene.arriving is not None:
             below = area.adjusted(0, painter.fontMetrics().height() + 2, 0, 0)
