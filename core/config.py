@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, create_model
+from pydantic import Field, ValidationError, ValidationInfo, create_model, field_validator
 
 from core import registry
 from core.errors import ConfigError
@@ -107,6 +107,13 @@ class TrainerConfig(Part):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", title="Device", description="Auto takes a GPU where there is one."
     )
+    devices: int = Field(
+        1,
+        ge=1,
+        le=64,
+        title="Devices",
+        description="GPUs of this computer, or processes on a CPU, that share each batch; the batch is a multiple.",
+    )
     threads: int = Field(
         0,
         ge=0,
@@ -136,6 +143,14 @@ class TrainerConfig(Part):
         title="Debug",
         description="Write each layer's shape, range and memory, and name the first layer that gives no number. Slow.",
     )
+
+    @field_validator("devices")
+    @classmethod
+    def _share_a_batch(cls, devices: int, others: ValidationInfo) -> int:
+        batch = others.data.get("batch_size")
+        if batch is not None and batch % devices:
+            raise ValueError(f"should divide the batch of {batch}, which the devices share")
+        return devices
 
 
 class PlannedTrainerConfig(TrainerConfig):

@@ -30,18 +30,30 @@ def add(commands: Any) -> None:
 
 
 def run(args: Namespace) -> int:
-    from core import config
+    from core import world
+
+    with world.joined():
+        return _run(args)
+
+
+def _run(args: Namespace) -> int:
+    from core import config, world
     from core.catalog import Catalog
     from core.catalog.groups import group_meant
     from core.training.launch import execute, prepare_run
 
     if bool(args.config) == bool(args.resume):
         raise ConfigError("give either an experiment or --resume RUN")
+    if not world.first():  # torchrun started this one beside the first, which prepares the run and tells of it
+        execute(world.share(""), resume=bool(args.resume))
+        return 0
     with Catalog() as catalog:
         catalog.mark_interrupted()
         group = group_meant(catalog, args.resume) if args.resume else None
         run_id = catalog.run(args.resume).id if args.resume and group is None else ""
     if args.folds is not None or group is not None:
+        if world.size() > 1:
+            raise ConfigError("torchrun cannot train folds", mend="Set trainer.devices instead, without torchrun.")
         if args.folds is not None and args.resume:
             raise ConfigError("a cross-validation keeps its folds", mend="Leave out --folds, or begin a new one.")
         return _cross_validate(args)
@@ -49,6 +61,7 @@ def run(args: Namespace) -> int:
         raise ConfigError("--only chooses folds", mend="Give --folds K too, or --resume with a cross-validation.")
     with Progress() as progress:
         run_id = run_id or prepare_run(config.load(args.config, args.overrides), progress.control())
+    world.share(run_id)
     say(f"Run {run_id}. Ctrl-C stops it and keeps its checkpoints.")
     with _stopping(lambda: run_id) as interrupted:
         row = execute(run_id, resume=bool(args.resume))

@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from core import world
 from core.control import JobControl
 from core.data.augment import Pose, change_intensity, mirror
 from core.data.case import Case
 from core.data.plan import IGNORED, Plan
 from core.data.prefetch import PrefetchLoader
 from core.data.prepare import prepare, prepare_labels
+from core.data.sharing import ShareOfBatches, cases_of_this_process
 from core.files import replacing
 from core.imaging.reader import read
 
@@ -141,13 +143,16 @@ class WholeCases(Dataset[dict[str, Any]]):
 
 
 def train_loader(cache: CaseCache, ids: Sequence[str], experiment: Any) -> DataLoader[Any]:
-    """Batches of augmented patches in the epoch's order."""
+    """Batches of augmented patches in the epoch's order; of several processes, each takes its part of every batch."""
     dataset = PatchDataset(cache, ids, experiment.data, experiment.seed)
     trainer = experiment.trainer
     order = EpochOrder(len(dataset), trainer.patches_per_case, experiment.seed)
+    if world.size() > 1:
+        share = ShareOfBatches(order, trainer.batch_size)
+        return PrefetchLoader(dataset, batch_size=share.batch_size, sampler=share)
     drop_last = len(order) >= trainer.batch_size
     return PrefetchLoader(dataset, batch_size=trainer.batch_size, sampler=order, drop_last=drop_last)
 
 
 def validation_loader(cache: CaseCache, ids: Sequence[str]) -> DataLoader[Any]:
-    return DataLoader(WholeCases(cache, ids), batch_size=1, num_workers=0)
+    return DataLoader(WholeCases(cache, cases_of_this_process(ids)), batch_size=1, num_workers=0)

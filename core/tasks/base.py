@@ -61,7 +61,8 @@ class Session:
     """What is fitted: the module, its batches, and callbacks of the task's own.
 
     module: its validation logs `val/loss` and the monitored metric.
-    train, val: Lightning's data loaders. volumes: whether the network works on volumes, for the memory layout.
+    train, val: Lightning's data loaders; of several processes, each takes its part (`core.data.sharing`).
+    callbacks: of the first process only. volumes: whether the network works on volumes, for the memory layout.
     """
 
     module: TaskModule

@@ -134,6 +134,17 @@ def batch(network: Sequence[int], size: Three, sides: Sequence[float], cases: in
     return count, "The patch covers most of a case, so memory is left for more of them."
 
 
+def shared(count: int, reason: str, devices: int) -> tuple[int, str]:
+    """The batch as a multiple of the devices that share it.
+
+    >>> shared(2, "Small.", 4)
+    (4, 'Small. A multiple of the 4 devices.')
+    """
+    if count % devices == 0:
+        return count, reason
+    return math.ceil(count / devices) * devices, f"{reason} A multiple of the {devices} devices."
+
+
 def patches_per_case(cases: int, batch_size: int) -> tuple[int, str]:
     count = min(max(math.ceil(EPOCH_STEPS * batch_size / cases), 1), 64)
     if count == 1:

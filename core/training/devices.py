@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from core import world
 from core.errors import ConfigError
 
 
@@ -26,6 +27,14 @@ def choose(device: str, precision: str = "32") -> str:
         device = next(name for name in ("cuda", "mps", "cpu") if there[name])
     elif not there[device]:
         raise ConfigError(f"there is no {device} device here", mend="Use trainer.device=auto.")
+    here = world.local_size()
+    if here > 1 and device == "mps":
+        raise ConfigError("only CUDA GPUs and CPUs are shared by several processes", mend="Use trainer.devices=1.")
+    if device == "cuda" and here > torch.cuda.device_count():
+        raise ConfigError(
+            f"{here} devices are asked for, but there are {torch.cuda.device_count()} GPUs",
+            mend=f"Use trainer.devices={torch.cuda.device_count()}.",
+        )
     if device == "cpu" and precision == "16-mixed":
         raise ConfigError("16-mixed precision needs a GPU", mend="Use trainer.precision=32.")
     if device == "cpu" and precision == "bf16-mixed" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():

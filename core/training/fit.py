@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from core import config
+from core import config, world
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import ModelError, TrainingFailed
@@ -18,11 +18,12 @@ from core.training.control import StopRequested
 def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl) -> None:
     """Train a prepared run in the calling thread, from its last checkpoint where `resume` says so.
 
-    A step that does not fit into memory is tried again in smaller pieces, from the last checkpoint on.
+    A step that does not fit into memory is tried again in smaller pieces, from the last checkpoint on, where this
+    process is alone. Several call this each for its part; only the first writes to the catalog.
     Raises StopRequested when asked to stop, IsocenterError for what a person can mend.
     """
     experiment = config.parse(config.read_yaml(run.config), where=run.folder)
-    for _ in range(1 + memory.TIMES):
+    for _ in range(1 + (memory.TIMES if world.size() == 1 else 0)):
         try:
             return _fit(experiment, run, catalog, resume=resume, beside_window=beside_window, job=job)
         except (MemoryError, RuntimeError) as error:
@@ -31,7 +32,7 @@ def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job
             told = str(error).partition("\n")[0]
         # Out of the handler, whose traceback holds the tensors of the attempt.
         memory.release()
-        retry = memory.smaller(experiment)
+        retry = memory.smaller(experiment) if world.size() == 1 else None
         if retry is None:
             break
         experiment, change = retry
@@ -50,39 +51,46 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
     import lightning.pytorch as pl
     import torch
     from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-    from lightning.pytorch.plugins.environments import LightningEnvironment
+    from lightning.pytorch.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+    from lightning.pytorch.strategies import DDPStrategy
 
     from core.training.averaging import weight_averaging
     from core.training.checkpoints import CrashSafeCheckpoints
     from core.training.debugging import LayerDebugger
     from core.training.devices import choose, threads
     from core.training.layout import lay_out_for_cpu
+    from core.training.pace import Pace
     from core.training.precision import described, probe
-    from core.training.recorder import LastCheckpoint, MetricWriter, Recorder
+    from core.training.recorder import LastCheckpoint, MetricWriter, Recorder, record_pause
+
+    def tell(message: str) -> None:
+        if world.first():
+            catalog.add_event(run.id, "info", message)
 
     settings = experiment.trainer
     device = choose(settings.device, settings.precision)
-    torch.set_num_threads(settings.threads or threads(beside_window=beside_window))
+    torch.set_num_threads(settings.threads or max(threads(beside_window=beside_window) // world.local_size(), 1))
     torch.manual_seed(experiment.seed)
-    session = experiment.task.session(experiment, run, job)
+    with world.first_leads():
+        session = experiment.task.session(experiment, run, job)
     module = session.module
     if session.volumes and device == "cpu":
         lay_out_for_cpu(module.network)
     precision = settings.precision
     if precision == "auto":
-        precision, seconds = probe(module, session.train, device) if session.volumes else ("32", {})
+        timed = probe(module, session.train, device) if session.volumes and world.first() else ("32", {})
+        precision, seconds = world.share(timed)
         if session.volumes:
-            catalog.add_event(run.id, "info", described(precision, seconds))
-    writer = MetricWriter(run.id)
+            tell(described(precision, seconds))
     monitor, mode = experiment.task.monitor, experiment.task.mode
     folder = run.folder / "checkpoints"
-    board = tensorboard.open_log(run.folder) if settings.tensorboard else None
-
-    def tell(message: str) -> None:
-        catalog.add_event(run.id, "info", message)
-
-    callbacks: list[Callback] = [Recorder(run.id, run.folder, catalog, writer, experiment, board)]
-    if settings.debug:
+    writer = MetricWriter(run.id)
+    board = tensorboard.open_log(run.folder) if settings.tensorboard and world.first() else None
+    pace = Pace(run.id, experiment, lambda paused: record_pause(catalog, run.id, paused))
+    callbacks: list[Callback] = [pace]
+    if world.first():
+        callbacks.append(Recorder(run.id, catalog, writer, pace, monitor, board))
+    if settings.debug and world.first():
         callbacks.append(LayerDebugger(run.folder, tell))
     if (watch := experiment.scheduler.watch(monitor, tell, mode=mode)) is not None:
         callbacks.append(watch)
@@ -93,22 +101,33 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
     callbacks.append(
         ModelCheckpoint(folder, "best", monitor=monitor, mode=mode, save_top_k=1, enable_version_counter=False)
     )
-    callbacks += [LastCheckpoint(folder / "last.ckpt"), *session.callbacks]
+    callbacks.append(LastCheckpoint(folder / "last.ckpt"))
+    if world.first():
+        callbacks += session.callbacks
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips advertise
+    alone = world.size() == 1
+    # torch's normalisation over the batches of all processes is for GPUs only.
+    together = {} if alone else {
+        "strategy": DDPStrategy(), "num_nodes": world.size() // world.local_size(), "use_distributed_sampler": False,
+        "sync_batchnorm": device == "cuda",
+    }  # fmt: skip
     trainer = pl.Trainer(
-        accelerator=device, devices=1, precision=precision, max_epochs=settings.epochs,
+        accelerator=device, devices=world.local_size(), precision=precision, max_epochs=settings.epochs,
         accumulate_grad_batches=settings.accumulate, gradient_clip_val=settings.gradient_clip or None,
         check_val_every_n_epoch=settings.validate_every, num_sanity_val_steps=0, callbacks=callbacks, logger=False,
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder,
         # An explicit environment: a cluster's variables in the user's shell must not change what the window does.
-        plugins=[CrashSafeCheckpoints(run.id, monitor), LightningEnvironment()],
+        plugins=[
+            CrashSafeCheckpoints(run.id, monitor), LightningEnvironment() if alone else TorchElasticEnvironment()
+        ],
+        **together,
     )  # fmt: skip
     parameters = sum(p.numel() for p in module.network.parameters())
-    catalog.add_event(
-        run.id, "info", f"{parameters / 1e6:.2f} M parameters on {device}, {torch.get_num_threads()} threads."
-    )
+    processes = "" if alone else f"{world.size()} processes of "
+    tell(f"{parameters / 1e6:.2f} M parameters on {device}, {processes}{torch.get_num_threads()} threads.")
     job.progress(None, "Training")
-    writer.start()
+    if world.first():
+        writer.start()
     try:
         with warnings.catch_warnings():
             # Lightning's own: a thread prepares the batches here, a resumed run's folder is not empty, a torch rename.
@@ -123,11 +142,12 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
                 ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True,
             )  # fmt: skip
     except StopRequested as request:
-        if not request.discard and not (folder / "last.ckpt").exists():
+        if not request.discard and not world.share((folder / "last.ckpt").exists()):
             trainer.save_checkpoint(folder / "last.ckpt")  # stopped within the first epoch: keep what there is
         raise
     finally:
-        writer.close()
+        if world.first():
+            writer.close()
         if board is not None:
             board.close()
 

@@ -14,7 +14,7 @@ import traceback
 from typing import Any
 
 import core
-from core import config
+from core import config, world
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import Cancelled, ConfigError, IsocenterError
@@ -24,6 +24,7 @@ from core.tasks.base import Preparation
 from core.training import control, tensorboard
 from core.training.control import StopRequested
 from core.training.fit import fit
+from core.training.supervisor import supervise
 
 log = logging.getLogger(__name__)
 
@@ -72,13 +73,18 @@ def add_run(ready: Preparation, *, run_group: str | None = None, fold: int | Non
 
 
 def execute(run_id: str, *, resume: bool = False, beside_window: bool = False, job: JobControl | None = None) -> RunRow:
-    """Train a prepared run to its end, in the calling thread; returns its row.
+    """Train a prepared run to its end, in the calling thread or in processes that it watches; returns its row.
 
     The run ends as `finished`, `stopped` (asked to; best and last checkpoint kept) or `failed`; a failure is recorded
     and raised: an IsocenterError as it is, anything else wrapped by none.
     """
     with Catalog() as catalog:
         run = catalog.run(run_id)
+        job = job or JobControl()
+        if not world.first():  # the first process keeps the catalog
+            with contextlib.suppress(StopRequested, Cancelled):
+                fit(run, catalog, resume=resume, beside_window=False, job=job)
+            return run
         if run.live and resume:
             raise ConfigError(f"the run is {run.state} already", where=run_id)
         control.clear(run.id)
@@ -87,7 +93,11 @@ def execute(run_id: str, *, resume: bool = False, beside_window: bool = False, j
             pid=os.getpid(), host=platform.node(),
         )  # fmt: skip
         try:
-            fit(run, catalog, resume=resume, beside_window=beside_window, job=job or JobControl())
+            devices = config.parse(config.read_yaml(run.config), where=run.folder).trainer.devices
+            if devices > 1 and world.size() == 1:
+                supervise(run, devices, resume=resume, beside_window=beside_window, job=job)
+            else:
+                fit(run, catalog, resume=resume, beside_window=beside_window, job=job)
         except (StopRequested, Cancelled) as request:
             if isinstance(request, StopRequested) and request.discard:
                 delete_run(catalog, run)

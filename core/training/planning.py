@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -146,7 +147,11 @@ class _Planner:
         found, machine, data = self.found, self.machine, self.experiment.data
         training = max(round(found.cases * (1 - data.val_fraction - data.test_fraction)), 1)
         validating = max(round(found.cases * data.val_fraction), 1)
-        batch = self.choose("trainer.batch_size", lambda: choices.batch(network, patch, sides, training, machine))
+        devices = self.experiment.trainer.devices
+        batch = self.choose(
+            "trainer.batch_size",
+            lambda: choices.shared(*choices.batch(network, patch, sides, training, machine), devices),
+        )
         each = self.choose("trainer.patches_per_case", lambda: choices.patches_per_case(training, batch))
         per_epoch = max(training * each // batch, 1)
         epochs = self.choose("trainer.epochs", lambda: choices.epochs(per_epoch, self.minutes))
@@ -157,7 +162,8 @@ class _Planner:
 
     def _check_memory(self, network: list[int], patch: tuple[int, int, int]) -> None:
         batch = self.experiment.trainer.batch_size
-        needed = costs.step_bytes(network, patch, batch, self.machine.device)
+        on_one = batch if self.machine.device == "cpu" else math.ceil(batch / self.experiment.trainer.devices)
+        needed = costs.step_bytes(network, patch, on_one, self.machine.device)
         if needed > self.machine.memory:
             size = choices.text_of(patch)
             raise ConfigError(

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 
+from core import world
 from core.catalog import Catalog
-from core.errors import IsocenterError, TrainingFailed
-from core.training import control
+from core.errors import IsocenterError
+from core.training.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -56,79 +56,35 @@ class MetricWriter(threading.Thread):
 
 
 class Recorder(pl.Callback):
-    """Records the run, obeys pause and stop, keeps the schedule's progress, and ends a run that has gone wrong."""
+    """Records the run in the catalog; after `pace` among the callbacks, since it reads the loss there."""
 
     def __init__(
-        self, run_id: str, folder: Path, catalog: Catalog, writer: MetricWriter, experiment: Any, board: Any = None
+        self, run_id: str, catalog: Catalog, writer: MetricWriter, pace: Pace, monitor: str, board: Any = None
     ) -> None:
-        self.run_id, self.folder, self.catalog, self.writer = run_id, folder, catalog, writer
+        self.run_id, self.catalog, self.writer, self.pace, self.monitor = run_id, catalog, writer, pace, monitor
         self.board = board  # TensorBoard's log, on request
-        self.trainer_config = experiment.trainer
-        self.monitor = experiment.task.monitor
-        self.seed = experiment.seed
-        self.elapsed = 0.0  # seconds of training, over all resumptions
-        self._clock = time.monotonic()
-        self._epoch_began = self._last_saved = time.monotonic()
+        self._epoch_began = time.monotonic()
         self._validation_seconds = 0.0
         self._validation_began = 0.0
         self._samples = 0
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"elapsed": self._elapsed_now()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.elapsed = float(state["elapsed"])
-
-    def _elapsed_now(self) -> float:
-        return self.elapsed + time.monotonic() - self._clock
-
-    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._clock = time.monotonic()
-
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        # Dropout draws from torch's generator: seeded by epoch, a resumed run draws what an uninterrupted one would.
-        torch.manual_seed(self.seed * 100_003 + trainer.current_epoch)
         self._epoch_began, self._samples, self._validation_seconds = time.monotonic(), 0, 0.0
-        self._update_progress(trainer, module)
-        if trainer.current_epoch + 1 == trainer.max_epochs:
-            trainer.check_val_every_n_epoch = 1  # the end is always validated
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, index: int) -> None:
-        control.obey(self.run_id, self._paused)
         if self.writer.error is not None:
             raise self.writer.error
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
-        self._samples += module.size_of(batch)
-        # Reading the loss waits for a GPU; a CPU has it at once.
-        if module.device.type == "cpu" or index % 10 == 0:
-            loss = float(outputs["loss"])
-            if not math.isfinite(loss):
-                raise TrainingFailed(
-                    f"the loss became {loss} in epoch {trainer.current_epoch + 1}",
-                    where=self.run_id,
-                    mend="The checkpoints from before are kept. Lower optimizer.lr, or use trainer.precision=32.",
-                )
-            self._add("train/loss", loss, trainer)
+        self._samples += module.size_of(batch) * world.size()
+        if self.pace.loss is not None:
+            self._add("train/loss", self.pace.loss, trainer)
             self._add("lr", trainer.optimizers[0].param_groups[0]["lr"], trainer)
-        self._update_progress(trainer, module)
-        if module.progress >= 1.0:
-            trainer.check_val_every_n_epoch = 1
-            trainer.should_stop = True
-
-    def _update_progress(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        progress = trainer.global_step / max(trainer.estimated_stepping_batches, 1)
-        if self.trainer_config.max_minutes:
-            progress = max(progress, self._elapsed_now() / (60 * self.trainer_config.max_minutes))
-        module.progress = min(progress, 1.0)
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._validation_began = time.monotonic()
-
-    def on_validation_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
-        control.obey(self.run_id, self._paused)
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._validation_seconds = time.monotonic() - self._validation_began
@@ -151,12 +107,11 @@ class Recorder(pl.Callback):
         if self.board is not None:
             self.board.add_scalar(key, value, trainer.global_step)
 
-    def _paused(self, paused: bool) -> None:
-        self.catalog.update_run(self.run_id, state="paused" if paused else "running")
-        self.catalog.add_event(self.run_id, "info", "Paused." if paused else "Going on.")
-        if paused:
-            self.elapsed = self._elapsed_now()
-        self._clock = time.monotonic()
+
+def record_pause(catalog: Catalog, run_id: str, paused: bool) -> None:
+    """A pause that begins or ends, as state and event of the run."""
+    catalog.update_run(run_id, state="paused" if paused else "running")
+    catalog.add_event(run_id, "info", "Paused." if paused else "Going on.")
 
 
 def _validation_metrics(trainer: pl.Trainer) -> dict[str, float]:
@@ -172,6 +127,7 @@ class LastCheckpoint(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         final = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
-        if final or time.monotonic() - self._saved_at >= LAST_CHECKPOINT_SECONDS:
+        waited = time.monotonic() - self._saved_at
+        if final or world.share_numbers(waited)[0] >= LAST_CHECKPOINT_SECONDS:  # all processes save, or none
             trainer.save_checkpoint(self.path)
             self._saved_at = time.monotonic()

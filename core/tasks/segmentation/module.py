@@ -9,6 +9,7 @@ import torch
 from monai.inferers.utils import sliding_window_inference
 from torch import Tensor
 
+from core import world
 from core.data.plan import IGNORED, Plan
 from core.data.regions import inside, read_back, written
 from core.inference.sliding import OVERLAP, window_size
@@ -78,8 +79,10 @@ class SegmentationModule(TaskModule):
         return written(truly), prediction, [dice(*pair) for pair in zip(truly, found, strict=True)]
 
     def on_validation_epoch_end(self) -> None:
-        per_structure = np.array([case["dice"] for case in self.validated]).mean(axis=0)
-        metrics = {"val/loss": float(np.mean([case["loss"] for case in self.validated]))}
+        figures = [(case["case"], case["loss"], case["dice"]) for case in self.validated]
+        figures = list({figure[0]: figure for figure in world.gather(figures)}.values())  # each case once
+        per_structure = np.array([dice for _, _, dice in figures]).mean(axis=0)
+        metrics = {"val/loss": float(np.mean([loss for _, loss, _ in figures]))}
         for label, value in zip(self.plan.labels, per_structure, strict=True):
             metrics[f"val/dice/{label.name}"] = float(value)
         metrics["val/dice"] = float(per_structure.mean())
