@@ -10,7 +10,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 T = TypeVar("T")
 PATIENCE = timedelta(days=30)  # for the others, while the first prepares a large data set or is paused
@@ -97,6 +100,24 @@ def gather(values: Sequence[T]) -> list[T]:
     held: list[Any] = [None] * size()
     dist.all_gather_object(held, list(values))
     return [value for part in held for value in part]
+
+
+def total(part: Tensor) -> Tensor:
+    """The sum of the processes' parts in a training step's loss, so that it is the loss of the whole batch.
+
+    Its gradient is that of this process's part times their number, since DDP takes the mean of the gradients. Without
+    gradients, as in validation, where each process has cases of its own, it is the part.
+    """
+    if size() == 1:
+        return part
+    import torch
+    import torch.distributed as dist
+
+    if not torch.is_grad_enabled():
+        return part
+    whole = part.detach().clone()
+    dist.all_reduce(whole)
+    return whole + size() * (part - part.detach())
 
 
 @contextmanager

@@ -78,8 +78,8 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
         lay_out_for_cpu(module.network)
     precision = settings.precision
     if precision == "auto":
-        timed = probe(module, session.train, device) if session.volumes and world.first() else ("32", {})
-        precision, seconds = world.share(timed)
+        timed = probe(module, session.train, device) if session.volumes else ("32", {})
+        precision, seconds = world.share(timed)  # all take the same
         if session.volumes:
             tell(described(precision, seconds))
     monitor, mode = experiment.task.monitor, experiment.task.mode

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from core import world
 from core.data.plan import IGNORED, Plan
 from core.data.regions import inside
 
@@ -42,8 +43,8 @@ class Overlap(nn.Module):
         if self.ignore:
             found = found * (target != IGNORED)
         over = [0, *range(2, logits.ndim)]
-        true = (found * truth).sum(over)
-        false_alarms, misses = found.sum(over) - true, truth.sum(over) - true
+        true, marked, there = world.total(torch.stack([part.sum(over) for part in (found * truth, found, truth)]))
+        false_alarms, misses = marked - true, there - true
         index = (true + SMOOTH / 2) / (true + self.false_alarm * false_alarms + self.miss * misses + SMOOTH / 2)
         if self.weights is None:
             return 1 - index.mean()
@@ -68,7 +69,8 @@ class Voxelwise(nn.Module):
         if self.weights is not None:
             counted = counted * self.weights[torch.where(classes == IGNORED, 0, classes)]
         worth = counted * (1 - picked.exp()).clamp(min=0) ** self.gamma if self.gamma else counted
-        return -(worth * picked).sum() / counted.sum().clamp(min=SMOOTH)
+        loss, count = world.total(torch.stack([(worth * picked).sum(), counted.sum()]))
+        return -loss / count.clamp(min=SMOOTH)
 
 
 class YesOrNo(nn.Module):
