@@ -87,7 +87,8 @@ class YesOrNo(nn.Module):
         if self.gamma:
             loss = loss * (1 - (-loss).exp()).clamp(min=0) ** self.gamma
         counted = (target != IGNORED).to(loss.dtype)
-        return (loss * counted).sum() / (counted.sum() * logits.shape[1]).clamp(min=SMOOTH)
+        total, count = world.total(torch.stack([(loss * counted).sum(), counted.sum()]))
+        return total / (count * logits.shape[1]).clamp(min=SMOOTH)
 
 
 def in_regions(target: Tensor, inside: Tensor) -> Tensor:
