@@ -113,10 +113,11 @@ def _why(told: list[dict[str, Any]], log: Path) -> IsocenterError:
             error: IsocenterError = kind(failed.pop("what"), **failed)
             return error
     written = log.read_text(encoding="utf-8", errors="replace")
-    killed = re.search(r"Signal \d+ \(\w+\) received by PID \d+", written)
+    # torchrun's summary ends with the first failure; the other processes it ends by signals too.
+    killed = re.findall(r"Signal \d+ \(\w+\) received by PID \d+", written.rpartition("Root Cause")[2])
     crashed = [news["crashed"] for news in told if "crashed" in news]
-    last = [line.strip() for line in written.splitlines() if line.strip(" =-\t")][-1:]
-    reason = killed[0] if killed else next(iter([*crashed, *last]), "it told nothing")
+    raised = re.findall(r"^\w+(?:Error|Exception): .*", written, re.MULTILINE)[:1]
+    reason = next(iter([*killed, *crashed, *raised]), "it told nothing")
     return TrainingFailed(
         f"a training process ended by itself ({reason})", where=log,
         mend="The checkpoints from before are kept; the file holds all that the processes wrote.",
