@@ -147,7 +147,7 @@ class ReviewPage(QWidget):
         self.table.activated.connect(lambda index: self.open_case(index.data(CASE_ROLE)))
         frame = QFrame()
         frame.setProperty("role", "panel")
-        frame.setMinimumWidth(420)
+        frame.setMinimumWidth(460)
         head = QHBoxLayout()
         head.addWidget(section("Figures"))
         head.addStretch(1)
@@ -368,7 +368,7 @@ class ReviewPage(QWidget):
         """Show the parts that belong to the state; there is no other place that decides it."""
         has_any, running = self.shown is not None, self._job is not None
         self._stack.setCurrentIndex(1 if has_any else 0)
-        self.empty.setVisible(not running and self.form.isHidden())
+        self.empty.setVisible(not has_any and not running and self.form.isHidden())
         self.progress.setVisible(running)
         self._show_progress()
         self._top.setVisible(running or not self.form.isHidden() or not self.failure.isHidden())

@@ -55,7 +55,7 @@ class SummaryTable(QTableWidget):
             missed, alarms = (int(figures[f"test/{key}{suffix}"]) for key in ("n_missed", "n_false_alarms"))
             texts = [
                 f"{figures[f'test/{metric}{suffix}']:.3f}",
-                f"{between[0]:.3f} to {between[1]:.3f}" if between else "one case only",
+                f"{between[0]:.3f}–{between[1]:.3f}" if between else "one case only",
                 f"✕ {missed}" if missed else "0", f"! {alarms}" if alarms else "0",
             ]  # fmt: skip
             first = QTableWidgetItem(swatch(colours[labels[name]]), name) if name in labels else QTableWidgetItem(name)

@@ -102,7 +102,8 @@ def test_the_worst_case_stands_first_whichever_way_a_metric_runs(filled: ReviewP
     filled.metric_box.setCurrentIndex(filled.metric_box.findData("hd95"))
     assert order(filled) == ["poor", "fine"]
     assert filled.sorted.index(0, filled.sorted.columnCount() - 1).data() == "✕ Rare missed"
-    assert filled.summary.item(0, 2).text() == "0.400 to 0.900"
+    assert filled.summary.item(0, 2).text() == "0.400–0.900"
+    assert not filled.empty.isVisible()
 
 
 def test_a_case_opens_where_truth_and_prediction_differ_with_both_as_layers(qtbot, filled: ReviewPage):

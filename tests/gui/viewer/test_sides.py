@@ -96,3 +96,10 @@ def test_no_letters_and_no_lengths_where_the_file_tells_neither(grid: SliceGrid,
         assert (before[middle - 12 : middle + 12, edge] > 120).any()
         assert not (after[middle - 12 : middle + 12, edge] > 120).any()
         assert (before[-30:, -120:] != after[-30:, -120:]).any()  # the bar of millimetres
+
+
+def test_in_a_narrow_window_the_sides_are_said_shorter_and_never_cut(grid: SliceGrid, tmp_path: Path):
+    show(grid, write_scan(tmp_path / "scan.nii.gz", ORDERS[0]))
+    grid.resize(340, 400)
+    assert grid.marker.text() == "Patient's right is on the left"
+    assert grid.marker.width() >= grid.marker.sizeHint().width()
