@@ -13,6 +13,7 @@ from typing import Any
 
 from core.training import devices
 from tests.benchmarks.materials import LARGE_SHAPE, experiment, large_compressed_scan, large_scan, small_dataset
+from tests.benchmarks.peers import peer_prediction
 from tests.benchmarks.predicting import cold, runtimes
 from tests.benchmarks.reading import loading, series
 from tests.benchmarks.report import Figure, median_of
@@ -112,6 +113,7 @@ MEASURES: dict[str, Callable[..., list[Figure]]] = {
     "series": series,
     "cold": cold,
     "runtimes": runtimes,
+    "peer_prediction": peer_prediction,
 }
 
 

@@ -1,0 +1,93 @@
+"""One volume through the same U-Net by nnU-Net's predictor, MONAI's inferer and ours; run by `peers`, prints JSON.
+
+    python -m tests.benchmarks.inspect_peer_prediction SIDES WINDOW
+
+SIDES, WINDOW: voxels along x, y and z of the volume and of a window, such as 160,192,160 96,96,96. The volume is the sample head, the weights are the bundled model's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from monai.inferers.inferer import SlidingWindowInferer
+
+from core.data.prepare import prepare
+from core.imaging.reader import read
+from core.imaging.sample import sample_scan
+from core.inference.network import load_network
+from core.inference.package import find_package
+from core.inference.runtime import load
+from core.inference.sliding import OVERLAP, probabilities
+
+Array = np.ndarray[Any, Any]
+
+
+def main() -> None:
+    sides, window = (tuple(int(n) for n in text.split(",")) for text in sys.argv[1:3])
+    package = find_package("hippocampus")
+    image = prepare(read(sample_scan()), package.plan).image
+    middle = [(n - min(n, s)) // 2 for n, s in zip(image.shape[1:], sides, strict=True)]
+    cut = (slice(None), *(slice(m, m + s) for m, s in zip(middle, sides, strict=True)))
+    image = np.ascontiguousarray(image[cut])
+    network = load_network(package).eval()
+    runtime = load(package, "cpu")
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, run: Any) -> Array:
+        began = time.perf_counter()
+        found: Array = run()
+        seconds[name] = time.perf_counter() - began
+        return found
+
+    ours = lambda: probabilities(runtime, image, patch=window, divisor=8, mirror=False)  # noqa: E731
+    runtime(image[(slice(None), *(slice(0, n) for n in window))])  # the first pass allocates
+    answers = {"ours": timed("ours", ours)}
+    with torch.inference_mode():
+        answers["nnunet_once"] = timed("nnunet_once", lambda: _nnunet(network, image, window, mirroring=False))
+        answers["monai"] = timed("monai", lambda: _monai(network, image, window, OVERLAP))
+        answers["monai_default"] = timed("monai_default", lambda: _monai(network, image, window, 0.25, mode="constant"))
+        timed("nnunet", lambda: _nnunet(network, image, window, mirroring=True))
+    timed("ours_again", ours)
+    seconds["ours"] = min(seconds["ours"], seconds.pop("ours_again"))
+    labels = {name: found.argmax(axis=0) for name, found in answers.items()}
+    agreement = {name: _dice(labels["ours"], labels[name]) for name in answers if name != "ours"}
+    print(json.dumps({"shape": list(image.shape[1:]), "seconds": seconds, "dice": agreement}))
+
+
+def _nnunet(network: Any, image: Array, window: tuple[int, ...], *, mirroring: bool) -> Array:
+    """As nnU-Net's predictor does it by default: half-overlapping windows, Gaussian weights, mirrored eight times."""
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    predictor = nnUNetPredictor(
+        use_mirroring=mirroring, perform_everything_on_device=True, device=torch.device("cpu"), allow_tqdm=False
+    )
+    predictor.network = network
+    predictor.configuration_manager = SimpleNamespace(patch_size=list(window))
+    predictor.label_manager = SimpleNamespace(num_segmentation_heads=3)
+    predictor.allowed_mirroring_axes = (0, 1, 2)
+    logits = predictor.predict_sliding_window_return_logits(torch.from_numpy(image))
+    return logits.float().softmax(dim=0).numpy()
+
+
+def _monai(network: Any, image: Array, window: tuple[int, ...], overlap: float, mode: str = "gaussian") -> Array:
+    inferer = SlidingWindowInferer(window, sw_batch_size=1, overlap=overlap, mode=mode)
+    return inferer(torch.from_numpy(image[None]), network)[0].softmax(dim=0).numpy()
+
+
+def _dice(one: Array, other: Array) -> float:
+    """The mean over structures of how much two label maps overlap."""
+    scores = []
+    for label in (1, 2):
+        a, b = one == label, other == label
+        scores.append(2 * float((a & b).sum()) / max(float(a.sum() + b.sum()), 1.0))
+    return float(np.mean(scores))
+
+
+if __name__ == "__main__":
+    main()
