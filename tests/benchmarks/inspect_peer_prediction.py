@@ -1,15 +1,17 @@
-"""One volume through the same U-Net by nnU-Net's predictor, MONAI's inferer and ours; run by `peers`, prints JSON.
+"""One volume through the same U-Net by nnU-Net's predictor, MONAI's inferer and ours; prints JSON.
 
-    python -m tests.benchmarks.inspect_peer_prediction SIDES WINDOW
+    python -m tests.benchmarks.inspect_peer_prediction RUN SIDES WINDOW
 
-SIDES, WINDOW: voxels along x, y and z of the volume and of a window, such as 160,192,160 96,96,96. The volume is the sample head, the weights are the bundled model's.
+RUN: whose weights are taken. SIDES, WINDOW: voxels of the volume and of a window, such as 160,192,160 96,96,96.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,26 +19,33 @@ import numpy as np
 import torch
 from monai.inferers.inferer import SlidingWindowInferer
 
-from core.data.prepare import prepare
-from core.imaging.reader import read
-from core.imaging.sample import sample_scan
+from core.catalog import Catalog
+from core.data.prepare import standardise
+from core.inference.assemble import Facts, assemble
 from core.inference.network import load_network
-from core.inference.package import find_package
 from core.inference.runtime import load
+from core.inference.runtime.convert import prepare as prepare_graph
+from core.inference.runtime.on_torch import TorchRuntime
 from core.inference.sliding import OVERLAP, probabilities
+from tests.benchmarks.materials import scene
 
 Array = np.ndarray[Any, Any]
 
 
 def main() -> None:
-    sides, window = (tuple(int(n) for n in text.split(",")) for text in sys.argv[1:3])
-    package = find_package("hippocampus")
-    image = prepare(read(sample_scan()), package.plan).image
-    middle = [(n - min(n, s)) // 2 for n, s in zip(image.shape[1:], sides, strict=True)]
-    cut = (slice(None), *(slice(m, m + s) for m, s in zip(middle, sides, strict=True)))
-    image = np.ascontiguousarray(image[cut])
-    network = load_network(package).eval()
-    runtime = load(package, "cpu")
+    run_id = sys.argv[1]
+    sides, window = (tuple(int(n) for n in text.split(",")) for text in sys.argv[2:4])
+    image, truth = scene(sides, seed=99)
+    with Catalog() as catalog, tempfile.TemporaryDirectory() as folder:
+        package = assemble(
+            catalog.run(run_id), catalog.checkpoint(run_id, "best"), Path(folder), name="peer", version="1",
+            facts=Facts(),
+        )  # fmt: skip
+        prepare_graph(package)
+        network, runtime = load_network(package).eval(), load(package, "cpu")
+    if isinstance(runtime, TorchRuntime):
+        raise SystemExit("OpenVINO is absent, or its graph could not be made")
+    image = standardise(image)[None]
     seconds: dict[str, float] = {}
 
     def timed(name: str, run: Any) -> Array:
@@ -49,15 +58,14 @@ def main() -> None:
     runtime(image[(slice(None), *(slice(0, n) for n in window))])  # the first pass allocates
     answers = {"ours": timed("ours", ours)}
     with torch.inference_mode():
-        answers["nnunet_once"] = timed("nnunet_once", lambda: _nnunet(network, image, window, mirroring=False))
         answers["monai"] = timed("monai", lambda: _monai(network, image, window, OVERLAP))
-        answers["monai_default"] = timed("monai_default", lambda: _monai(network, image, window, 0.25, mode="constant"))
-        timed("nnunet", lambda: _nnunet(network, image, window, mirroring=True))
+        answers["monai_default"] = timed("monai_default", lambda: _monai(network, image, window, 0.25, "constant"))
+        answers["nnunet_once"] = timed("nnunet_once", lambda: _nnunet(network, image, window, mirroring=False))
+        answers["nnunet"] = timed("nnunet", lambda: _nnunet(network, image, window, mirroring=True))
     timed("ours_again", ours)
     seconds["ours"] = min(seconds["ours"], seconds.pop("ours_again"))
-    labels = {name: found.argmax(axis=0) for name, found in answers.items()}
-    agreement = {name: _dice(labels["ours"], labels[name]) for name in answers if name != "ours"}
-    print(json.dumps({"shape": list(image.shape[1:]), "seconds": seconds, "dice": agreement}))
+    dice = {name: _dice(found.argmax(axis=0), truth) for name, found in answers.items()}
+    print(json.dumps({"seconds": seconds, "dice": dice}))
 
 
 def _nnunet(network: Any, image: Array, window: tuple[int, ...], *, mirroring: bool) -> Array:

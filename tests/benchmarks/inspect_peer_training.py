@@ -14,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-BATCH, PATCH, FEATURES = 2, (32, 48, 32), (16, 32, 64, 128)
+from tests.benchmarks.materials import BATCH, FEATURES, PATCH
+
 NAME, WARM_UP = "Dataset001_Peer", 3
 
 
@@ -30,7 +31,7 @@ def main() -> None:
     place = Path(os.environ["nnUNet_preprocessed"]) / NAME
     plans = json.loads((place / "nnUNetPlans.json").read_text())
     dataset = json.loads((place / "dataset.json").read_text())
-    trainer = Trainer(plans, "3d_fullres", "all", dataset, device=torch.device("cpu"))
+    trainer = Trainer(plans | {"continue_training": False}, "3d_fullres", "all", dataset, device=torch.device("cpu"))
     trainer.print_to_log_file = lambda *_, **__: None
     trainer.on_train_start()
     trainer.on_train_epoch_start()

@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from core.training import devices
 from tests.benchmarks.materials import LARGE_SHAPE, experiment, large_compressed_scan, large_scan, small_dataset
-from tests.benchmarks.peers import peer_prediction
+from tests.benchmarks.peers import peer_prediction, peer_training
 from tests.benchmarks.predicting import cold, runtimes
 from tests.benchmarks.reading import loading, series
 from tests.benchmarks.report import Figure, median_of
-from tests.benchmarks.window import CHECKOUT, open_window
+from tests.benchmarks.window import open_window, train_without_window
 
 
 def start(folder: Path, *, quick: bool) -> list[Figure]:
@@ -94,7 +92,7 @@ def throughput(folder: Path, *, quick: bool) -> list[Figure]:
     with_window: list[float] = []
     without: list[float] = []
     for _ in range(1 if quick else 3):
-        without.append(_steps_per_second(folder, _train_without_window(file, folder)))
+        without.append(_steps_per_second(folder, train_without_window(file, folder)))
         run = open_window("training", str(file), "0", home=folder, timeout=1200)
         _raise_error(run)
         with_window.append(_steps_per_second(folder, run["run"]))
@@ -114,21 +112,8 @@ MEASURES: dict[str, Callable[..., list[Figure]]] = {
     "cold": cold,
     "runtimes": runtimes,
     "peer_prediction": peer_prediction,
+    "peer_training": peer_training,
 }
-
-
-def _train_without_window(file: Path, home: Path) -> str:
-    """Train from the command line. Returns the run's id."""
-    import json
-
-    settings = {**os.environ, "ISOCENTER_HOME": str(home)}
-    done = subprocess.run(
-        [sys.executable, "-m", "core.cli", "train", str(file), "--json"],
-        cwd=CHECKOUT, env=settings, capture_output=True, text=True, timeout=1200, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise RuntimeError(f"training from the command line: {done.stderr[-2000:]}")
-    return str(json.loads(done.stdout)["run"])
 
 
 def _steps_per_second(home: Path, run_id: str) -> float:

@@ -12,27 +12,68 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from core.catalog import Catalog
+from tests.benchmarks.materials import BATCH, FEATURES, PATCH, experiment, scene_dataset, small_dataset
 from tests.benchmarks.report import Figure
-from tests.benchmarks.window import CHECKOUT
+from tests.benchmarks.window import CHECKOUT, train_without_window
 
 PYTHON = "ISOCENTER_PEER_PYTHON"
 
 
 def peer_prediction(folder: Path, *, quick: bool) -> list[Figure]:
-    """A volume of 160 x 192 x 160 through the bundled network's weights, in windows of 96 voxels; a half-overlapping
-    grid of windows for all. Their Dice is with each other: the weights are for crops, not for this head."""
+    """A volume of 160 x 192 x 160 through one U-Net's weights, trained for it first, in the same windows by all."""
+    data = scene_dataset(folder / "data")
+    file = experiment(folder / "scene.yaml", data, (48, 48, 48), epochs=40, patches_per_case=4, ema=0.9)
+    run = train_without_window(file, folder)
     sides, window = ("96,96,96", "48,48,48") if quick else ("160,192,160", "96,96,96")
-    found = peer_report("inspect_peer_prediction", sides, window, home=folder)
+    found = peer_report("inspect_peer_prediction", run, sides, window, home=folder)
     seconds, dice = found["seconds"], found["dice"]
-    shape = " x ".join(map(str, found["shape"]))
-    detail: dict[str, Any] = {"shape": shape, "window": window, "seconds": seconds, "dice": dice}
+    detail: dict[str, Any] = {"volume": sides, "window": window, "seconds": seconds, "dice": dice}
+    worst = max(abs(dice["ours"] - dice[name]) for name in ("nnunet", "nnunet_once", "monai"))
+    faster = {name: seconds[name] / seconds["ours"] for name in ("nnunet", "monai")}
     return [
-        Figure(
-            "prediction, of nnU-Net's default speed", seconds["nnunet"] / seconds["ours"], "x", 5.0, "at least", detail
-        ),
-        Figure("prediction, of MONAI's speed", seconds["monai"] / seconds["ours"], "x", 1.5, "at least", detail),
-        Figure("difference of Dice from nnU-Net and MONAI", 1 - min(dice.values()), "", 0.002, detail=detail),
+        Figure("prediction, of nnU-Net's default speed", faster["nnunet"], "x", 5.0, "at least", detail),
+        Figure("prediction, of MONAI's speed", faster["monai"], "x", 1.5, "at least", detail),
+        Figure("prediction, Dice beside theirs", worst, "", 0.002, detail=detail),
     ]
+
+
+def peer_training(folder: Path, *, quick: bool) -> list[Figure]:
+    """nnU-Net's plain U-Net trained by our engine and by its own trainer, in turns: same layers, patch and batch."""
+    data = small_dataset(folder / "data", cases=12)
+    steps, turns = (20, 1) if quick else (100, 3)
+    stages = len(FEATURES)
+    network = {
+        "name": "nnunet", "residual": False, "features": list(FEATURES), "blocks": [2] * stages,
+        "decoder_blocks": [1] * (stages - 1),
+    }  # fmt: skip
+    tree = {
+        "name": "peer", "data": {"path": str(data), "patch_size": list(PATCH), "val_fraction": 0.1},
+        "model": network, "optimizer": {"name": "sgd"}, "scheduler": {"name": "poly"},
+        "trainer": {
+            "epochs": 3, "batch_size": BATCH, "patches_per_case": -(-steps * BATCH // 10), "validate_every": 1000,
+            "threads": os.cpu_count(), "precision": "32",
+        },
+    }  # fmt: skip
+    file = folder / "peer.yaml"
+    file.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    ours: list[float] = []
+    theirs: list[float] = []
+    for turn in range(turns):
+        ours.append(_speed(folder, train_without_window(file, folder)))
+        found = peer_report("inspect_peer_training", str(data), str(steps), home=folder / f"nnunet-{turn}")
+        theirs.append(found["patches_per_s"])
+    detail = {"ours_patches_per_s": ours, "nnunet_patches_per_s": theirs, "features": FEATURES, "patch": PATCH}
+    # The fastest turn of each is what the program costs; what is above it is the machine's other work.
+    return [Figure("training, of nnU-Net's speed", max(ours) / max(theirs), "x", 1.5, "at least", detail)]
+
+
+def _speed(home: Path, run: str) -> float:
+    """The fastest epoch of a run, in patches a second, as it recorded them."""
+    with Catalog(home / "catalog.sqlite") as catalog:
+        return max(point.value for point in catalog.metrics(run, key="train/samples_per_s"))
 
 
 def peer_report(script: str, *arguments: str, home: Path, timeout: float = 3600.0) -> dict[str, Any]:
@@ -42,7 +83,9 @@ def peer_report(script: str, *arguments: str, home: Path, timeout: float = 3600.
         raise RuntimeError(f"no peer is at hand; name a Python that has nnunetv2 in {PYTHON}")
     paths = os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
     settings = {**os.environ, "ISOCENTER_HOME": str(home), "PYTHONPATH": paths}
-    settings |= {name: str(home) for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")}
+    for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
+        (home / name).mkdir(parents=True, exist_ok=True)
+        settings[name] = str(home / name)
     done = subprocess.run(
         [python, "-m", f"tests.benchmarks.{script}", *arguments],
         cwd=CHECKOUT, env=settings, capture_output=True, text=True, timeout=timeout, check=False,

@@ -37,6 +37,18 @@ def open_window(inspector: str, *arguments: str, home: Path, timeout: float = 30
     return report
 
 
+def train_without_window(file: Path, home: Path) -> str:
+    """Train from the command line. Returns the run's id."""
+    settings = {**os.environ, "ISOCENTER_HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-m", "core.cli", "train", str(file), "--json"],
+        cwd=CHECKOUT, env=settings, capture_output=True, text=True, timeout=1200, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"training from the command line: {done.stderr[-2000:]}")
+    return str(json.loads(done.stdout)["run"])
+
+
 def report(facts: dict[str, Any]) -> None:
     """Called by an inspector when it is through: tell the parent, and end this process at once."""
     print(MARK + json.dumps(facts), flush=True)
