@@ -21,14 +21,14 @@ NAME, WARM_UP = "Dataset001_Peer", 3
 
 def main() -> None:
     folder, steps = Path(sys.argv[1]), int(sys.argv[2])
-    _raw(folder, Path(os.environ["nnUNet_raw"]) / NAME)
+    _raw(folder, Path(os.environ["nnUNet_raw"]) / NAME)  # noqa: SIM112 - its names
     _prepare()
     import torch
     from nnunetv2.training.nnUNetTrainer.variants.network_architecture.nnUNetTrainerNoDeepSupervision import (
         nnUNetTrainerNoDeepSupervision as Trainer,
     )
 
-    place = Path(os.environ["nnUNet_preprocessed"]) / NAME
+    place = Path(os.environ["nnUNet_preprocessed"]) / NAME  # noqa: SIM112 - its names
     plans = json.loads((place / "nnUNetPlans.json").read_text())
     dataset = json.loads((place / "dataset.json").read_text())
     trainer = Trainer(plans | {"continue_training": False}, "3d_fullres", "all", dataset, device=torch.device("cpu"))
@@ -67,7 +67,7 @@ def _prepare() -> None:
 
     extract_fingerprints([1], num_processes=2, check_dataset_integrity=False)
     plan_experiments([1])
-    file = Path(os.environ["nnUNet_preprocessed"]) / NAME / "nnUNetPlans.json"
+    file = Path(os.environ["nnUNet_preprocessed"]) / NAME / "nnUNetPlans.json"  # noqa: SIM112 - its names
     plans = json.loads(file.read_text())
     chosen = plans["configurations"]["3d_fullres"]
     chosen |= {"patch_size": list(PATCH), "batch_size": BATCH}
