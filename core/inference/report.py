@@ -84,7 +84,7 @@ _STYLE = (
     "body{font:14px/1.45 system-ui,sans-serif;margin:32px auto;max-width:1080px;padding:0 20px;color:#1b2128}"
     "h1{margin:0}h2{margin:28px 0 8px}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
     "td,th{padding:4px 12px 4px 0;text-align:right;border-bottom:1px solid #d9dee5;white-space:nowrap}"
-    "td:first-child,th:first-child,td.text{text-align:left}.dim{color:#566170}.warn{color:#8a5d06}.bad{color:#b8323e}"
+    "th{white-space:normal;vertical-align:bottom}td:first-child,th:first-child,td.text{text-align:left}.dim{color:#566170}.warn{color:#8a5d06}.bad{color:#b8323e}"
     "figure{display:inline-block;margin:0 16px 16px 0;width:260px;vertical-align:top}"
     "figure img{width:260px;background:#000;display:block}figcaption{font-size:12px;padding-top:4px}"
     ".wide{overflow-x:auto}pre{white-space:pre-wrap;font:13px/1.45 system-ui,sans-serif}"
@@ -120,11 +120,12 @@ def _titles() -> list[tuple[str, str]]:
 
 def _cases(row: EvaluationRow, cases: list[dict[str, Any]]) -> str:
     names, titles = _names(row), _titles()
-    heads = ["Case", *(f"{title}, {name}" for name in names for _, title in titles), ""]
+    heads = ["Case", "", *(f"{title}, {name}" for _, title in titles for name in names)]
     lines = [_head(heads)]
     for case in cases:
-        values = "".join(f"<td>{case[key][name]:.3f}</td>" for name in names for key, _ in titles)
-        lines.append(f"<tr><td>{escape(case['case'])}</td>{values}<td class='text bad'>{escape(_said(case))}</td></tr>")
+        values = "".join(f"<td>{case[key][name]:.3f}</td>" for key, _ in titles for name in names)
+        said = f"<td class='text bad'>{escape(_said(case))}</td>"
+        lines.append(f"<tr><td>{escape(case['case'])}</td>{said}{values}</tr>")
     return f"<div class=wide><table>{''.join(lines)}</table></div>"
 
 
