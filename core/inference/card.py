@@ -11,13 +11,16 @@ def card_text(package: ModelPackage) -> str:
     manifest, plan, training = package.manifest, package.plan, package.manifest.training
     structures = ", ".join(f"{label.name} ({label.value})" for label in plan.labels)
     cases = ", ".join(f"{n} {_PART[part]}" for part, n in training.cases.items() if n)
+    voxels = (
+        "its voxels stay as they are" if package.any_voxels else f"it is brought to {_by(plan.spacing_mm)} mm voxels"
+    )
     lines = [
         f"# {manifest.title}",
         "",
         f"Model `{manifest.name}`, version {manifest.version}. **Research use only.**",
         "",
-        f"Finds: {structures}. Input: one {plan.modality or 'image'} volume; it is brought to"
-        f" {_by(plan.spacing_mm)} mm voxels. Output: a label map on the scan's own grid.",
+        f"Finds: {structures}. Input: one {plan.modality or 'image'} volume; {voxels}."
+        " Output: a label map on the scan's own grid.",
         "",
         "## Training data",
         "",

@@ -191,6 +191,11 @@ class ModelPackage:
         return "sigmoid" if self.plan.overlapping else "softmax"
 
     @property
+    def any_voxels(self) -> bool:
+        """Whether scans keep their own voxels, so that the plan's spacing says nothing."""
+        return self.pipeline is not None and self.pipeline.any_voxels
+
+    @property
     def networks(self) -> tuple[ModelPackage, ...]:
         """Each network as a package of its own; one, unless this is an ensemble."""
         alone = {"format": 1, "members": None}

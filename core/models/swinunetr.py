@@ -53,16 +53,11 @@ class SwinUNETRConfig(Part):
 
     def build(self, in_channels: int, out_channels: int) -> Any:
         """The network: (batch, in_channels, i, j, k) -> logits (batch, out_channels, i, j, k)."""
-        import torch
         from monai.networks.nets.swin_unetr import SwinUNETR
-        from torch.overrides import TorchFunctionMode
 
-        class RatesOnCPU(TorchFunctionMode):
-            # MONAI reads its drop rates out of a tensor, which has no values when a network is built without memory.
-            def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-                return func(*args, **{**(kwargs or {}), **({"device": "cpu"} if func is torch.linspace else {})})
+        from core.models.nets.rates import rates_on_cpu
 
-        with RatesOnCPU():
+        with rates_on_cpu():
             return SwinUNETR(
                 in_channels=in_channels,
                 out_channels=out_channels,

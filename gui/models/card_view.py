@@ -173,9 +173,9 @@ def facts(package: ModelPackage) -> list[tuple[str, str]]:
     cases = " · ".join(f"{count} {part}" for part, count in training.cases.items() if count)
     rows = [
         ("Input", " ".join(filter(None, ("One", plan.modality, "volume")))),
-        ("Voxels", " × ".join(f"{s:g}" for s in plan.spacing_mm) + " mm"),
+        ("Voxels", "As they are" if package.any_voxels else " × ".join(f"{s:g}" for s in plan.spacing_mm) + " mm"),
         ("Window", " × ".join(map(str, plan.patch_size)) + " voxels"),
-        ("Network", str(manifest.network.get("name", ""))),
+        ("Network", str(manifest.network.get("network") or manifest.network.get("name", ""))),
         ("Whole heads", "In template space, both sides" if manifest.whole_head else ""),
         ("Trained on", training.data),
         ("Cases", cases),

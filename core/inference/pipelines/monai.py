@@ -66,10 +66,14 @@ class MonaiPipeline(Part):
         """The voxels that the network sees; None: the scan's own."""
         return next((step.pixdim for step in reversed(self.steps) if isinstance(step, Spacing)), None)
 
+    @property
+    def any_voxels(self) -> bool:
+        return self.spacing_mm is None
+
     def findings(self, volume: Volume, found: list[Finding]) -> list[Finding]:
         """What a person should know before trusting the answer, given what every model of that plan would tell."""
         names = {step.transform for step in self.steps}
-        if self.spacing_mm is None:
+        if self.any_voxels:
             found = [one for one in found if one.code != "spacing_unlike_training"]  # the plan's is a stand-in
             found.append(Finding("spacing_unchecked", "info", "The model takes voxels of any size as they are."))
         if "Orientation" not in names:

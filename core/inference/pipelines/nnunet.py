@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from itertools import permutations
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -88,6 +88,8 @@ class NnunetPipeline(Part):
     keep_axis: int | None = Field(None, ge=0, le=2)
     image: Resampling = Resampling()
     answer: Resampling = Resampling(order=1)
+
+    any_voxels: ClassVar[bool] = False
 
     def findings(self, volume: Volume, found: list[Finding]) -> list[Finding]:
         """What a person should know before trusting the answer, given what every model of that plan would tell."""

@@ -40,8 +40,11 @@ class MonaiNetConfig(Part):
         """The network: (batch, in_channels, i, j, k) -> (batch, out_channels, i, j, k). TypeError: wrong arguments."""
         from monai.networks import nets
 
-        made = getattr(nets, self.network)
-        return made(spatial_dims=3, in_channels=in_channels, out_channels=out_channels, **self.arguments)
+        from core.models.nets.rates import rates_on_cpu
+
+        with rates_on_cpu():
+            made = getattr(nets, self.network)
+            return made(spatial_dims=3, in_channels=in_channels, out_channels=out_channels, **self.arguments)
 
 
 def known_arguments(network: str) -> set[str]:

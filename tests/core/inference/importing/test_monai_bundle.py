@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.data.plan import Label, Plan
 from core.errors import ModelError
 from core.imaging.reader import read
 from core.inference.importing import import_model
@@ -133,6 +134,34 @@ def test_channels_of_a_sigmoid_are_structures(tmp_path: Path):
     answer = segment(read(scan), package, device="cpu")
     wanted = by_monai(scan, network, PREPARING, finishing, INFERER)
     assert 0 < wanted.sum() < wanted.size and np.array_equal(answer.labels, wanted)
+
+
+SMALL: dict[str, dict[str, Any]] = {
+    "UNet": {"channels": [4, 8], "strides": [2]}, "BasicUNet": {"features": [4, 4, 8, 8, 8, 4]},
+    "DynUNet": {"kernel_size": [3, 3, 3], "strides": [1, 2, 2], "upsample_kernel_size": [2, 2]}, "SegResNet": {},
+    "SegResNetDS": {"dsdepth": 2}, "SwinUNETR": {"feature_size": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 2, 4, 8]},
+    "UNETR": {"img_size": [32, 32, 32], "hidden_size": 96}, "AttentionUnet": {"channels": [4, 8], "strides": [2]},
+    "VNet": {}, "HighResNet": {},
+}  # fmt: skip
+
+
+def test_every_network_of_the_list_is_built_without_memory():
+    from core.inference.network import skeleton
+    from core.models.imported.monai_net import NETWORKS, MonaiNetConfig
+
+    plan = Plan(spacing_mm=(1, 1, 1), patch_size=(32, 32, 32), labels=[Label(value=1, name="One")])
+    assert set(SMALL) == set(NETWORKS)
+    for name, arguments in SMALL.items():
+        made = skeleton(MonaiNetConfig(network=name, arguments=arguments), plan)
+        assert all(value.is_meta for value in made.parameters()), name
+
+
+def test_voxels_stay_as_they_are_where_a_bundle_says_nothing_of_them(tmp_path: Path):
+    package, _ = import_model(write_bundle(tmp_path / "bundle", preparing=NORMALISED))
+    assert package.any_voxels and "voxels stay as they are" in package.card
+    answer = segment(read(write_scan(tmp_path / "scan.nii.gz")), package, device="cpu")
+    codes = {finding.code for finding in answer.findings}
+    assert {"spacing_unchecked", "orientation_unchecked"} <= codes and "spacing_unlike_training" not in codes
 
 
 @pytest.mark.parametrize("as_yaml", [False, True])
