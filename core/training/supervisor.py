@@ -6,6 +6,7 @@ Never in this process: Lightning would start the others by running this program'
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import re
@@ -23,6 +24,8 @@ from core.control import JobControl
 from core.errors import Cancelled, IsocenterError, TrainingFailed
 from core.training import control
 from core.training.control import StopRequested
+
+logger = logging.getLogger(__name__)
 
 LOG = "processes.log"  # in the run's folder: what the processes wrote to stderr
 STOP_SECONDS = 60.0  # for a cancelled run to keep its checkpoints
@@ -83,6 +86,8 @@ def _follow(group: subprocess.Popen[str], run_id: str, job: JobControl) -> list[
             news = json.loads(line)
             if "progress" in news:
                 job.listener(*news["progress"])
+            elif "said" in news:
+                logger.info("%s", news["said"])
             else:
                 told.append(news)
         if job.cancelled and asked_at is None:

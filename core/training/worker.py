@@ -29,6 +29,11 @@ def main() -> int:
     parser.add_argument("--beside-window", action="store_true")
     args = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+    if world.first():  # its lines on the epochs are said where the run is watched
+        core = logging.getLogger("core")
+        core.setLevel(logging.INFO)
+        core.addHandler(_Telling())
+        core.propagate = False
     threading.Thread(target=_end_with_supervisor, name="supervisor", daemon=True).start()
     job = JobControl(_report if world.first() else lambda _fraction, _message: None)
     try:
@@ -48,6 +53,11 @@ def main() -> int:
         traceback.print_exc()
         _tell(crashed=f"{type(error).__name__}: {error}")
     return 1
+
+
+class _Telling(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _tell(said=record.getMessage())
 
 
 def _report(fraction: float | None, message: str) -> None:
