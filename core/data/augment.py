@@ -34,20 +34,24 @@ class Pose:
     matrix: Array
 
     @classmethod
-    def draw(cls, config: AugmentConfig, spacing_mm: Sequence[float], rng: Rng) -> Pose | None:
-        """A random pose, or None where the patch stays as it lies."""
+    def draw(cls, config: AugmentConfig, spacing_mm: Sequence[float], rng: Rng, flat: int | None = None) -> Pose | None:
+        """A random pose, or None where the patch stays as it lies. flat: the axis of a single slice."""
         turn, stretch = rng.random() < ROTATE and config.rotate_deg > 0, rng.random() < SCALE and config.scale > 0
         if not turn and not stretch:
             return None
         matrix = np.eye(3)
         if turn:
             for axis, angle in enumerate(np.deg2rad(rng.uniform(-config.rotate_deg, config.rotate_deg, 3))):
-                matrix = matrix @ _rotation(axis, angle)
+                if flat in (None, axis):
+                    matrix = matrix @ _rotation(axis, angle)
             # A turn happens in millimetres; voxels may be longer along one axis.
             spacing = np.asarray(spacing_mm)
             matrix = matrix * spacing[None, :] / spacing[:, None]
         if stretch:
-            matrix = matrix * rng.uniform(1 - config.scale, 1 + config.scale)
+            factors = np.full(3, rng.uniform(1 - config.scale, 1 + config.scale))
+            if flat is not None:
+                factors[flat] = 1
+            matrix = matrix * factors
         return cls(matrix)
 
     def window(self, size: Sequence[int]) -> tuple[int, int, int]:

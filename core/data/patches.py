@@ -90,7 +90,7 @@ class PatchDataset(Dataset[dict[str, Any]]):
             centre = labelled[rng.integers(len(labelled))].tolist()
         else:
             centre = [int(rng.integers(n)) for n in image.shape[1:]]
-        pose = Pose.draw(self.config.augment, plan.spacing_mm, rng)
+        pose = Pose.draw(self.config.augment, plan.spacing_mm, rng, plan.flat)
         window = plan.patch_size if pose is None else pose.window(plan.patch_size)
         patch, classes = (torch.from_numpy(part) for part in crop(image, label, window, centre))
         if pose is not None:

@@ -67,6 +67,11 @@ class Plan(Part):
         return len(self.labels) + 1
 
     @property
+    def flat(self) -> int | None:
+        """The axis along which a patch is a single slice; None where it is a volume."""
+        return self.patch_size.index(1) if 1 in self.patch_size else None
+
+    @property
     def values(self) -> list[int]:
         """The values in label files that are told apart: their places, from 1, are the indices of class maps."""
         if not self.overlapping:

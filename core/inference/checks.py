@@ -44,7 +44,9 @@ def refuse_unusable(volume: Volume, plan: Plan) -> None:
             f"the scan holds {int(np.prod(volume.shape[3:]))} volumes (time points or channels); the model takes one",
             where=where, mend="Split it and give one volume.",
         )  # fmt: skip
-    if min(volume.grid_shape) < MIN_SIDE_VOXELS:
+    thin = plan.flat is not None or (plan.shape_range is not None and min(plan.shape_range[0]) < MIN_SIDE_VOXELS)
+    sides = sorted(volume.grid_shape)[1 if thin else 0 :]  # such a model was made for slices
+    if sides[0] < MIN_SIDE_VOXELS:
         size = " x ".join(map(str, volume.grid_shape))
         raise UnsuitableScan(
             f"too small: {size} voxels, the model needs at least {MIN_SIDE_VOXELS} a side", where=where,

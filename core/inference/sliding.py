@@ -16,6 +16,7 @@ from core.control import JobControl
 from core.inference.runtime import Runtime
 
 Array = np.ndarray[Any, Any]
+Divisor = int | Sequence[int]
 
 # A volume up to this many patches large is taken in one pass: faster than windows, and without their seams. The
 # validation in training does the same, so its figures are those of a prediction.
@@ -24,13 +25,16 @@ OVERLAP = 0.5
 GAUSSIAN_SIGMA = 1 / 8  # of the window
 
 
-def window_size(shape: Sequence[int], patch: Sequence[int], divisor: int) -> tuple[int, ...]:
+def window_size(shape: Sequence[int], patch: Sequence[int], divisor: Divisor) -> tuple[int, ...]:
     """What the network sees at once: the whole image where it is not many patches large, else a patch.
+
+    divisor: the sides are multiples of it, or each of its own.
 
     >>> window_size((35, 50, 36), (32, 64, 32), 16), window_size((256, 256, 256), (64, 64, 64), 16)
     ((48, 64, 48), (64, 64, 64))
     """
-    whole, window = ([-(-n // divisor) * divisor for n in sides] for sides in (shape, patch))
+    steps = [int(n) for n in np.broadcast_to(divisor, len(shape))]
+    whole, window = ([-(-n // d) * d for n, d in zip(sides, steps, strict=True)] for sides in (shape, patch))
     whole = [max(n, w) for n, w in zip(whole, window, strict=True)]
     return tuple(whole if math.prod(whole) <= ONE_PASS_PATCHES * math.prod(window) else window)
 
@@ -67,7 +71,7 @@ def mirrors(axes: Iterable[str]) -> list[tuple[int, ...]]:
 
 
 def probabilities(
-    runtime: Runtime, image: Array, *, patch: Sequence[int], divisor: int = 1, mirror_axes: Sequence[str] = (),
+    runtime: Runtime, image: Array, *, patch: Sequence[int], divisor: Divisor = 1, mirror_axes: Sequence[str] = (),
     mirror: bool | None = None, control: JobControl | None = None,
 ) -> Array:  # fmt: skip
     """(channels, x, y, z) float32 image -> (classes, x, y, z) float32 probabilities.

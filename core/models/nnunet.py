@@ -71,12 +71,13 @@ class NnunetConfig(Part):
         return self
 
     @property
-    def divisor(self) -> int:
-        """Every side of the input may be a multiple of this; along axes with smaller strides less is enough."""
+    def divisor(self) -> tuple[int, int, int]:
+        """Each side of the input must be a multiple of its own."""
         totals = [1, 1, 1]
         for stride in self.strides:
             totals = [total * step for total, step in zip(totals, stride, strict=True)]
-        return max(totals)
+        x, y, z = totals
+        return x, y, z
 
     def build(self, in_channels: int, out_channels: int) -> Any:
         """The network: (batch, in_channels, i, j, k) -> logits (batch, out_channels, i, j, k)."""

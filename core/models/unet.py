@@ -28,6 +28,11 @@ class UNetConfig(Part):
     dropout: float = Field(
         0.0, ge=0, lt=1, title="Dropout", description="Share of the feature maps dropped in training."
     )
+    slices: Literal["x", "y", "z"] | None = Field(
+        None,
+        title="Slices across",
+        description="The axis whose slices are seen one by one, as suits few or very thick ones; empty: 3D.",
+    )
     deep_supervision: bool = Field(
         False,
         title="Deep supervision",
@@ -40,9 +45,13 @@ class UNetConfig(Part):
         return self.channels or [16, 32, 64, 128]
 
     @property
-    def divisor(self) -> int:
-        """Every side of the input must be a multiple of this."""
-        return int(2 ** (len(self.widths) - 1))
+    def divisor(self) -> int | tuple[int, int, int]:
+        """Every side of the input must be a multiple of this, or each of its own."""
+        side = int(2 ** (len(self.widths) - 1))
+        if self.slices is None:
+            return side
+        x, y, z = (1 if axis == self.slices else side for axis in "xyz")
+        return x, y, z
 
     def build(self, in_channels: int, out_channels: int) -> Any:
         """The network: (batch, in_channels, i, j, k) -> logits (batch, out_channels, i, j, k).
@@ -53,7 +62,7 @@ class UNetConfig(Part):
 
         levels = len(self.widths)
         settings: dict[str, Any] = {
-            "spatial_dims": 3,
+            "spatial_dims": 3 if self.slices is None else 2,
             "in_channels": in_channels,
             "out_channels": out_channels,
             "kernel_size": [3] * levels,
@@ -65,8 +74,14 @@ class UNetConfig(Part):
             "dropout": self.dropout or None,
             "res_block": self.residual,
         }
-        if not self.deep_supervision:
-            return DynUNet(**settings)
-        from core.models.nets.unet import SupervisedUNet
+        if self.deep_supervision:
+            from core.models.nets.unet import SupervisedUNet
 
-        return SupervisedUNet(min(2, levels - 2), **settings)
+            network = SupervisedUNet(min(2, levels - 2), **settings)
+        else:
+            network = DynUNet(**settings)
+        if self.slices is None:
+            return network
+        from core.models.nets.slicewise import Slicewise
+
+        return Slicewise(network, "xyz".index(self.slices))

@@ -17,6 +17,7 @@ from core.training.machine import Machine
 
 Three = tuple[int, int, int]
 
+FEW_SLICES = 3
 ANISOTROPIC = 3.0  # a voxel this many times longer than wide makes its axis a special one
 SHORT_RUN_MINUTES = 15
 STEPS = 25_000  # of a run without a time limit: what a tenth of nnU-Net's 250,000 already reaches nearly
@@ -79,20 +80,36 @@ def widths(patch: Sequence[int], sides: Sequence[float], machine: Machine, minut
     return values, f"{levels} resolutions bring this patch down to a few voxels; {first} feature maps at first: {why}."
 
 
-def patch(sides: Sequence[float], spacing_mm: Sequence[float], divisor: int, limit: float) -> tuple[Three, str]:
+def slices(shapes: Any, wanted: Sequence[int] | None) -> tuple[str, str] | None:
+    """The axis whose slices a network should see one by one, where there is such a one."""
+    for axis, name in enumerate("xyz"):
+        if wanted is not None and wanted[axis] == 1:
+            return name, "The patch is a single slice along this axis, so the network is a 2D one."
+        most = int(shapes[:, axis].max())
+        if wanted is None and most <= FEW_SLICES:
+            count = "a single slice" if most == 1 else f"at most {most} slices"
+            return name, f"The cases have {count} along this axis, too few to learn anything across them: 2D."
+    return None
+
+
+def patch(
+    sides: Sequence[float], spacing_mm: Sequence[float], divisor: int | Sequence[int], limit: float
+) -> tuple[Three, str]:
     """The median case where it is small enough, else cut down to `limit` voxels, even in millimetres.
 
-    `sides` are the median case's on the target grid.
+    `sides` are the median case's on the target grid; each is a multiple of `divisor`, or of one of its own.
     """
-    size = [_fitting(n, divisor) for n in sides]
+    steps = [int(step) for step in np.broadcast_to(divisor, 3)]
+    size = [_fitting(n, step) for n, step in zip(sides, steps, strict=True)]
     whole = list(size)
-    while math.prod(size) > limit and max(size) > divisor:
+    while math.prod(size) > limit and any(n > step for n, step in zip(size, steps, strict=True)):
         # Shorten the axis that sees farthest, so that the field of view becomes even.
-        reach = [n * mm if n > divisor else 0.0 for n, mm in zip(size, spacing_mm, strict=True)]
-        size[int(np.argmax(reach))] -= divisor
-    if divisor > 1 and all(n == divisor for n in size):  # a single voxel at the coarsest resolution has no deviation
-        size[int(np.argmax(sides))] *= 2
-    multiple = f"in multiples of {divisor}, as the network needs" if divisor > 1 else ""
+        reach = [n * mm if n > step else 0.0 for n, mm, step in zip(size, spacing_mm, steps, strict=True)]
+        longest = int(np.argmax(reach))
+        size[longest] -= steps[longest]
+    if max(steps) > 1 and size == steps:  # a single voxel at the coarsest resolution has no deviation
+        size[int(np.argmax(np.multiply(sides, np.array(steps) > 1)))] *= 2
+    multiple = f"in multiples of {text_of(divisor)}, as the network needs" if max(steps) > 1 else ""
     if size == whole:
         reason = f"About the size of the median case, {multiple}.".replace(", .", ".")
     else:

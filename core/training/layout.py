@@ -24,7 +24,8 @@ class SampleNorm3d(nn.InstanceNorm3d):
 
 def lay_out_for_cpu(network: nn.Module) -> None:
     """Channels last, which oneDNN's convolutions want: a U-Net's step takes 0.75 of the time it takes as built."""
-    network.to(memory_format=torch.channels_last_3d)
+    flat = any(isinstance(layer, nn.Conv2d) for layer in network.modules())
+    network.to(memory_format=torch.channels_last if flat else torch.channels_last_3d)
     for layer in network.modules():
         if type(layer) is nn.InstanceNorm3d and not layer.track_running_stats:
             layer.__class__ = SampleNorm3d

@@ -93,8 +93,15 @@ class _Planner:
             [resampled_shape(n, mm, spacing) for n, mm in zip(found.shapes, found.spacings_mm, strict=True)]
         )
         sides = tuple(float(n) for n in np.median(shapes, axis=0))
-        network = self._network(sides, spacing)
-        patch = self._patch(shapes, sides, spacing, network)
+        flat = self._slices(shapes)
+        if flat is None:
+            network = self._network(sides, spacing)
+            patch = self._patch(shapes, sides, spacing, network)
+        else:
+            others = min(n for axis, n in enumerate(sides) if axis != flat)
+            network = self._network(tuple(others if axis == flat else n for axis, n in enumerate(sides)), spacing)
+            single = tuple(1.0 if axis == flat else n for axis, n in enumerate(sides))
+            patch = self._patch(shapes, single, spacing, network)
         self._training(network, patch, sides)
         smallest, largest = ((int(x), int(y), int(z)) for x, y, z in (shapes.min(axis=0), shapes.max(axis=0)))
         if scale == "ct" and found.intensities is None:
@@ -115,6 +122,17 @@ class _Planner:
             )
         self._check_memory(network, patch)
         return Proposal(self.experiment, plan, tuple(self.made), found, machine)
+
+    def _slices(self, shapes: Any) -> int | None:
+        """The axis whose slices the network sees one by one, where it can do so and should."""
+        model = self.experiment.model
+        if "slices" not in type(model).model_fields:
+            return None
+        rule = choices.slices(shapes, self.experiment.data.patch_size)
+        if model.slices is None and rule is None:
+            return None
+        chosen = rule or (model.slices, "")
+        return "xyz".index(self.choose("model.slices", lambda: chosen))
 
     def _network(self, sides: tuple[float, ...], spacing: tuple[float, ...]) -> list[int]:
         """The widths of the network as far as they are known, and the choice of them where it is a U-Net's."""
@@ -173,29 +191,25 @@ class _Planner:
             )
 
 
-def _check_patch(patch: tuple[int, ...], divisor: int, largest: tuple[int, ...]) -> None:
+def _check_patch(patch: tuple[int, ...], divisor: int | tuple[int, ...], largest: tuple[int, ...]) -> None:
     text = " x ".join(map(str, patch))
-    if any(p < divisor or p % divisor for p in patch):
+    steps = [int(step) for step in np.broadcast_to(divisor, 3)]
+    if any(p % step for p, step in zip(patch, steps, strict=True)):
         raise ConfigError(
-            f"data.patch_size {text} does not fit the network, whose sides are multiples of {divisor}",
+            f"data.patch_size {text} does not fit the network, whose sides are multiples of {choices.text_of(divisor)}",
             mend="Change the patch, or give the network fewer resolutions.",
         )
-    if _single_voxel(patch, divisor):
+    if max(steps) > 1 and list(patch) == steps:  # a normalisation over one voxel would leave nothing of it
         raise ConfigError(
             f"data.patch_size {text} leaves the network a single voxel at its coarsest resolution",
             mend="Enlarge the patch, or give the network fewer resolutions.",
         )
-    most = [-(-n // divisor) * divisor for n in largest]
+    most = [-(-n // step) * step for n, step in zip(largest, steps, strict=True)]
     if any(p > m for p, m in zip(patch, most, strict=True)):
         raise ConfigError(
             f"data.patch_size {text} is larger than every case; the largest sides are {' x '.join(map(str, largest))}",
             mend=f"Choose at most {' x '.join(map(str, most))}, or leave it empty.",
         )
-
-
-def _single_voxel(patch: tuple[int, ...], divisor: int) -> bool:
-    """A normalisation over one voxel would leave nothing of it."""
-    return divisor > 1 and all(p == divisor for p in patch)
 
 
 def _labels(experiment: Any, dataset: Dataset) -> list[Label]:

@@ -62,7 +62,7 @@ def convert(package: ModelPackage) -> Graph | None:
     network = load_network(package)
     plan, divisor = package.plan, getattr(package.network, "divisor", 1)
     window = window_size(plan.patch_size, plan.patch_size, divisor)
-    larger = tuple(side + divisor for side in window)
+    larger = tuple(int(n) for n in np.add(window, divisor))
     activation = package.activation
     tries: tuple[Any, ...] = ((True, (window, larger)), (False, (window,)))
     if package.pipeline is not None:  # another program's windows are the patch, whatever the network would take

@@ -19,7 +19,7 @@ class SupervisedUNet(DynUNet):
     def __init__(self, heads: int, **settings: Any) -> None:
         super().__init__(**settings)
         self.coarse = nn.ModuleList(
-            UnetOutBlock(3, self.filters[level], self.out_channels) for level in range(1, heads + 1)
+            UnetOutBlock(self.spatial_dims, self.filters[level], self.out_channels) for level in range(1, heads + 1)
         )
         self.coarse.apply(self.initialize_weights)
 

@@ -57,8 +57,8 @@ def built(name: str, variant: bool = False) -> nn.Module:
 
 def smallest_patch(name: str) -> tuple[int, int, int]:
     """A patch with more than one voxel at the coarsest resolution, not a cube."""
-    divisor = configured(name).divisor
-    return (max(2 * divisor, 8), max(divisor, 8), max(divisor, 8))
+    x, y, z = (int(step) for step in np.broadcast_to(configured(name).divisor, 3))
+    return (max(2 * x, 8), max(y, 8), max(z, 8))
 
 
 def a_batch(name: str, size: int = 1) -> tuple[Tensor, Tensor]:
