@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from core.control import JobControl
-from core.errors import UnsuitableScan
+from core.errors import ModelError, UnsuitableScan
 from core.imaging.volume import Finding, Volume
 from core.inference.pipelines.monai_steps import AnyStep, Spacing, SpatialPad
 from core.registry import Part, register
@@ -147,7 +147,14 @@ class MonaiPipeline(Part):
             nonlocal done
             control.progress(min(done / count, 1.0), "Predicting")
             done += 1
-            return torch.from_numpy(runtime(np.ascontiguousarray(window[0].numpy(), np.float32)))[None]
+            shown = " x ".join(map(str, size))
+            try:
+                found = runtime(np.ascontiguousarray(window[0].numpy(), np.float32))
+            except RuntimeError as error:  # what torch says of sizes that a network cannot take
+                raise ModelError(f"the network cannot take windows of {shown} ({str(error)[:200]})") from None
+            if found.shape[1:] != size:
+                raise ModelError(f"the network answers windows of {shown} with {found.shape[1:]}")
+            return torch.from_numpy(found)[None]
 
         return sliding_window_inference(
             image, size, 1, predict, overlap=how.overlap, mode=how.mode, sigma_scale=how.sigma_scale,

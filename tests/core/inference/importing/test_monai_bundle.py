@@ -164,6 +164,12 @@ def test_voxels_stay_as_they_are_where_a_bundle_says_nothing_of_them(tmp_path: P
     assert {"spacing_unchecked", "orientation_unchecked"} <= codes and "spacing_unlike_training" not in codes
 
 
+def test_a_window_that_the_network_cannot_take_is_told(tmp_path: Path):
+    package, _ = import_model(write_bundle(tmp_path / "bundle", inferer={**INFERER, "roi_size": [15, 16, 16]}))
+    with pytest.raises(ModelError, match="windows of 15 x 16 x 16"):
+        segment(read(write_scan(tmp_path / "scan.nii.gz")), package, device="cpu")
+
+
 @pytest.mark.parametrize("as_yaml", [False, True])
 def test_a_bundle_becomes_a_package_that_says_where_it_is_from(tmp_path: Path, as_yaml: bool):
     write_bundle(tmp_path / "shapes_bundle", as_yaml=as_yaml, weights={"model": network_of(UNET).state_dict()})
