@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ROW_PX = 32
 HEAD_PX = 32
 ROWS_SHOWN = 12
-FIGURE_COLUMNS = {1: 68, 2: 84}  # wide enough for +20.0 %, in its cell's padding, and for "Confidence"
+FIGURE_COLUMNS = {1: 72, 2: 84}  # wide enough for +200.0 % in its cell's padding, and for "Confidence"
 SWATCH_PX = 10
 NAME_MARGINS_PX = 36  # the cell's padding, the swatch and the space after it
 NAME_ROLE = Qt.ItemDataRole.UserRole
