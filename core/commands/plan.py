@@ -53,7 +53,7 @@ def _estimate(experiment: Any, data: Any, control: JobControl) -> Estimate:
     trial = experiment.task.trial(experiment, data)
     if trial is None:
         raise ConfigError(f"there is no trial of the task {experiment.task.name}", mend="Leave out --estimate.")
-    return estimate(trial, control)
+    return estimate(trial, control.naming("Trial", None))
 
 
 def _experiment(source: str, overrides: list[str]) -> Any:

@@ -208,6 +208,6 @@ def _listen(lines: queue.Queue[str | None], control: JobControl) -> dict[str, An
         except ValueError:
             continue  # what a library printed
         if isinstance(event, dict) and "message" in event:
-            control.progress(event.get("fraction"), f"Trial: {event['message']}")
+            control.progress(event.get("fraction"), event["message"])
         elif isinstance(event, dict):
             return event

@@ -37,7 +37,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
 
 def value_text(value: Any) -> str:
     if value is None or value == "":
-        return "not set"
+        return "empty"
     if isinstance(value, list):
         return ", ".join(number_text(item) for item in value) or "none"
     return {True: "yes", False: "no"}.get(value, number_text(value)) if isinstance(value, bool) else number_text(value)
@@ -65,7 +65,9 @@ class ChangesView(QScrollArea):
         column.setContentsMargins(0, 12, 8, 0)
         column.setSpacing(12)
         base = f"the preset {preset}" if preset else "the defaults"
-        column.addWidget(label(f"Changed from {base}:" if changes else f"Everything is as in {base}.", "dim"))
+        column.addWidget(
+            label(f"Changed from {base}:" if changes else f"Everything is as in {base}.", "dim", wrap=True)
+        )
         for key, (old, new) in changes.items():
             grid = QGridLayout()
             grid.setColumnStretch(0, 1)

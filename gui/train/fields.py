@@ -42,6 +42,9 @@ class Editor(QWidget):
         target.style().unpolish(target)
         target.style().polish(target)
 
+    def show_planned(self, text: str) -> None:
+        """Where it is empty, say what the planner would take; with no text, what emptiness means."""
+
     def name_as(self, key: str, title: str, tip: str) -> None:
         """Give the widget that takes the focus its object name, accessible name and tooltip."""
         target = self.focusProxy() or self
@@ -57,6 +60,7 @@ class LineEditor(Editor):
     def __init__(self, *, optional: bool = False, placeholder: str = "") -> None:
         super().__init__()
         self.optional = optional
+        self.placeholder = placeholder
         self.line = QLineEdit()
         self.line.setPlaceholderText(placeholder)
         self.line.textEdited.connect(self.changed)
@@ -65,6 +69,9 @@ class LineEditor(Editor):
         self.row.setContentsMargins(0, 0, 0, 0)
         self.row.setSpacing(4)
         self.row.addWidget(self.line, 1)
+
+    def show_planned(self, text: str) -> None:
+        self.line.setPlaceholderText(f"planned: {text}" if text else self.placeholder)
 
     def write(self, value: Any) -> str:
         return str(value)
@@ -261,11 +268,12 @@ class Combo(QComboBox):
 class ChoiceEditor(Editor):
     """One of a few values."""
 
-    def __init__(self, choices: list[Any], *, optional: bool = False) -> None:
+    def __init__(self, choices: list[Any], *, optional: bool = False, unset: str = "") -> None:
         super().__init__()
         self.combo = Combo()
+        self.unset = unset or "not set"
         if optional:
-            self.combo.addItem("not set", None)
+            self.combo.addItem(self.unset, None)
         for choice in choices:
             self.combo.addItem(choice_text(choice), choice)
         self._known = self.combo.count()
@@ -274,6 +282,10 @@ class ChoiceEditor(Editor):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.combo)
+
+    def show_planned(self, text: str) -> None:
+        if self.combo.count() and self.combo.itemData(0) is None:
+            self.combo.setItemText(0, f"planned: {text}" if text else self.unset)
 
     def value(self) -> Any:
         return self.combo.currentData()
@@ -361,13 +373,13 @@ def make_editor(annotation: Any, description: str = "") -> Editor:
         optional = True
         annotation = members[0] if len(members) == 1 else Any
     # A description says "empty: what it then means"; the empty field shows just that.
-    found = re.search(r"\b(?:empty|0): ([^.;]+)", description) if optional else None
+    found = re.search(r"\b(?:[Ee]mpty|0): ([^.;]+)", description) if optional else None
     hint = found[1] if found else ""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is bool and not optional:
         return BoolEditor()
     if origin is Literal:
-        return ChoiceEditor(list(arguments), optional=optional)
+        return ChoiceEditor(list(arguments), optional=optional, unset=hint)
     if annotation in (int, float):
         return NumberEditor(annotation, optional=optional, placeholder=hint)
     if annotation is str:

@@ -276,6 +276,7 @@ class ExperimentForm(QWidget):
     def __init__(self, part: type[BaseModel], *, custom: Mapping[str, MakeEditor] | None = None) -> None:
         super().__init__()
         self.setObjectName("experiment-form")
+        self._planned: set[str] = set()
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.root = BlockForm(part, custom=custom)
         self.root.changed.connect(self.changed)
@@ -304,6 +305,16 @@ class ExperimentForm(QWidget):
 
     def show_problems(self, problems: dict[str, str]) -> None:
         self.root.show_problems(problems)
+
+    def show_planned(self, values: Mapping[str, str]) -> None:
+        """Say in the empty fields at these dotted keys what is planned; every other one of before is put back."""
+        for key in self._planned - values.keys():
+            if (editor := self.editor(key)) is not None:
+                editor.show_planned("")
+        for key, text in values.items():
+            if (editor := self.editor(key)) is not None:
+                editor.show_planned(text)
+        self._planned = set(values)
 
     def add_below(self, block: str, name: str, widget: QWidget) -> None:
         """Put a widget of another kind under a field of a top-level block."""

@@ -20,6 +20,7 @@ from gui.train.engine import Failure, training
 from gui.train.header import RunHeader
 from gui.train.history import History
 from gui.train.messages import EventLog, FailureCard, remark
+from gui.train.plan_panel import PlanPanel, shown
 from gui.train.preview import PreviewPanel
 from gui.train.publishing import Publisher
 from gui.train.settings import Settings
@@ -51,6 +52,7 @@ class TrainPage(QWidget):
         self.settings = Settings(context.settings, custom={"data.path": lambda: self.folder})
         self.check = DataCheck(context)
         self.settings.form.add_below("data", "path", self.check)
+        self.plan = PlanPanel(context)
         self.header = RunHeader()
         self.undo = UndoBar("discard-undo")
         self.dashboard = Dashboard()
@@ -93,6 +95,7 @@ class TrainPage(QWidget):
         column.addWidget(self.publisher.bar)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.empty)
+        self.stack.addWidget(self.plan)
         self.stack.addWidget(self.dashboard)
         column.addWidget(self.stack, 1)
         self.right, beside = side_panel(260)
@@ -123,6 +126,7 @@ class TrainPage(QWidget):
         self.settings.changed.connect(self._settings_changed)
         self.settings.failed.connect(self.context.tell)
         self.check.changed.connect(self._checked)
+        self.plan.planned.connect(self._planned)
         self.engine.started.connect(self.show_run)
         self.engine.ended.connect(self._ended)
         self.engine.busy_changed.connect(self._show_start)
@@ -176,8 +180,16 @@ class TrainPage(QWidget):
             return "a run is training in this window; it has to end first"
         return self.settings.blocker() or self.check.blocker()
 
+    def _planned(self, proposal: Any) -> None:
+        """The form's empty fields say what is planned for them."""
+        choices = proposal.choices if proposal is not None else ()
+        self.settings.form.show_planned({choice.key: shown(choice.text) for choice in choices if not choice.by_user})
+        self._show_empty(self.blocker())
+
     def _show_start(self) -> None:
         why = self.blocker()
+        self.plan.set(self.settings.tree(), not self.settings.blocker(), self.check.dataset)
+        self.plan.set_measurable(not self.engine.busy)
         self.start.setEnabled(not why)
         self.cross_validate.setEnabled(not why)
         self.reason.setText(
@@ -190,6 +202,9 @@ class TrainPage(QWidget):
 
     def _show_empty(self, why: str) -> None:
         """What the middle says while no run is shown."""
+        if self.stack.currentWidget() is not self.dashboard:
+            planned = not why and (self.plan.proposal is not None or self.plan.refused)
+            self.stack.setCurrentWidget(self.plan if planned else self.empty)
         if self.engine.busy:
             title, text = (
                 "Preparing the run…",
@@ -276,6 +291,7 @@ class TrainPage(QWidget):
         self.right.hide()
         self.stack.setCurrentWidget(self.empty)
         self.header.show_none(title)
+        self._show_empty(self.blocker())
 
     def _update(self, update: Update) -> None:
         if update.run is None:
@@ -354,5 +370,6 @@ class TrainPage(QWidget):
     def shut_down(self) -> None:
         """The window closes: stop watching; a discard that still waits is not done, since it cannot be undone later."""
         self.undo.undo()
+        self.plan.shut_down()
         self.watcher.watch("")
         self.watcher.pause()

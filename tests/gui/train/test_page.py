@@ -142,7 +142,7 @@ def test_stop_keeps_the_checkpoints_and_resume_goes_on(
     press(qtbot, page, "discard-undo-now")
     qtbot.waitUntil(lambda: page.history.run is None and not page.engine.busy, timeout=20_000)
     assert not (runs_folder() / run.id).exists()
-    assert page.stack.currentWidget() is page.empty
+    assert page.stack.currentWidget() is page.plan
 
 
 def test_a_failure_is_told_in_its_parts_and_leaves_the_window_usable(
