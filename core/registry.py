@@ -54,6 +54,7 @@ _parts: dict[str, dict[str, type[Part]]] = {}
 # The packages whose modules register parts of a kind; each module is imported once, when the kind is first asked for.
 _PACKAGES = {
     "model": "core.models",
+    "table_model": "core.models.tables",
     "task": "core.tasks",
     "loss": "core.tasks.segmentation.losses",
     "optimizer": "core.training.optimizers",

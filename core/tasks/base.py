@@ -76,8 +76,20 @@ class Task(Part):
     """Base of every task's configuration."""
 
     data_kind: ClassVar[Literal["scans", "table", "cohort", "stays"]]
-    mode: ClassVar[Literal["min", "max"]] = "max"  # whether the monitored metric is better when higher
     monitor: str
+
+    @property
+    def mode(self) -> Literal["min", "max"]:
+        """Whether the monitored metric is better when lower or higher.
+
+        >>> Task.lower_is_better("val/loss"), Task.lower_is_better("val/dice")
+        (True, False)
+        """
+        return "min" if self.lower_is_better(self.monitor) else "max"
+
+    @staticmethod
+    def lower_is_better(metric: str) -> bool:
+        return metric.rsplit("/", 1)[-1] in ("loss", "mse", "mae", "brier", "ece", "hd95")
 
     @classmethod
     def blocks(cls) -> dict[str, Any]:

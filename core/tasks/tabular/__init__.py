@@ -1,0 +1,60 @@
+"""Tables: a classifier or a regression from one row a case, with a scikit-learn interface too (`estimators`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from core import registry
+from core.control import JobControl
+from core.registry import register
+from core.tasks.base import CheckedData, Preparation, Session, Task
+from core.tasks.tabular.settings import DistillationConfig, TableDataConfig, TableTrainerConfig
+
+if TYPE_CHECKING:
+    from core.catalog import RunRow
+
+
+@register("task")
+class TabularConfig(Task):
+    """Predict one column of a table from the others."""
+
+    data_kind: ClassVar[Literal["table"]] = "table"
+    name: Literal["tabular"] = "tabular"
+    kind: Literal["auto", "classification", "regression"] = Field(
+        "auto", title="Kind", description="Auto: a number with many values is a regression."
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, title="Label smoothing", description="Part of each outcome that is spread over all of them."
+    )
+    mixup: float = Field(0.0, ge=0, le=10, title="MixUp", description="Alpha of the blend of pairs of rows; 0: off.")
+    noise: float = Field(
+        0.0, ge=0, le=2, title="Noise", description="Standard deviation of noise on the scaled numbers; 0: off."
+    )
+    balance_classes: bool = Field(
+        False, title="Balance classes", description="Weigh each row by the inverse of its outcome's share."
+    )
+    distillation: DistillationConfig | None = Field(
+        None, title="Distillation", description="Learn from a teacher's probabilities as well."
+    )
+    monitor: str = Field("val/loss", title="Best by", description="The metric that makes the best checkpoint.")
+
+    @classmethod
+    def blocks(cls) -> dict[str, Any]:
+        return {
+            "data": (TableDataConfig, Field(TableDataConfig(), title="Data")),
+            "model": registry.block("table_model", "mlp", "Network"),
+            "optimizer": registry.block("optimizer", "adamw", "Optimizer"),
+            "scheduler": registry.block("scheduler", "warmup_cosine", "Schedule"),
+            "trainer": (TableTrainerConfig, Field(TableTrainerConfig(), title="Training")),
+        }
+
+    def inspect(self, experiment: Any, control: JobControl) -> CheckedData:
+        raise NotImplementedError
+
+    def prepare(self, experiment: Any, control: JobControl) -> Preparation:
+        raise NotImplementedError
+
+    def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
+        raise NotImplementedError

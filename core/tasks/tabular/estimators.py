@@ -1,0 +1,214 @@
+"""Tabular networks with scikit-learn's interface: `fit`, `predict`, `predict_proba`, pipelines and grid searches.
+
+from core.tasks.tabular.estimators import MLPTableClassifier
+model = MLPTableClassifier(hidden=(256, 256), random_state=0).fit(X, y)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from core import config
+from core.data.tables.encode import TableCoding, fit_coding
+from core.data.tables.table import Column, Table
+from core.tasks.tabular.calibration import fit_temperature, tempered
+
+Array = np.ndarray[Any, Any]
+
+FEWEST_TO_VALIDATE = 40
+
+
+class _NetworkClassifier(ClassifierMixin, BaseEstimator):
+    """What the classifiers share; a subclass names its network's settings.
+
+    bags: networks that are fitted, each early-stopped on a part of its own and averaged; 1: a single one.
+    teacher: a method by name, or any scikit-learn classifier, to learn from; None: from the outcome alone.
+    threshold: of the second class's probability, where there are two.
+    """
+
+    def _network(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _experiment(self) -> Any:
+        teacher = self.teacher if isinstance(self.teacher, str) else "xgboost"
+        distillation = {
+            "teacher": teacher, "weight": self.distill_weight, "temperature": self.temperature,
+            "consistency": self.consistency,
+        }  # fmt: skip
+        tree = {
+            "task": {
+                "name": "tabular", "kind": "classification", "label_smoothing": self.label_smoothing,
+                "mixup": self.mixup, "noise": self.noise, "balance_classes": self.class_weight == "balanced",
+                "distillation": None if self.teacher is None else distillation,
+            },
+            "model": self._network(),
+            "optimizer": {"name": self.optimizer, "lr": self.lr, "weight_decay": self.weight_decay},
+            "scheduler": {"name": "warmup_cosine", "warmup": self.warmup},
+            "trainer": {
+                "epochs": self.epochs, "batch_size": self.batch_size, "early_stopping": self.patience,
+                "gradient_clip": self.gradient_clip,
+            },
+        }  # fmt: skip
+        return config.parse(tree)
+
+    def fit(self, X: Any, y: Any) -> Any:
+        """Fit to (rows, features) numbers and (rows,) classes; returns the estimator itself."""
+        from core.tasks.tabular.fitting import fit_network
+
+        X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "this classifier needs samples of at least 2 classes in the data, but only one class is there"
+            )
+        experiment = self._experiment()
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.coding_ = fit_coding(_table(X)) if _varies(X) else TableCoding(numbers=[], words=[])
+        self.networks_: list[Any] = []
+        held_out = np.zeros((len(codes), len(self.classes_)))
+        judged = np.zeros(len(codes), bool)
+        for number, (train, val) in enumerate(self._parts(codes, seed)):
+            rows, valid = self._rows(X, codes, train, experiment, seed), None
+            if len(val):
+                valid = self._rows(X, codes, val, None, seed)
+            network = fit_network(
+                experiment, rows, valid, cardinalities=self.coding_.cardinalities, classes=len(self.classes_),
+                seed=seed + number,
+            )  # fmt: skip
+            self.networks_.append(network.double())
+            if len(val):
+                held_out[val] = self._outputs(network, X[val])
+                judged[val] = True
+        self.temperature_ = fit_temperature(held_out[judged], codes[judged]) if self.calibrate and judged.any() else 1.0
+        return self
+
+    def _parts(self, codes: Array, seed: int) -> list[tuple[Array, Array]]:
+        """The rows that are fitted and those that stop the fit, for each network."""
+        from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
+
+        everything = np.arange(len(codes))
+        fewest = int(np.bincount(codes).min())
+        if not self.patience or len(codes) < FEWEST_TO_VALIDATE or fewest < 2:
+            return [(everything, everything[:0])] * self.bags
+        if self.bags > 1:
+            folds = StratifiedKFold(min(self.bags, fewest), shuffle=True, random_state=seed)
+            return [(train, val) for train, val in folds.split(everything, codes)]
+        size = max(round(self.validation_fraction * len(codes)), len(self.classes_))
+        return list(StratifiedShuffleSplit(1, test_size=size, random_state=seed).split(everything, codes))
+
+    def _rows(self, X: Array, codes: Array, index: Array, experiment: Any, seed: int) -> Any:
+        from core.tasks.tabular.data import Rows
+        from core.tasks.tabular.teachers import make_teacher, teach
+
+        numbers, words = self.coding_.encode(_table(X[index]))
+        soft = weight = None
+        if experiment is not None and self.teacher is not None:
+            teacher = make_teacher(self.teacher, seed) if isinstance(self.teacher, str) else self.teacher
+            inputs = np.concatenate([numbers, words], axis=1)
+            soft = teach(teacher, inputs, codes[index], len(self.classes_), folds=5, seed=seed)
+        if experiment is not None and self.class_weight == "balanced":
+            counts = np.bincount(codes[index], minlength=len(self.classes_))
+            weight = (len(index) / (len(counts) * np.maximum(counts, 1)))[codes[index]]
+        return Rows.of(numbers, words, codes[index].astype(np.int64), soft=soft, weight=weight)
+
+    def _outputs(self, network: Any, X: Array) -> Array:
+        """Probabilities in double precision, so that they do not depend on which rows are asked together."""
+        import torch
+
+        numbers, words = self.coding_.encode(_table(X))
+        with torch.inference_mode():
+            parts = [
+                network(torch.from_numpy(numbers[i : i + 4096]).double(), torch.from_numpy(words[i : i + 4096]))
+                for i in range(0, len(numbers), 4096)
+            ]
+            return torch.cat(parts).softmax(dim=-1).mean(dim=1).numpy()
+
+    def predict_proba(self, X: Any) -> Array:
+        """(rows, classes) probabilities, in the order of `classes_`."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        mean = np.mean([self._outputs(network, X) for network in self.networks_], axis=0)
+        return tempered(mean, self.temperature_)
+
+    def predict(self, X: Any) -> Array:
+        """(rows,) classes."""
+        probabilities = self.predict_proba(X)
+        if len(self.classes_) == 2:
+            return np.asarray(self.classes_[(probabilities[:, 1] > self.threshold).astype(int)])
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+class MLPTableClassifier(_NetworkClassifier):
+    """A multilayer perceptron for tables; see `core.models.tables.mlp` and `core.tasks.tabular` for the settings."""
+
+    def __init__(
+        self, *, hidden: Any = (256, 256, 256), activation: str = "gelu", dropout: float = 0.15,
+        embed_numbers: bool = False, members: int = 1, bags: int = 1, optimizer: str = "adamw", lr: float = 2e-3,
+        weight_decay: float = 1e-2, warmup: float = 0.1, epochs: int = 200, batch_size: int = 256, patience: int = 30,
+        gradient_clip: float = 1.0, mixup: float = 0.0, noise: float = 0.0, label_smoothing: float = 0.0,
+        class_weight: str | None = None, teacher: Any = None, distill_weight: float = 0.7, temperature: float = 2.0,
+        consistency: float = 0.0, calibrate: bool = True, threshold: float = 0.5, validation_fraction: float = 0.15,
+        random_state: Any = None,
+    ) -> None:  # fmt: skip
+        self.hidden, self.activation, self.dropout = hidden, activation, dropout
+        self.embed_numbers, self.members, self.bags = embed_numbers, members, bags
+        self.optimizer, self.lr, self.weight_decay, self.warmup = optimizer, lr, weight_decay, warmup
+        self.epochs, self.batch_size, self.patience, self.gradient_clip = epochs, batch_size, patience, gradient_clip
+        self.mixup, self.noise, self.label_smoothing, self.class_weight = mixup, noise, label_smoothing, class_weight
+        self.teacher, self.distill_weight, self.temperature = teacher, distill_weight, temperature
+        self.consistency, self.calibrate, self.threshold = consistency, calibrate, threshold
+        self.validation_fraction, self.random_state = validation_fraction, random_state
+
+    def _network(self) -> dict[str, Any]:
+        return {
+            "name": "mlp", "hidden": list(self.hidden), "activation": self.activation, "dropout": self.dropout,
+            "embed_numbers": self.embed_numbers, "members": self.members,
+        }  # fmt: skip
+
+
+class TokenTransformerClassifier(_NetworkClassifier):
+    """A transformer over feature tokens; see `core.models.tables.tokens` and `core.tasks.tabular` for the settings."""
+
+    def __init__(
+        self, *, d_model: int = 64, heads: int = 8, layers: int = 3, dropout: float = 0.1, bags: int = 1,
+        optimizer: str = "adamw", lr: float = 5e-4, weight_decay: float = 1e-2, warmup: float = 0.1, epochs: int = 100,
+        batch_size: int = 256, patience: int = 20, gradient_clip: float = 1.0, mixup: float = 0.0, noise: float = 0.0,
+        label_smoothing: float = 0.0, class_weight: str | None = None, teacher: Any = None,
+        distill_weight: float = 0.7, temperature: float = 2.0, consistency: float = 0.0, calibrate: bool = True,
+        threshold: float = 0.5, validation_fraction: float = 0.15, random_state: Any = None,
+    ) -> None:  # fmt: skip
+        self.d_model, self.heads, self.layers, self.dropout, self.bags = d_model, heads, layers, dropout, bags
+        self.optimizer, self.lr, self.weight_decay, self.warmup = optimizer, lr, weight_decay, warmup
+        self.epochs, self.batch_size, self.patience, self.gradient_clip = epochs, batch_size, patience, gradient_clip
+        self.mixup, self.noise, self.label_smoothing, self.class_weight = mixup, noise, label_smoothing, class_weight
+        self.teacher, self.distill_weight, self.temperature = teacher, distill_weight, temperature
+        self.consistency, self.calibrate, self.threshold = consistency, calibrate, threshold
+        self.validation_fraction, self.random_state = validation_fraction, random_state
+
+    def _network(self) -> dict[str, Any]:
+        return {
+            "name": "tokens", "d_model": self.d_model, "heads": self.heads, "layers": self.layers,
+            "dropout": self.dropout,
+        }  # fmt: skip
+
+
+def _table(X: Array) -> Table:
+    """Columns of numbers, named by their place."""
+    return Table({str(i): Column(str(i), "number", X[:, i]) for i in range(X.shape[1])})
+
+
+def _varies(X: Array) -> bool:
+    """Whether anything can be learned from: some column has two different values."""
+    return bool((np.nanmax(X, axis=0, initial=-np.inf) > np.nanmin(X, axis=0, initial=np.inf)).any())

@@ -1,0 +1,65 @@
+"""The blocks of a tabular experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from core.config import TrainerConfig
+from core.registry import Part
+
+Teacher = Literal["xgboost", "gradient_boosting", "random_forest", "logistic_regression"]
+
+
+class TableDataConfig(Part):
+    """Which table is learned from, and how it is split."""
+
+    path: Path | None = Field(None, title="Table", description="A CSV, TSV, Excel or Parquet file, one row a case.")
+    target: str = Field("", max_length=500, title="Outcome", description="The column that is predicted.")
+    group: str | None = Field(
+        None, max_length=500, title="Subject", description="A column that names the subject: never on both sides."
+    )
+    leave_out: list[str] = Field(
+        [],
+        max_length=20_000,
+        title="Leave out",
+        description="Columns not learned from, such as later results.",
+    )
+    kinds: dict[str, Literal["number", "category", "date", "text"]] = Field(
+        {}, title="Kinds", description="What a column holds, where the guess is wrong."
+    )
+    val_fraction: float = Field(0.2, gt=0, lt=1, title="Validation share", description="Rows kept for validation.")
+    test_fraction: float = Field(
+        0.0, ge=0, lt=1, title="Test share", description="Rows never touched in training, for the final figure."
+    )
+
+
+class TableTrainerConfig(TrainerConfig):
+    """How long and on what the network is trained."""
+
+    epochs: int = Field(200, ge=1, le=100_000, title="Epochs", description="Passes over the training rows.")
+    batch_size: int = Field(256, ge=1, le=65_536, title="Batch", description="Rows in one step.")
+    ema: float = Field(0.0, ge=0, lt=1, title="Weight averaging", description="Decay of the running average; 0: off.")
+    early_stopping: int = Field(
+        30, ge=0, title="Early stopping", description="Validations without a gain after which the run ends; 0: off."
+    )
+
+
+class DistillationConfig(Part):
+    """Learn from the probabilities of a teacher as well (Hinton et al., arXiv 1503.02531)."""
+
+    teacher: Teacher = Field("xgboost", title="Teacher", description="The method that is fitted first.")
+    weight: float = Field(0.7, ge=0, le=1, title="Lambda", description="Part of the loss that is the teacher's.")
+    temperature: float = Field(2.0, gt=0, le=20, title="Temperature", description="Softens the probabilities.")
+    consistency: float = Field(
+        0.0, ge=0, le=10, title="Consistency", description="Weight of the penalty on two noisy passes that differ."
+    )
+    folds: int = Field(
+        5,
+        ge=0,
+        le=20,
+        title="Teacher's folds",
+        description="Each row is taught by a teacher that did not see it; 0: one teacher that saw all (leaks).",
+    )
