@@ -66,6 +66,7 @@ def assemble(
     half: store the weights in 16 bits, which halves the file.
     Raises ModelError where there is no checkpoint, or it is damaged or does not fit the run's network.
     """
+    from core.inference.network import skeleton
     from core.tasks.segmentation.preparing import load_plan
 
     if checkpoint is None:
@@ -76,13 +77,13 @@ def assemble(
     plan = load_plan(run.folder)
     if plan.overlapping and facts.whole_head is not None:
         raise ModelError("a model of regions that overlap cannot be used on whole heads", where=run.name)
-    weights = _weights(checkpoint, experiment, plan, half)
+    weights = weights_of(checkpoint, skeleton(experiment.model, plan), half)
     split = json.loads((run.folder / "split.json").read_text(encoding="utf-8"))
     data, licence = describe_data(Path(run.data_path))
     training = Training(
         data=facts.data or data, licence=facts.licence or licence, simulated=facts.simulated, run=run.id,
         cases={part: len(ids) for part, ids in split.items()}, measured_on="test" if split.get("test") else "val",
-        protocol=f"{_protocol(experiment, checkpoint)} {facts.notes}".strip(),
+        protocol=f"{protocol_of(experiment, checkpoint)} {facts.notes}".strip(),
     )  # fmt: skip
     manifest = Manifest(
         name=name, version=version, title=facts.title or run.name, network=experiment.model.model_dump(mode="json"),
@@ -91,7 +92,7 @@ def assemble(
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(folder / WEIGHTS, weights)
-    write_text(folder / EXPERIMENT, _shareable(experiment))
+    write_text(folder / EXPERIMENT, shareable(experiment))
     write_manifest(folder, manifest)
     return ModelPackage(folder, manifest)
 
@@ -141,18 +142,21 @@ def describe_data(path: Path) -> tuple[str, str]:
     return str(content.get("name") or path.name)[:400], str(licence)[:200]
 
 
-def _weights(checkpoint: CheckpointRow, experiment: Any, plan: Any, half: bool) -> bytes:
-    """The checkpoint's network as safetensors, each tensor once, in float32 or float16."""
+def weights_of(checkpoint: CheckpointRow, network: Any, half: bool = False) -> bytes:
+    """The checkpoint's weights of a network as safetensors, each tensor once, in float32 or float16.
+
+    Raises ModelError where the checkpoint is damaged or is of another network.
+    """
     import torch
     from safetensors.torch import save
 
-    from core.inference.network import own_tensors, skeleton
+    from core.inference.network import own_tensors
     from core.training.checkpoints import load_weights
 
     if checkpoint.path.is_file() and sha256(checkpoint.path) != checkpoint.sha256:
         raise ModelError("the checkpoint is damaged (sha256)", where=checkpoint.path, mend="Use the other checkpoint.")
     tensors = load_weights(checkpoint.path)
-    wanted = own_tensors(skeleton(experiment.model, plan))
+    wanted = own_tensors(network)
     for name, tensor in wanted.items():
         if name not in tensors or tensors[name].shape != tensor.shape:
             raise ModelError(f"the checkpoint does not fit the run's network ({name})", where=checkpoint.path)
@@ -162,7 +166,7 @@ def _weights(checkpoint: CheckpointRow, experiment: Any, plan: Any, half: bool) 
     return bytes(save({name: tensor.detach().contiguous().clone() for name, tensor in plain.items()}))
 
 
-def _protocol(experiment: Any, checkpoint: CheckpointRow) -> str:
+def protocol_of(experiment: Any, checkpoint: CheckpointRow) -> str:
     trainer, epoch = experiment.trainer, checkpoint.epoch + 1
     return (
         f"{experiment.model.name} trained with {experiment.optimizer.name} and the {experiment.scheduler.name}"
@@ -171,7 +175,7 @@ def _protocol(experiment: Any, checkpoint: CheckpointRow) -> str:
     )
 
 
-def _shareable(experiment: Any) -> str:
+def shareable(experiment: Any) -> str:
     """The experiment's YAML without this computer's folders."""
     tree = config.to_tree(experiment)
     tree["data"]["path"] = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.data.plan import Plan
@@ -19,19 +21,27 @@ def load_network(package: ModelPackage) -> nn.Module:
 
     Raises ModelError where the weights are damaged or do not fit the network.
     """
+    where = package.folder / weights_file(package.place)
+    return fill(lambda: package.network.build(package.plan.channels, package.plan.outputs), package.read_weights, where)
+
+
+def fill(build: Callable[[], nn.Module], read: Callable[[], bytes], where: Path) -> nn.Module:
+    """The network that `build` makes with the safetensors that `read` gives; `where` they are, for what is told.
+
+    Raises ModelError where the weights are damaged or do not fit the network.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    where, again = package.folder / weights_file(package.place), "Import the model again."
     try:
-        weights: dict[str, Tensor] = load(package.read_weights())
+        weights: dict[str, Tensor] = load(read())
     except (SafetensorError, ValueError, KeyError, OverflowError, AttributeError) as error:
-        raise ModelError(f"the weights are not readable ({error})", where=where, mend=again) from None
+        raise ModelError(f"the weights are not readable ({error})", where=where, mend="Import the model again.") from None
     try:
-        network = skeleton(package.network, package.plan)
+        network = without_memory(build)
     except Exception as error:
-        raise ModelError(f"the network cannot be built ({error})", where=package.folder) from error
-    _check_fit(own_tensors(network), weights, package)
+        raise ModelError(f"the network cannot be built ({error})", where=where.parent) from error
+    _check_fit(own_tensors(network), weights, where)
     network.load_state_dict({name: _as_float(tensor) for name, tensor in weights.items()}, strict=False, assign=True)
     unset = [name for name, value in [*network.named_parameters(), *network.named_buffers()] if value.is_meta]
     if unset:
@@ -40,7 +50,12 @@ def load_network(package: ModelPackage) -> nn.Module:
 
 
 def skeleton(config: Any, plan: Plan) -> nn.Module:
-    """The network without memory for its weights, so that a hostile configuration costs nothing."""
+    """The network of a plan without memory for its weights."""
+    return without_memory(lambda: config.build(plan.channels, plan.outputs))
+
+
+def without_memory(build: Callable[[], nn.Module]) -> nn.Module:
+    """A network without memory for its weights, so that a hostile configuration costs nothing."""
     import torch
     from torch.overrides import TorchFunctionMode
 
@@ -52,8 +67,7 @@ def skeleton(config: Any, plan: Plan) -> nn.Module:
             return args[0] if func in draws else func(*args, **(kwargs or {}))
 
     with torch.device("meta"), NoDraws():
-        network: nn.Module = config.build(plan.channels, plan.outputs)
-    return network
+        return build()
 
 
 def own_tensors(network: nn.Module) -> dict[str, Tensor]:
@@ -63,13 +77,11 @@ def own_tensors(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in named.items() if name in kept}
 
 
-def _check_fit(wanted: dict[str, Any], given: dict[str, Any], package: ModelPackage) -> None:
+def _check_fit(wanted: dict[str, Any], given: dict[str, Any], where: Path) -> None:
     import torch
 
     def wrong(what: str) -> ModelError:
-        return ModelError(
-            f"the weights do not fit the network ({what})", where=package.folder / weights_file(package.place)
-        )
+        return ModelError(f"the weights do not fit the network ({what})", where=where)
 
     if len(given) > _MAX_TENSORS:
         raise wrong(f"{len(given):,} tensors")

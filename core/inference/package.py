@@ -16,9 +16,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -42,6 +43,19 @@ MAX_PATCH_VOXELS = 2**26
 
 Millimetres = tuple[float, float]
 Activation = Literal["softmax", "sigmoid", "none"]
+Described = TypeVar("Described", bound=Part)
+Package = TypeVar("Package", bound="AnyPackage")
+
+
+class AnyPackage(Protocol):
+    """What packages of every task have."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def bundled(self) -> bool: ...
 
 
 class Dice(Part):
@@ -261,22 +275,23 @@ class ModelPackage:
                 "summary": self.summary}  # fmt: skip
 
     def read_weights(self) -> bytes:
-        """The weights file's bytes, checked against the manifest's sha256.
+        """The weights file's bytes, as `checked_weights`."""
+        return checked_weights(self.folder / weights_file(self.place), self.manifest.sha256)
 
-        Raises ModelError where the file is missing, too large, or not the one the manifest names.
-        """
-        path, again = self.folder / weights_file(self.place), "Import the model again."
-        try:
-            size = path.stat().st_size
-            if size > MAX_WEIGHTS_BYTES:
-                raise ModelError(f"the weights are larger than {MAX_WEIGHTS_BYTES // 1024**3} GB", where=path)
-            data = path.read_bytes()
-        except OSError as error:
-            reason = error.strerror or error
-            raise ModelError(f"the weights cannot be read ({reason})", where=path, mend=again) from error
-        if hashlib.sha256(data).hexdigest() != self.manifest.sha256:
-            raise ModelError("the weights are damaged or were changed (sha256)", where=path, mend=again)
-        return data
+
+def checked_weights(path: Path, sha256: str) -> bytes:
+    """A weights file's bytes. Raises ModelError where it is missing, too large, or not the one of that sha256."""
+    again = "Import the model again."
+    try:
+        if path.stat().st_size > MAX_WEIGHTS_BYTES:
+            raise ModelError(f"the weights are larger than {MAX_WEIGHTS_BYTES // 1024**3} GB", where=path)
+        data = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ModelError(f"the weights cannot be read ({reason})", where=path, mend=again) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ModelError("the weights are damaged or were changed (sha256)", where=path, mend=again)
+    return data
 
 
 def weights_file(place: int) -> str:
@@ -294,21 +309,41 @@ def graph_file(place: int) -> str:
 
 def read_package(folder: Path, *, bundled: bool = False) -> ModelPackage:
     """Read the manifest of the package in `folder`. Raises ModelError where it is missing or wrong."""
-    path = folder / MANIFEST
+    return ModelPackage(folder, parse_manifest(manifest_bytes(folder), folder / MANIFEST), bundled)
+
+
+def manifest_bytes(folder: Path) -> bytes:
+    """The content of a package's model.yaml. Raises ModelError where it cannot be read."""
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_CONFIG_BYTES + 1)
+        with (folder / MANIFEST).open("rb") as stream:
+            return stream.read(MAX_CONFIG_BYTES + 1)
     except OSError as error:
         raise ModelError("this is no model package: its model.yaml cannot be read", where=folder) from error
-    return ModelPackage(folder, parse_manifest(data, path), bundled)
+
+
+def task_in(data: bytes) -> str:
+    """The task that a model.yaml is for, valid or not.
+
+    >>> task_in(b"name: a\\ntask: tabular\\n"), task_in(b"name: a\\n")
+    ('tabular', 'segmentation')
+    """
+    found = re.search(rb"^task: *([a-z_]+)", data, re.MULTILINE)
+    return found[1].decode() if found else "segmentation"
 
 
 def parse_manifest(data: bytes, where: Path) -> Manifest:
     """Check the bytes of a model.yaml. Raises ModelError that names every wrong key."""
+    if (task := task_in(data)) != "segmentation":
+        raise ModelError(f"this is a model for another task ({task}), not for scans", where=where)
+    return parse_as(Manifest, data, where)
+
+
+def parse_as(kind: type[Described], data: bytes, where: Path) -> Described:
+    """Check the bytes of a model.yaml of one kind. Raises ModelError that names every wrong key."""
     if len(data) > MAX_CONFIG_BYTES:
         raise ModelError(f"model.yaml is larger than {MAX_CONFIG_BYTES:,} bytes", where=where)
     try:
-        return Manifest.model_validate(read_yaml(data.decode("utf-8")))
+        return kind.model_validate(read_yaml(data.decode("utf-8")))
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'model'}: {e['msg']}" for e in error.errors()[:5])
         raise ModelError(f"model.yaml is not valid ({wrong})", where=where) from None
@@ -318,14 +353,20 @@ def parse_manifest(data: bytes, where: Path) -> Manifest:
 
 
 def list_packages() -> list[ModelPackage]:
-    """Every usable package, bundled and the user's own, newest version of a name first. Damaged ones are logged."""
+    """Every usable package for scans, bundled and the user's own, newest version of a name first."""
+    return list_for("segmentation", read_package)
+
+
+def list_for(task: str, read: Callable[..., Package]) -> list[Package]:
+    """The packages of one task, read by `read(folder, bundled=...)`. Damaged ones are logged and left out."""
     found = []
     for root, bundled in ((RESOURCES / "models", True), (models_folder(), False)):
         for folder in _folders(root):
             if not (folder / MANIFEST).exists():
                 continue
             try:
-                found.append(read_package(folder, bundled=bundled))
+                if task_in(manifest_bytes(folder)) == task:
+                    found.append(read(folder, bundled=bundled))
             except ModelError as error:
                 log.warning("A model is left out: %s", error)
     return sorted(found, key=lambda p: (p.name, [-n for n in version_key(p.version)], not p.bundled))

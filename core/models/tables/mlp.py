@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -17,7 +17,9 @@ class TableMLPConfig(Part):
     """Fully connected layers, with numbers embedded by learned frequencies (RealMLP, arXiv 2407.04491)."""
 
     name: Literal["mlp"] = "mlp"
-    hidden: list[int] = Field([256, 256, 256], min_length=1, max_length=16, title="Layers")
+    hidden: list[Annotated[int, Field(ge=1, le=16_384)]] = Field(
+        [256, 256, 256], min_length=1, max_length=16, title="Layers", description="Units of each layer."
+    )
     activation: Activation = Field("gelu", title="Activation", description="Those that end in glu are gated.")
     dropout: float = Field(0.15, ge=0, lt=1, title="Dropout", description="Part of the units switched off in a step.")
     embed_numbers: bool = Field(

@@ -51,10 +51,16 @@ class TabularConfig(Task):
         }
 
     def inspect(self, experiment: Any, control: JobControl) -> CheckedData:
-        raise NotImplementedError
+        from core.tasks.tabular.preparing import checked
+
+        return checked(experiment, control)
 
     def prepare(self, experiment: Any, control: JobControl) -> Preparation:
-        raise NotImplementedError
+        from core.tasks.tabular.preparing import prepare
+
+        return prepare(experiment, control)
 
     def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
-        raise NotImplementedError
+        from core.tasks.tabular.session import session
+
+        return session(experiment, run, control)

@@ -1,0 +1,308 @@
+"""What a run on a table is made of before it is trained: the table checked, its rows split, its coding fixed."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from pydantic import Field
+
+from core import config
+from core.control import JobControl
+from core.data.tables.check import check_classes, check_columns, check_leaks
+from core.data.tables.encode import TableCoding, fit_coding
+from core.data.tables.read import read_table
+from core.data.tables.table import Column, Table
+from core.errors import ConfigError, DatasetError
+from core.imaging.volume import Finding
+from core.registry import Part
+from core.tasks.base import Preparation
+
+Array = np.ndarray[Any, Any]
+
+PLAN, SPLIT = "plan.yaml", "split.json"
+MOST_CLASSES = 100
+# A whole number with more different values than this is a quantity, not a name of a class.
+MOST_NUMBERED_CLASSES = 20
+FEWEST_ROWS = 20
+
+
+class Outcome(Part):
+    """What is predicted. classes: by code; none where it is a number, which is standardised by `mean` and `scale`."""
+
+    column: str = Field(max_length=500)
+    classes: list[str] = Field([], max_length=MOST_CLASSES)
+    mean: float = 0.0
+    scale: float = Field(1.0, gt=0)
+
+    @property
+    def outputs(self) -> int:
+        """The network's: one for each class, or one for a number."""
+        return len(self.classes) or 1
+
+    def codes(self, column: Column) -> Array:
+        """(rows,) int64 class codes, -1 for one that is not known; or (rows,) float32 standardised values, or NaN."""
+        if not self.classes:
+            values = np.asarray(column.as_kind("number").values, np.float64)
+            return ((np.where(np.isfinite(values), values, np.nan) - self.mean) / self.scale).astype(np.float32)
+        place = {name: code for code, name in enumerate(self.classes)}
+        return np.array([place.get(cell, -1) if cell is not None else -1 for cell in column.strings()], np.int64)
+
+
+class TablePlan(Part):
+    """What is fixed of a run, and kept with its model. rows_sha256: of the table's cells, to know it again."""
+
+    coding: TableCoding
+    outcome: Outcome
+    rows_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+@dataclass(frozen=True)
+class CheckedTable:
+    """A table with what the check found. `rows`: those with an outcome, by number; `target`: their codes or values."""
+
+    path: Path
+    table: Table
+    findings: Sequence[Finding]
+    outcome: Outcome | None = None
+    rows: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    target: Array = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def usable(self) -> bool:
+        return self.outcome is not None and not any(finding.severity == "error" for finding in self.findings)
+
+    def summary(self) -> str:
+        found = f"{len(self.table):,} rows, {len(self.table.columns):,} columns"
+        if self.outcome is None:
+            return found
+        if not self.outcome.classes:
+            return f"{found}; {self.outcome.column} is a number"
+        counts = np.bincount(self.target, minlength=len(self.outcome.classes))
+        shares = ", ".join(f"{name} {n:,}" for name, n in zip(self.outcome.classes[:6], counts, strict=False))
+        return f"{found}; {self.outcome.column}: {shares}"
+
+
+def read_inputs(path: Path, data: Any, control: JobControl) -> Table:
+    """The table with the kinds that the settings ask for."""
+    table = read_table(path, control)
+    columns = {name: c.as_kind(data.kinds[name]) if name in data.kinds else c for name, c in table.columns.items()}
+    return Table(columns)
+
+
+def checked(experiment: Any, control: JobControl) -> CheckedTable:
+    """The table of an experiment with its findings.
+
+    Raises ConfigError where no table or no outcome is chosen, DatasetError where there is no such table or column.
+    """
+    data = experiment.data
+    if data.path is None:
+        raise ConfigError("no table is chosen", mend="Set data.path to a CSV, TSV, Excel or Parquet file.")
+    path = data.path.expanduser().absolute()
+    table = read_inputs(path, data, control)
+    if not data.target:
+        raise ConfigError("no outcome is chosen", mend=f"Set data.target to one of: {_some(table.names)}.")
+    for name in filter(None, (data.target, data.group)):
+        if name not in table.columns:
+            near = difflib.get_close_matches(name, table.names, n=3, cutoff=0.5) or table.names
+            raise DatasetError(f"there is no column {name!r}", where=path, mend=f"There are: {_some(near)}.")
+    findings = [
+        Finding("no-such-column", "info", f"{name} is to be left out, and is not in the table.")
+        for name in [*data.leave_out, *data.kinds]
+        if name not in table.columns
+    ]
+    try:
+        outcome, rows, more = _outcome(table[data.target], experiment.task.kind)
+    except DatasetError as error:
+        return CheckedTable(path, table, [*findings, Finding("outcome", "error", str(error))])
+    findings += more
+    used = inputs_of(table, data).take(rows)
+    target = outcome.codes(table[data.target].take(rows))
+    findings += check_columns(used)
+    if outcome.classes:
+        findings += check_classes(target, outcome.classes)
+        findings += check_leaks(used, target, control)
+    if len(rows) < FEWEST_ROWS:
+        what = f"There are {len(rows)} rows with an outcome; at least {FEWEST_ROWS} are needed."
+        findings.append(Finding("few-rows", "error", what))
+    return CheckedTable(path, table, findings, outcome, rows, target)
+
+
+def inputs_of(table: Table, data: Any) -> Table:
+    """The columns that may be learned from."""
+    return table.without([*data.leave_out, data.target, *([data.group] if data.group else [])])
+
+
+def _outcome(column: Column, kind: str) -> tuple[Outcome, Array, list[Finding]]:
+    """What is predicted, the rows that have it, and what is to be told. Raises DatasetError where nothing can be."""
+    findings = []
+    bad = column.missing | (np.isinf(column.values) if column.kind == "number" else False)
+    rows = np.flatnonzero(~bad)
+    if bad.any():
+        what = f"{int(bad.sum()):,} rows have no usable {column.name}; they are left out."
+        findings.append(Finding("no-outcome", "warning", what))
+    if not len(rows):
+        raise DatasetError(f"{column.name} is empty in every row")
+    if column.kind in ("text", "date"):
+        raise DatasetError(f"{column.name} holds {'free text' if column.kind == 'text' else 'dates'}, no outcome")
+    kept = column.take(rows)
+    if kind == "regression" or (kind == "auto" and _is_quantity(kept)):
+        if kept.kind != "number":
+            raise DatasetError(f"{column.name} holds words, which no regression predicts")
+        mean, scale = float(np.mean(kept.values, dtype=np.float64)), float(np.std(kept.values, dtype=np.float64))
+        if not np.isfinite(scale) or scale == 0:
+            raise DatasetError(f"{column.name} has one value in every row; nothing can be learned")
+        return Outcome(column=column.name, mean=mean, scale=scale), rows, findings
+    names = {cell for cell in kept.strings() if cell is not None}
+    if len(names) > MOST_CLASSES:
+        raise DatasetError(f"{column.name} has {len(names):,} different values, more than {MOST_CLASSES} classes")
+    ordered = sorted(names, key=float) if column.kind == "number" else sorted(names)
+    return Outcome(column=column.name, classes=ordered), rows, findings
+
+
+def _is_quantity(column: Column) -> bool:
+    if column.kind != "number":
+        return False
+    different = np.unique(column.values)
+    return len(different) > MOST_NUMBERED_CLASSES or bool((different != np.rint(different)).any())
+
+
+def prepare(experiment: Any, control: JobControl) -> Preparation:
+    """Check the table, split its rows and fit the coding to the training rows.
+
+    Raises ConfigError or DatasetError where the experiment cannot work.
+    """
+    found = checked(experiment, control)
+    errors = [finding.message for finding in found.findings if finding.severity == "error"]
+    if found.outcome is None or errors:
+        raise DatasetError(" ".join(errors), where=found.path, mend="Mend the table, or choose other columns.")
+    control.progress(None, "Splitting the rows")
+    data = experiment.data
+    groups = None if data.group is None else _codes(found.table[data.group].take(found.rows))
+    strata = found.target if found.outcome.classes else None
+    split = {
+        part: found.rows[index]
+        for part, index in draw(
+            len(found.rows), strata, groups, data.val_fraction, data.test_fraction, experiment.seed
+        ).items()
+    }
+    coding = fit_coding(inputs_of(found.table, data).take(split["train"]))
+    outcome = found.outcome
+    if outcome.classes:
+        _require_classes(found, split)
+    plan = TablePlan(coding=coding, outcome=outcome, rows_sha256=fingerprint(found.table))
+    parts = ", ".join(f"{len(rows):,} {part}" for part, rows in split.items() if len(rows))
+    return Preparation(
+        experiment=experiment, data_path=found.path, layout="table", cases=len(found.rows), findings=found.findings,
+        files={
+            PLAN: yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
+            SPLIT: json.dumps({part: rows.tolist() for part, rows in split.items()}),
+        },
+        remarks=[
+            f"{len(found.rows):,} rows ({parts}); {found.summary().partition('; ')[2]}.",
+            f"{len(coding.numbers)} columns of numbers and {len(coding.words)} of words are learned from.",
+        ],
+    )  # fmt: skip
+
+
+def _require_classes(found: CheckedTable, split: dict[str, Array]) -> None:
+    """Each class has to be in the training rows, or it can never be predicted."""
+    assert found.outcome is not None
+    codes = dict(zip(found.rows.tolist(), found.target.tolist(), strict=True))
+    there = {codes[row] for row in split["train"].tolist()}
+    gone = [name for code, name in enumerate(found.outcome.classes) if code not in there]
+    if gone:
+        raise DatasetError(
+            f"no training row has the outcome {_some(gone)}", where=found.path,
+            mend="Leave such rows out, join rare outcomes, or take another seed.",
+        )  # fmt: skip
+
+
+def draw(
+    rows: int, strata: Array | None, groups: Array | None, val_fraction: float, test_fraction: float, seed: int
+) -> dict[str, Array]:
+    """Row numbers of train, val and test, sorted: outcomes evenly spread, and a group never on two sides.
+
+    strata: (rows,) class codes, groups: (rows,) codes. Raises ConfigError where the parts cannot be made.
+    """
+    if val_fraction + test_fraction >= 1:
+        raise ConfigError("data.val_fraction and data.test_fraction leave nothing to train on")
+    left = np.arange(rows)
+    parts: dict[str, Array] = {}
+    for part, fraction in (("test", test_fraction), ("val", val_fraction)):
+        if not fraction:
+            parts[part] = left[:0]
+            continue
+        share = fraction * rows / len(left)
+        taken = _taken(
+            None if strata is None else strata[left], None if groups is None else groups[left], len(left), share, seed
+        )
+        parts[part], left = left[taken], left[~taken]
+    if not len(left) or not len(parts["val"]):
+        raise ConfigError("too few rows or subjects for the parts asked for", mend="Choose another data.val_fraction.")
+    return {"train": left, "val": np.sort(parts["val"]), "test": np.sort(parts["test"])}
+
+
+def _taken(strata: Array | None, groups: Array | None, rows: int, share: float, seed: int) -> Array:
+    """Which rows are drawn, (rows,) bool: whole groups, or rows of each stratum, until `share` of them is reached."""
+    rng = np.random.default_rng(seed)
+    taken = np.zeros(rows, bool)
+    if groups is not None:
+        names, sizes = np.unique(groups, return_counts=True)
+        order = rng.permutation(len(names))
+        if strata is not None:
+            # Subjects by their commonest outcome, each kind of them drawn by itself.
+            commonest = np.array([np.bincount(strata[groups == name]).argmax() for name in names])
+        else:
+            commonest = np.zeros(len(names), int)
+        for kind in np.unique(commonest):
+            mine = [i for i in order if commonest[i] == kind]
+            wanted, count = share * sizes[mine].sum(), 0
+            for i in mine:
+                if count + sizes[i] / 2 > wanted:
+                    break
+                taken |= groups == names[i]
+                count += sizes[i]
+        return taken
+    for kind in np.unique(strata) if strata is not None else [None]:
+        mine = np.flatnonzero(strata == kind) if strata is not None else np.arange(rows)
+        taken[rng.permutation(mine)[: round(share * len(mine))]] = True
+    return taken
+
+
+def fingerprint(table: Table) -> str:
+    """The sha256 of a table's names and cells."""
+    found = hashlib.sha256()
+    for name, column in table.columns.items():
+        found.update(name.encode())
+        values = column.strings() if column.kind in ("category", "text") else None
+        found.update(column.values.tobytes() if values is None else "\0".join(v or "" for v in values).encode())
+    return found.hexdigest()
+
+
+def load_plan(folder: Path) -> TablePlan:
+    """The plan of a run's folder."""
+    return TablePlan.model_validate(config.read_yaml((folder / PLAN).read_text(encoding="utf-8")))
+
+
+def load_split(folder: Path) -> dict[str, Array]:
+    """The row numbers of a run's parts: train, val, test."""
+    split = json.loads((folder / SPLIT).read_text(encoding="utf-8"))
+    return {part: np.asarray(rows, np.int64) for part, rows in split.items()}
+
+
+def _codes(column: Column) -> Array:
+    """A number for each subject; rows without one are each a subject of their own."""
+    names = [f"\0{row}" if cell is None else cell for row, cell in enumerate(column.strings())]
+    return np.asarray(np.unique(names, return_inverse=True)[1])
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
