@@ -277,9 +277,10 @@ def to_yaml(experiment: Any) -> str:
     return yaml.safe_dump(to_tree(experiment), sort_keys=False, allow_unicode=True)
 
 
-def presets() -> dict[str, Path]:
-    """The shipped experiments by name."""
-    return {path.stem: path for path in sorted((RESOURCES / "presets").glob("*.yaml"))}
+def presets(task: str | None = None) -> dict[str, Path]:
+    """The shipped experiments by name; `task`: only those of one task."""
+    found = {path.stem: path for path in sorted((RESOURCES / "presets").glob("*.yaml"))}
+    return found if task is None else {name: path for name, path in found.items() if task_of(load_tree(path)) == task}
 
 
 def load(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Any:

@@ -6,6 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from core.commands import tables
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import ModelError
 
@@ -55,8 +56,9 @@ def _list(args: Namespace) -> None:
         _networks(args)
         return
     from core.inference.package import list_packages
+    from core.tasks.tabular.package import list_table_packages
 
-    packages = list_packages()
+    packages: list[Any] = [*list_packages(), *list_table_packages()]
     if args.json:
         answer_json({"models": [package.as_dict() for package in packages]})
     elif not packages:
@@ -86,8 +88,9 @@ def _networks(args: Namespace) -> None:
 
 def _show(args: Namespace) -> None:
     from core.inference.package import find_package
+    from core.tasks.tabular.package import table_package
 
-    package = find_package(args.model)
+    package: Any = table_package(args.model) or find_package(args.model)
     if args.json:
         answer_json({**package.as_dict(), "card": package.card})
     else:
@@ -132,6 +135,12 @@ def _publish(args: Namespace) -> None:
     from core.inference.publish import publish
 
     facts = read_facts(args.facts) if args.facts else Facts()
+    if (run := tables.table_run(args.run_name)) is not None:
+        from core.tasks.tabular.publishing import publish as publish_table
+
+        with Progress() as progress:
+            _told(args, publish_table(run, name=args.name, facts=facts, control=progress.control()))
+        return
     with Catalog() as catalog:
         group = group_meant(catalog, args.run_name)
     make, source = (publish, args.run_name) if group is None else (publish_ensemble, group.id)

@@ -7,6 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.commands import tables
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import Cancelled, IsocenterError
 from core.imaging.titles import stem_of
@@ -25,7 +26,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("predict", help="predict scans, or a folder of them, with a model")
     parser.add_argument(
         "scans", nargs="+", type=Path, metavar="SCAN",
-        help="NIfTI, NRRD or MetaImage file, DICOM file or folder, or a folder of scans, which is walked",
+        help="NIfTI, NRRD or MetaImage file, DICOM file or folder, or a folder of scans, which is walked;"
+        " for a model of tables, a CSV, TSV, Excel or Parquet file",
     )  # fmt: skip
     parser.add_argument("--model", required=True, help="name, name-version, or folder of a model package")
     parser.add_argument(
@@ -58,7 +60,10 @@ def run(args: Namespace) -> int:
     from core.inference import cost
     from core.inference.ledger import TABLE, Ledger, settings_of
     from core.inference.package import find_package
+    from core.tasks.tabular.package import table_package
 
+    if (for_tables := table_package(args.model)) is not None:
+        return tables.predict(args, for_tables)
     package = find_package(args.model)
     if args.members is not None:
         package = package.first(args.members)

@@ -97,7 +97,7 @@ def assemble(
     return ModelPackage(folder, manifest)
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
+def write_manifest(folder: Path, manifest: Part) -> None:
     tree = manifest.model_dump(mode="json", exclude_none=True)
     write_text(
         folder / MANIFEST, yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)

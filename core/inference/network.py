@@ -36,7 +36,9 @@ def fill(build: Callable[[], nn.Module], read: Callable[[], bytes], where: Path)
     try:
         weights: dict[str, Tensor] = load(read())
     except (SafetensorError, ValueError, KeyError, OverflowError, AttributeError) as error:
-        raise ModelError(f"the weights are not readable ({error})", where=where, mend="Import the model again.") from None
+        raise ModelError(
+            f"the weights are not readable ({error})", where=where, mend="Import the model again."
+        ) from None
     try:
         network = without_memory(build)
     except Exception as error:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from core import config
-from core.errors import IsocenterError
+from core.errors import ConfigError, IsocenterError
 from core.files import write_text
 from gui.train.changes import ChangesView, differences
 from gui.train.form import ExperimentForm, MakeEditor
@@ -152,7 +152,7 @@ class Settings(QWidget):
 
     def _fill_menu(self) -> None:
         self.menu.clear()
-        for name in config.presets():
+        for name in config.presets(config.DEFAULT_TASK):
             self.menu.addAction(name, lambda _=False, n=name: self.use_preset(n))
         self.menu.addSeparator()
         self.menu.addAction("Open YAML…", self._ask_open)
@@ -161,13 +161,14 @@ class Settings(QWidget):
 
     def use_preset(self, name: str) -> None:
         """Begin anew from a preset; the chosen data stays."""
-        if self.open(config.presets()[name], preset=name):
+        if self.open(config.presets(config.DEFAULT_TASK)[name], preset=name):
             self._store.setValue("train/preset", name)
 
     def open(self, path: Path, *, preset: str = "") -> bool:
         """Read a YAML file into the settings, wrong values included. False (and `failed`) where it cannot be read."""
         try:
             tree = config.load_tree(path)
+            _require_form_for(config.task_of(tree), path)
         except (IsocenterError, OSError) as error:
             self.failed.emit(error)
             return False
@@ -216,7 +217,7 @@ class Settings(QWidget):
     def _recall(self) -> None:
         """Show what was set last, or the first preset."""
         stored = str(self._store.value("train/tree", "") or "")
-        presets = config.presets()
+        presets = config.presets(config.DEFAULT_TASK)
         preset = str(self._store.value("train/preset", "") or "")
         if not stored:
             preset = preset if preset in presets else next(iter(presets), "")
@@ -227,6 +228,16 @@ class Settings(QWidget):
         except (yaml.YAMLError, RecursionError, ValueError):
             tree = None
         self.set_tree(tree if isinstance(tree, dict) else self._base)
+
+
+def _require_form_for(task: str, path: Path) -> None:
+    """The form is made for one task; another's experiment would lose its keys in it."""
+    if task != config.DEFAULT_TASK:
+        raise ConfigError(
+            f"the window trains {config.DEFAULT_TASK}, and this is an experiment of another task ({task})",
+            where=path,
+            mend="Train it with `isocenter train` on the command line.",
+        )
 
 
 def with_value(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:

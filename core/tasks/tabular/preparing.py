@@ -196,7 +196,7 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
     coding = fit_coding(inputs_of(found.table, data).take(split["train"]))
     outcome = found.outcome
     if outcome.classes:
-        _require_classes(found, split)
+        _require_classes(outcome, found, split)
     plan = TablePlan(coding=coding, outcome=outcome, rows_sha256=fingerprint(found.table))
     parts = ", ".join(f"{len(rows):,} {part}" for part, rows in split.items() if len(rows))
     return Preparation(
@@ -212,12 +212,11 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
     )  # fmt: skip
 
 
-def _require_classes(found: CheckedTable, split: dict[str, Array]) -> None:
+def _require_classes(outcome: Outcome, found: CheckedTable, split: dict[str, Array]) -> None:
     """Each class has to be in the training rows, or it can never be predicted."""
-    assert found.outcome is not None
     codes = dict(zip(found.rows.tolist(), found.target.tolist(), strict=True))
     there = {codes[row] for row in split["train"].tolist()}
-    gone = [name for code, name in enumerate(found.outcome.classes) if code not in there]
+    gone = [name for code, name in enumerate(outcome.classes) if code not in there]
     if gone:
         raise DatasetError(
             f"no training row has the outcome {_some(gone)}", where=found.path,
@@ -263,9 +262,9 @@ def _taken(strata: Array | None, groups: Array | None, rows: int, share: float, 
         else:
             commonest = np.zeros(len(names), int)
         for kind in np.unique(commonest):
-            mine = [i for i in order if commonest[i] == kind]
-            wanted, count = share * sizes[mine].sum(), 0
-            for i in mine:
+            members = [i for i in order if commonest[i] == kind]
+            wanted, count = share * sizes[members].sum(), 0
+            for i in members:
                 if count + sizes[i] / 2 > wanted:
                     break
                 taken |= groups == names[i]

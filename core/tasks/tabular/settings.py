@@ -41,8 +41,8 @@ class TableTrainerConfig(TrainerConfig):
 
     epochs: int = Field(200, ge=1, le=100_000, title="Epochs", description="Passes over the training rows.")
     batch_size: int = Field(256, ge=1, le=65_536, title="Batch", description="Rows in one step.")
-    accumulate: Literal[1] = Field(1, title="Accumulation")  # type: ignore[assignment]
-    patches_per_case: Literal[1] = Field(1, title="Rows per case")  # type: ignore[assignment]
+    accumulate: Literal[1] = Field(1, title="Accumulation")
+    patches_per_case: Literal[1] = Field(1, title="Rows per case")
     ema: float = Field(0.0, ge=0, lt=1, title="Weight averaging", description="Decay of the running average; 0: off.")
     early_stopping: int = Field(
         30, ge=0, title="Early stopping", description="Validations without a gain after which the run ends; 0: off."

@@ -1,0 +1,142 @@
+"""Packages of models for tables: as those for scans (core.inference.package), with a coding in place of a grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from core import registry
+from core.errors import ConfigError, ModelError
+from core.inference.package import (
+    CARD,
+    MANIFEST,
+    WEIGHTS,
+    checked_weights,
+    list_for,
+    manifest_bytes,
+    parse_as,
+    task_in,
+)
+from core.registry import Part
+from core.tasks.tabular.preparing import TablePlan
+
+
+class TableTraining(Part):
+    """What the model was trained on and how well it did. figures: over rows that were not trained on."""
+
+    data: str = Field(max_length=400)
+    cases: dict[Literal["train", "val", "test"], int]
+    measured_on: Literal["val", "test"]
+    protocol: str = Field("", max_length=4000)
+    figures: dict[str, float]
+    run: str = Field("", max_length=200)
+
+
+class TableManifest(Part):
+    """The contents of a model.yaml for tables. temperature: of its probabilities, fitted to the validation rows."""
+
+    format: Literal[1] = 1
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    version: str = Field(pattern=r"^\d{1,4}(\.\d{1,4}){0,2}$")
+    title: str = Field(min_length=1, max_length=200)
+    task: Literal["tabular"] = "tabular"
+    network: dict[str, Any]
+    plan: TablePlan
+    temperature: float = Field(1.0, gt=0, le=100)
+    training: TableTraining
+    intended_use: str = Field("", max_length=4000)
+    forbidden_use: str = Field("", max_length=4000)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, network: dict[str, Any]) -> dict[str, Any]:
+        try:
+            _network(network)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return network
+
+
+@dataclass(frozen=True)
+class TablePackage:
+    """A package on disk with its manifest read and checked."""
+
+    folder: Path
+    manifest: TableManifest
+    bundled: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def title(self) -> str:
+        return self.manifest.title
+
+    @property
+    def summary(self) -> str:
+        """One line, such as "predicts death · AUROC 0.85 on unseen rows"."""
+        figures = self.manifest.training.figures
+        name = next((n for n in ("auroc", "r2") if n in figures), None)
+        measured = "accuracy not measured" if name is None else f"{name.upper()} {figures[name]:.3f} on unseen rows"
+        return f"predicts {self.manifest.plan.outcome.column} · {measured}"
+
+    @property
+    def card(self) -> str:
+        try:
+            return (self.folder / CARD).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The manifest and the place, as plain values."""
+        return {**self.manifest.model_dump(mode="json"), "folder": str(self.folder), "bundled": self.bundled,
+                "summary": self.summary}  # fmt: skip
+
+    def load(self) -> Any:
+        """The network with its weights. Raises ModelError where they are damaged or do not fit."""
+        from core.inference.network import fill
+
+        path, coding = self.folder / WEIGHTS, self.manifest.plan.coding
+        config = _network(self.manifest.network)
+        return fill(
+            lambda: config.build(coding.width, coding.cardinalities, self.manifest.plan.outcome.outputs),
+            lambda: checked_weights(path, self.manifest.sha256),
+            path,
+        )
+
+
+def read_table_package(folder: Path, *, bundled: bool = False) -> TablePackage:
+    """Read the package in `folder`. Raises ModelError where it is none for tables."""
+    data, path = manifest_bytes(folder), folder / MANIFEST
+    if task_in(data) != "tabular":
+        raise ModelError("this is no model for tables", where=path)
+    return TablePackage(folder, parse_as(TableManifest, data, path), bundled)
+
+
+def list_table_packages() -> list[TablePackage]:
+    """Every usable package for tables, newest version of a name first."""
+    return list_for("tabular", read_table_package)
+
+
+def table_package(name: str | Path) -> TablePackage | None:
+    """The newest package for tables of that name, the one called "name-version", or in that folder; else None."""
+    for package in list_table_packages():
+        if name in (package.name, f"{package.name}-{package.version}"):
+            return package
+    folder = Path(name).expanduser()
+    if (folder / MANIFEST).is_file() and task_in(manifest_bytes(folder)) == "tabular":
+        return read_table_package(folder)
+    return None
+
+
+def _network(tree: dict[str, Any]) -> Any:
+    return registry.part("table_model", str(tree.get("name"))).model_validate(tree)

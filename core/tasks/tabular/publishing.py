@@ -1,0 +1,124 @@
+"""A run on a table becomes a package: its weights, its coding, and a temperature from its validation rows."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import config
+from core.catalog import Catalog, RunRow
+from core.control import JobControl
+from core.errors import ModelError
+from core.files import write_bytes, write_text
+from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
+from core.inference.network import without_memory
+from core.inference.package import CARD, EXPERIMENT, WEIGHTS
+from core.inference.publish import model_name, next_version
+from core.paths import ensure_home, models_folder
+from core.tasks.tabular.calibration import fit_temperature
+from core.tasks.tabular.package import TableManifest, TablePackage, TableTraining, read_table_package
+from core.tasks.tabular.predicting import measure, outputs
+from core.tasks.tabular.preparing import fingerprint, load_plan, load_split, read_inputs
+
+
+def publish(run: RunRow, *, name: str | None = None, facts: Facts | None = None,
+            control: JobControl | None = None) -> TablePackage:  # fmt: skip
+    """Make a package of the run and record it; the name is the run's unless given, the version the next one.
+
+    Raises CatalogError, DatasetError or ModelError, with nothing half-written.
+    """
+    ensure_home()
+    slug = model_name(name or run.name)
+    version = next_version(slug)
+    target = models_folder() / f"{slug}-{version}"
+    with appearing(target) as part:
+        package = assemble(run, part, name=slug, version=version, facts=facts or Facts(), control=control)
+        write_text(part / CARD, _card(package.manifest))
+    with Catalog() as catalog:
+        catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=package.manifest.sha256)
+    return read_table_package(target)
+
+
+@contextmanager
+def package_of(run: RunRow, control: JobControl | None = None) -> Iterator[TablePackage]:
+    """A run's best checkpoint as a package, for the length of the block."""
+    with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
+        yield assemble(run, Path(folder), name="run", version="0", facts=Facts(), control=control)
+
+
+def assemble(
+    run: RunRow, folder: Path, *, name: str, version: str, facts: Facts, control: JobControl | None = None
+) -> TablePackage:
+    """Write the package of a run's best checkpoint into `folder`, calibrated and measured on its held-out rows."""
+    with Catalog() as catalog:
+        checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
+    if checkpoint is None:
+        raise ModelError("the run has no checkpoint", where=run.name, mend="Let it train for at least one epoch.")
+    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    plan, split = load_plan(run.folder), load_split(run.folder)
+    coding, outcome = plan.coding, plan.outcome
+    network = without_memory(lambda: experiment.model.build(coding.width, coding.cardinalities, outcome.outputs))
+    weights = weights_of(checkpoint, network)
+    write_bytes(folder / WEIGHTS, weights)
+    measured_on: Any = "test" if len(split["test"]) else "val"
+    training = TableTraining(
+        data=facts.data or Path(run.data_path).name, cases={part: len(rows) for part, rows in split.items()},
+        measured_on=measured_on, protocol=f"{protocol_of(experiment, checkpoint)} {facts.notes}".strip(), figures={},
+        run=run.id,
+    )  # fmt: skip
+    package = TablePackage(
+        folder,
+        TableManifest(
+            name=name, version=version, title=facts.title or run.name, network=config.to_tree(experiment)["model"],
+            plan=plan, training=training, intended_use="Research on tables with the same columns, from like patients.",
+            forbidden_use=facts.forbidden_use, sha256=hashlib.sha256(weights).hexdigest(),
+        ),
+    )  # fmt: skip
+    package = _measured(package, run, experiment, split, control or JobControl())
+    write_text(folder / EXPERIMENT, shareable(experiment))
+    write_manifest(folder, package.manifest)
+    return package
+
+
+def _measured(
+    package: TablePackage, run: RunRow, experiment: Any, split: dict[str, Any], control: JobControl
+) -> TablePackage:
+    """The package with its temperature and figures; without them where the table is gone or was changed."""
+    path = Path(run.data_path)
+    if not path.is_file():
+        return package
+    table = read_inputs(path, experiment.data, control)
+    outcome = package.manifest.plan.outcome
+    if fingerprint(table) != package.manifest.plan.rows_sha256:
+        return package
+    if outcome.classes:
+        val = table.take(split["val"])
+        temperature = fit_temperature(outputs(package, val), np.asarray(outcome.codes(val[outcome.column])))
+        package = _with(package, temperature=temperature)
+    training = package.manifest.training
+    found = measure(package, table, split[training.measured_on], path)["metrics"]
+    figures = {name.removeprefix("test/"): value for name, value in found.items()}
+    return _with(package, training=training.model_copy(update={"figures": figures}))
+
+
+def _with(package: TablePackage, **changes: Any) -> TablePackage:
+    return replace(package, manifest=package.manifest.model_copy(update=changes))
+
+
+def _card(manifest: TableManifest) -> str:
+    training = manifest.training
+    figures = "\n".join(f"| {name} | {value:.4f} |" for name, value in training.figures.items())
+    counts = ", ".join(f"{count:,} {part}" for part, count in training.cases.items() if count)
+    return (
+        f"# {manifest.title} {manifest.version}\n\nPredicts {manifest.plan.outcome.column} from"
+        f" {len(manifest.plan.coding.inputs)} columns of a table.\n\nTrained on {training.data} ({counts} rows)."
+        f" {training.protocol}\n\n| on the {training.measured_on} rows | |\n| --- | --- |\n{figures}\n\n"
+        f"Use: {manifest.intended_use}\n\nNot for: {manifest.forbidden_use}\n"
+    )

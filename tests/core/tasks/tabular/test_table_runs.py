@@ -1,0 +1,153 @@
+"""A table is trained on, measured, published and predicted from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+from core import cli, config
+from core.control import JobControl
+from core.errors import ConfigError, DatasetError
+from core.tasks.tabular.preparing import checked, draw, prepare
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("ISOCENTER_HOME", str(tmp_path / "home"))
+
+
+def write_table(path, rows=120, seed=0, **more):
+    """A table whose outcome follows from `age`, with empty cells, words and an identifier."""
+    rng = np.random.default_rng(seed)
+    age, sex = rng.normal(60, 10, rows), rng.choice(["f", "m"], rows)
+    died = (age + rng.normal(0, 3, rows) > 60).astype(int)
+    columns = {
+        "record": [str(i + 1000) for i in range(rows)],
+        "age": [f"{a:.1f}" if i % 9 else "" for i, a in enumerate(age)],
+        "sex": sex, "died": died, **more,
+    }  # fmt: skip
+    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def tree(path, **data):
+    return {
+        "name": "tiny table",
+        "task": {"name": "tabular"},
+        "data": {"path": str(path), "target": "died", **data},
+        "model": {"name": "mlp", "hidden": [16]},
+        "optimizer": {"name": "adamw", "lr": 0.02},
+        "trainer": {"epochs": 6, "batch_size": 16, "device": "cpu", "threads": 1},
+    }
+
+
+def run_cli(capsys, *args):
+    code = cli.main([*map(str, args)])
+    out, err = capsys.readouterr()
+    return code, json.loads(out) if out.startswith("{") else out, err
+
+
+def check(path, **data):
+    return checked(config.parse(tree(path, **data)), JobControl())
+
+
+def test_a_table_is_trained_measured_published_and_predicted(tmp_path, capsys):
+    table = write_table(tmp_path / "stays.csv")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tree(table)))
+    code, trained, _ = run_cli(capsys, "train", recipe, "--json")
+    assert code == 0 and trained["state"] == "finished"
+    unseen = write_table(tmp_path / "unseen.csv", seed=1)
+    code, measured, _ = run_cli(capsys, "evaluate", trained["run"], unseen, "--json")
+    assert code == 0 and measured["metrics"]["test/auroc"] > 0.85 and len(measured["cases"]) == 120
+    _, own, _ = run_cli(capsys, "evaluate", trained["run"], table, "--split", "val", "--json")
+    assert own["metrics"]["test/auroc"] == pytest.approx(trained["metrics"]["val/auroc"], abs=1e-5)
+    assert own["trained_on"] == 0
+    code, published, _ = run_cli(capsys, "models", "publish", trained["run"], "--name", "deaths", "--json")
+    assert code == 0 and published["task"] == "tabular"
+    _, listed, _ = run_cli(capsys, "models", "list", "--json")
+    assert "deaths" in [model["name"] for model in listed["models"]]
+    _, answer, _ = run_cli(capsys, "predict", unseen, "--model", "deaths", "--out", tmp_path / "out", "--json")
+    rows = answer["predictions"]
+    # A package answers as the run did, to the bit.
+    assert [row["probabilities"] for row in rows] == [case["probabilities"] for case in measured["cases"]]
+    assert (tmp_path / "out" / "unseen_predictions.csv").read_text().count("\n") == 121
+
+
+def test_a_missing_column_is_named_and_a_new_one_is_told(tmp_path, capsys):
+    table = write_table(tmp_path / "stays.csv")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tree(table)))
+    _, trained, _ = run_cli(capsys, "train", recipe, "trainer.epochs=1", "--json")
+    run_cli(capsys, "models", "publish", trained["run"], "--name", "deaths")
+    (tmp_path / "short.csv").write_text("sex,hospital\nf,A\nx,B\n")
+    code, _, err = run_cli(capsys, "predict", tmp_path / "short.csv", "--model", "deaths", "--out", tmp_path)
+    assert code == 2 and "age" in err
+    (tmp_path / "new.csv").write_text("age,sex,hospital\n61,f,A\n,x,B\n")
+    code, answer, _ = run_cli(capsys, "predict", tmp_path / "new.csv", "--model", "deaths", "--out", tmp_path, "--json")
+    told = {finding["code"] for finding in answer["predictions"][0]["findings"]}
+    assert code == 0 and {"unused-columns", "unknown-words"} <= told
+
+
+def test_a_run_whose_table_was_changed_is_not_gone_on_with(tmp_path):
+    from core.training.launch import execute, prepare_run
+
+    table = write_table(tmp_path / "stays.csv")
+    run = prepare_run(config.parse(tree(table)))
+    write_table(table, seed=5)
+    with pytest.raises(DatasetError, match="was changed"):
+        execute(run)
+
+
+def test_the_training_of_one_seed_is_the_same_twice(tmp_path, capsys):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tree(write_table(tmp_path / "stays.csv"))))
+    metrics = [run_cli(capsys, "train", recipe, "--json")[1]["metrics"] for _ in range(2)]
+    assert metrics[0] == metrics[1]
+
+
+def test_what_is_wrong_with_a_table_is_found(tmp_path):
+    rows = 120
+    leak = write_table(tmp_path / "a.csv", rows, empty=[""] * rows, same=["1"] * rows)
+    codes = {finding.code for finding in check(leak).findings}
+    assert {"all-missing", "constant", "identifier"} <= codes
+    copied = np.loadtxt(leak, str, delimiter=",", skiprows=1)[:, 3]
+    leak = write_table(tmp_path / "b.csv", rows, survival=copied)
+    assert any(f.code == "leak" and f.message.startswith("survival") for f in check(leak).findings)
+    assert not any(f.code == "leak" for f in check(leak, leave_out=["survival"]).findings)
+
+
+def test_an_outcome_that_nothing_can_be_learned_of_is_refused(tmp_path):
+    table = write_table(tmp_path / "a.csv", 60, one=["yes"] * 60)
+    with pytest.raises(DatasetError, match="same in every row"):
+        prepare(config.parse(tree(table, target="one")), JobControl())
+    with pytest.raises(DatasetError, match="There are: died"):
+        check(table, target="deid")
+    with pytest.raises(ConfigError, match="no outcome is chosen"):
+        check(table, target="")
+
+
+def test_parts_hold_the_outcomes_evenly_and_no_subject_twice():
+    rng = np.random.default_rng(0)
+    strata, groups = (rng.random(1000) < 0.1).astype(int), np.repeat(np.arange(250), 4)
+    parts = draw(1000, strata, None, 0.2, 0.1, seed=1)
+    assert sorted(np.concatenate(list(parts.values()))) == list(range(1000))
+    assert [len(parts[p]) for p in ("val", "test")] == [200, 100]
+    assert strata[parts["val"]].mean() == pytest.approx(strata.mean(), abs=0.01)
+    parts = draw(1000, strata, groups, 0.2, 0.1, seed=1)
+    sides = [set(groups[rows].tolist()) for rows in parts.values()]
+    assert sum(map(len, sides)) == 250 and abs(len(parts["val"]) - 200) <= 12
+
+
+def test_a_number_is_predicted_in_its_own_unit(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    table = write_table(tmp_path / "a.csv", score=[f"{v:.3f}" for v in rng.normal(500, 2, 120)])
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tree(table, target="score")))
+    _, trained, _ = run_cli(capsys, "train", recipe, "--json")
+    _, measured, _ = run_cli(capsys, "evaluate", trained["run"], table, "--json")
+    assert 490 < measured["cases"][0]["score"] < 510 and measured["metrics"]["test/mae"] < 5
