@@ -24,7 +24,13 @@ def make_teacher(name: str, seed: int) -> Any:
         from xgboost import XGBClassifier
 
         return XGBClassifier(
-            n_estimators=300, learning_rate=0.05, max_depth=4, subsample=0.8, colsample_bytree=0.8, random_state=seed
+            n_estimators=300,
+            learning_rate=0.05,
+            max_depth=4,
+            subsample=0.8,
+            colsample_bytree=0.8,
+            random_state=seed,
+            n_jobs=1,  # threads of its own beside torch's wait for each other, many times longer than they work
         )
     if name == "gradient_boosting":
         from sklearn.ensemble import HistGradientBoostingClassifier
