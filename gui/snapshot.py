@@ -82,7 +82,7 @@ def _lay_over(scene: Scene, path: Path) -> None:
     from core.errors import UnreadableScan
     from core.imaging.reader import read
     from gui.theme.structures import structure_colours
-    from gui.viewer.scene import Overlay
+    from gui.viewer.overlays import Overlay
 
     volume, segmentation = scene.volume, read(path)
     same_shape = volume is not None and segmentation.shape == volume.grid_shape

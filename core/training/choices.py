@@ -20,9 +20,9 @@ Three = tuple[int, int, int]
 FEW_SLICES = 3
 ANISOTROPIC = 3.0  # a voxel this many times longer than wide makes its axis a special one
 SHORT_RUN_MINUTES = 15
-STEPS = 25_000  # of a run without a time limit: what a tenth of nnU-Net's 250,000 already reaches nearly
+STEPS = 25_000  # of a run without a time limit: a tenth of nnU-Net's 250,000
 MOST_STEPS = 100_000
-FEWEST_STEPS = 1_500  # fewer steps than these in the time at hand, and a smaller patch learns more
+FEWEST_STEPS = 1_500  # where the time leaves fewer than these, a smaller patch is chosen
 UNLIMITED_CPU_MINUTES = 240.0
 EPOCH_STEPS = 50  # at least, so that what happens once an epoch does not weigh
 VALIDATION_SHARE = 0.06  # of the time
@@ -182,7 +182,7 @@ def epochs(steps_per_epoch: int, minutes: float) -> tuple[int, str]:
         reason = f"The time limit of {minutes:g} min ends the run; this is only the most it may do."
     else:
         count = STEPS / steps_per_epoch
-        reason = f"Makes about {STEPS:,} steps, after which little is gained."
+        reason = f"Makes about {STEPS:,} steps, a tenth of nnU-Net's; set more for the last bit of accuracy."
     return min(max(math.ceil(count), 1), 100_000), reason
 
 

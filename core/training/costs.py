@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 # A backward pass costs about twice the forward one.
 FORWARD_AND_BACKWARD = 3
-# Of each convolution the result, its normalisation and the gradient of one of them are in memory at once; measured
-# as the slope of the peak over patches of several sizes.
+# Of each convolution the result, its normalisation and the gradient of one of them are in memory at once. A rough
+# figure, as is the next: they choose sizes and refuse what is far too large; what a run takes is tried (see estimate).
 BYTES_PER_FEATURE = 4 * 2.6
-# The process with torch, Lightning and MONAI loaded, before any data.
+# The process with torch, Lightning and MONAI loaded, before any data, roughly.
 BASE_BYTES = {"cpu": 850_000_000, "cuda": 600_000_000, "mps": 850_000_000}
 USUAL_WIDTHS = (32, 64, 128, 256)
 
@@ -23,7 +23,7 @@ def operations(widths: Sequence[int]) -> float:
     """Floating point operations of a U-Net's forward pass, for each voxel of its input.
 
     >>> round(operations([16, 32, 64, 128]) / 1e3)
-    105
+    107
     """
     total = 2 * 27 * widths[0]  # from the image
     for level, width in enumerate(widths):

@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from core.training.devices import threads
 
-# What a 3D U-Net's training step reaches in practice, in floating point operations a second: on a CPU for each core
-# (measured on AVX2 server cores), on a GPU in float32 with TF32 off. They choose sizes, and give the rough estimate.
+# Of what order the floating point operations a second of a 3D U-Net's training step are: on a CPU for each core, on a
+# GPU in float32. Rough figures that choose sizes; how long a run takes is measured by a trial (see estimate).
 RATE_PER_CORE = 45e9
 RATE_GPU = 8e12
 

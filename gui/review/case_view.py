@@ -16,7 +16,8 @@ from gui.context import AppContext
 from gui.jobs.jobs import Job
 from gui.predict.status import FailureCard
 from gui.theme.structures import structure_colours
-from gui.viewer.scene import OpenedScan, Overlay, Scene
+from gui.viewer.overlays import Overlay
+from gui.viewer.scene import OpenedScan, Scene
 from gui.viewer.slice_grid import SliceGrid
 from gui.widgets import ElidedLabel, EmptyState, button, label, tool_button
 

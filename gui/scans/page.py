@@ -344,7 +344,7 @@ class ScansPage(QStackedWidget):
     def _lay_over(self, given: Any) -> None:
         """Take (labels, structures) from the panel, or None for the bare scan."""
         from gui.theme.structures import structure_colours
-        from gui.viewer.scene import Overlay, UncertaintyMap
+        from gui.viewer.overlays import Overlay, UncertaintyMap
 
         self.scene.set_uncertainty(None)
         if given is None:

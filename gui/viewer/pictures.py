@@ -9,8 +9,9 @@ from PySide6.QtCore import QLineF
 from PySide6.QtGui import QImage
 
 from gui.theme import theme
+from gui.viewer.overlays import Overlay
 from gui.viewer.planes import Plane
-from gui.viewer.scene import Overlay, Scene
+from gui.viewer.scene import Scene
 from gui.viewer.window_level import to_grey
 
 Array = np.ndarray[Any, Any]

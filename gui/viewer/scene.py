@@ -13,6 +13,7 @@ from core.imaging.volume import Volume
 from gui.viewer.arriving import ArrivingScan
 from gui.viewer.content import content_of, middle_of
 from gui.viewer.lines import MeasuredLines
+from gui.viewer.overlays import Overlay, UncertaintyMap
 from gui.viewer.window_level import WindowLevel, auto_window, first_window, full_window, looks_like_ct, sample
 
 Array = np.ndarray[Any, Any]
@@ -20,38 +21,6 @@ Change = Literal["volume", "cursor", "window", "time", "side", "overlay", "look"
 Tool = Literal["cursor", "measure"]
 OBLIQUE_DEGREES = 1.0
 BLEND = 0.5  # how strongly a scan that is compared with another is drawn at first
-UNNAMED = (255, 255, 255)
-
-
-@dataclass
-class Overlay:
-    """A segmentation over the scan. `labels` is on the scan's own grid; `structures` have "label" and "name"."""
-
-    labels: Array
-    structures: Sequence[dict[str, Any]]
-    colours: dict[int, tuple[int, int, int]]
-    name: str = "Segmentation"
-    opacity: float = 0.55
-    shown: bool = True
-    hidden: set[int] = field(default_factory=set)
-
-    def name_of(self, label: int) -> str:
-        return next((str(s["name"]) for s in self.structures if int(s["label"]) == label), f"label {label}")
-
-    def colour_of(self, label: int) -> tuple[int, int, int]:
-        return self.colours.get(label, UNNAMED)
-
-
-@dataclass
-class UncertaintyMap:
-    """How unsure a model was of each voxel, over the scan: uint8 on its own grid, 255 being 1.
-
-    highest: where the colour bar ends; more than that has the same colour.
-    """
-
-    steps: Array
-    highest: float = 0.5
-    shown: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ def make_teacher(name: str, seed: int) -> Any:
             subsample=0.8,
             colsample_bytree=0.8,
             random_state=seed,
-            n_jobs=1,  # threads of its own beside torch's wait for each other, many times longer than they work
+            n_jobs=1,  # its threads would compete with those of torch
         )
     if name == "gradient_boosting":
         from sklearn.ensemble import HistGradientBoostingClassifier

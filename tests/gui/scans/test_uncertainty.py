@@ -7,9 +7,10 @@ import pytest
 
 from core.imaging.volume import Source, Volume
 from gui.scans.layers import LayersPanel
+from gui.viewer.overlays import Overlay, UncertaintyMap
 from gui.viewer.pictures import SlicePictures, heat
 from gui.viewer.planes import AXIAL
-from gui.viewer.scene import OpenedScan, Overlay, Scene, UncertaintyMap
+from gui.viewer.scene import OpenedScan, Scene
 
 SHAPE = (6, 7, 5)
 

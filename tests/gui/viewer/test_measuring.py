@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QWidget
 
 from core.imaging.volume import Source, Volume
 from gui.viewer.lines import MeasuredLine, MeasuredLines
+from gui.viewer.overlays import Overlay
 from gui.viewer.scale_bar import round_length_mm
-from gui.viewer.scene import OpenedScan, Overlay
+from gui.viewer.scene import OpenedScan
 from gui.viewer.slice_grid import SliceGrid
 from gui.viewer.slice_view import SliceView
 from gui.viewer.window_level import CT_PRESETS, WindowLevel

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from core.imaging.volume import Source, Volume
-from gui.viewer.scene import OpenedScan, Overlay, Scene
+from gui.viewer.overlays import Overlay
+from gui.viewer.scene import OpenedScan, Scene
 from gui.viewer.window_level import CT_PRESETS, WindowLevel, auto_window, to_grey
 from tests.gui.making import BODY, MARKER, MARKER_RAS, opened, write_scan
 

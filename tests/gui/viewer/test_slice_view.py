@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
-from gui.viewer.scene import Overlay
+from gui.viewer.overlays import Overlay
 from gui.viewer.slice_grid import SliceGrid
 from gui.viewer.slice_view import SliceView
 from tests.gui.making import MARKER_RAS, SHAPE_RAS, opened, write_scan

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor
 
 from core.control import JobControl
 from gui.viewer.gl_probe import GlReport, probe
-from gui.viewer.scene import Overlay
+from gui.viewer.overlays import Overlay
 from gui.viewer.slice_grid import SliceGrid
 from gui.viewer.volume_view import nearest_letter
 from tests.gui.making import opened, write_scan
