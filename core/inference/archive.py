@@ -15,17 +15,8 @@ from core.config import MAX_CONFIG_BYTES
 from core.errors import ModelError
 from core.files import replacing, write_bytes
 from core.inference.assemble import appearing
-from core.inference.package import (
-    FILES,
-    MANIFEST,
-    MAX_NETWORKS,
-    MAX_WEIGHTS_BYTES,
-    WEIGHTS,
-    ModelPackage,
-    parse_manifest,
-    read_package,
-    weights_file,
-)
+from core.inference.manifest import MANIFEST, MAX_NETWORKS, parse_manifest
+from core.inference.package import FILES, MAX_WEIGHTS_BYTES, WEIGHTS, ModelPackage, read_package, weights_file
 from core.paths import ensure_home, models_folder
 
 MAX_MEMBERS = 32

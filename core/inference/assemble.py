@@ -17,15 +17,8 @@ from core import config
 from core.catalog import CheckpointRow, RunRow
 from core.errors import ConfigError, ModelError
 from core.files import sha256, sync_folder, write_bytes, write_text
-from core.inference.package import (
-    EXPERIMENT,
-    MANIFEST,
-    WEIGHTS,
-    Manifest,
-    ModelPackage,
-    Training,
-    WholeHead,
-)
+from core.inference.manifest import MANIFEST, Manifest, Training, WholeHead
+from core.inference.package import EXPERIMENT, WEIGHTS, ModelPackage
 from core.registry import Part
 
 INTENDED = "Research on scans like those it was trained on, with every result checked by a person."

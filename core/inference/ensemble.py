@@ -14,7 +14,8 @@ from core.files import write_bytes
 from core.inference import out_of_fold
 from core.inference.assemble import Facts, assemble, write_manifest
 from core.inference.evaluate import evaluate_package
-from core.inference.package import WEIGHTS, Dice, Member, ModelPackage, weights_file
+from core.inference.manifest import Dice, Member
+from core.inference.package import WEIGHTS, ModelPackage, weights_file
 from core.inference.publish import dice_of, write_package
 
 

@@ -18,7 +18,8 @@ from core.inference.assemble import Facts, appearing, assemble, write_manifest
 from core.inference.card import card_text
 from core.inference.evaluate import evaluate_package
 from core.inference.learn_likeness import with_likeness
-from core.inference.package import CARD, Dice, ModelPackage, graph_file, list_packages, read_package, version_key
+from core.inference.manifest import Dice
+from core.inference.package import CARD, ModelPackage, graph_file, list_packages, read_package, version_key
 from core.paths import ensure_home, models_folder
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,8 @@ from core.errors import RegistrationFailed
 from core.imaging.geometry import index_to_ras_mm, ras_mm_to_index
 from core.imaging.registration.register import Registration, register
 from core.imaging.volume import Finding, Volume
-from core.inference.package import ModelPackage, Region
+from core.inference.manifest import Region
+from core.inference.package import ModelPackage
 from core.inference.runtime import Runtime
 
 Array = np.ndarray[Any, Any]

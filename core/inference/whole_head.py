@@ -23,7 +23,8 @@ from core.imaging.geometry import Reorientation, ras_mm_to_index, to_canonical
 from core.imaging.volume import Finding, Volume
 from core.inference import template
 from core.inference.checks import extent_mm
-from core.inference.package import ModelPackage, Region
+from core.inference.manifest import Region
+from core.inference.package import ModelPackage
 from core.inference.runtime import Runtime
 
 Array = np.ndarray[Any, Any]

@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from gui.train.fields import number_text
+from gui.train.values import number_text
 from gui.widgets.labels import label
 
 

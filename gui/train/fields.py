@@ -21,6 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gui.train.values import choice_text, number, number_text
+
 
 class Editor(QWidget):
     """Base: edits one plain value, as YAML holds it. A value it cannot show is handed back as it came."""
@@ -339,30 +341,6 @@ class ManyEditor(Editor):
                 box.setChecked(shown and choice in value)
         # The order of the file is kept until a box is touched.
         self._foreign = list(value) if shown else value
-
-
-def choice_text(choice: Any) -> str:
-    return str(choice).replace("_", " ")
-
-
-def number_text(value: Any) -> str:
-    """
-    >>> number_text(3e-05), number_text(15.0), number_text(0.001), number_text("abc")
-    ('3e-5', '15', '0.001', 'abc')
-    """
-    if isinstance(value, float):
-        return re.sub(
-            r"e([+-])0*(\d)", lambda found: f"e{found[1].strip('+')}{found[2]}", repr(value).removesuffix(".0")
-        )
-    return str(value)
-
-
-def number(text: str, kind: type) -> Any:
-    """The number a text stands for, or the text itself when it stands for none."""
-    try:
-        return kind(text.strip())
-    except ValueError:
-        return text
 
 
 def make_editor(annotation: Any, description: str = "") -> Editor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.data.plan import Plan
-from core.inference.package import Training
+from core.inference.manifest import Training
 
 
 @dataclass(frozen=True)

@@ -18,18 +18,9 @@ from core.inference.assemble import FORBIDDEN, INTENDED, appearing, write_manife
 from core.inference.card import card_text
 from core.inference.importing.contents import Contents
 from core.inference.importing.found import Found
+from core.inference.manifest import MANIFEST, Manifest, Member
 from core.inference.network import load_network
-from core.inference.package import (
-    CARD,
-    EXPERIMENT,
-    MANIFEST,
-    WEIGHTS,
-    Manifest,
-    Member,
-    ModelPackage,
-    read_package,
-    weights_file,
-)
+from core.inference.package import CARD, EXPERIMENT, WEIGHTS, ModelPackage, read_package, weights_file
 from core.inference.publish import model_name, next_version
 from core.paths import ensure_home, models_folder
 

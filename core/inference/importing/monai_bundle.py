@@ -20,8 +20,8 @@ from core.inference.importing.checkpoint import MAX_BYTES, read_checkpoint, tens
 from core.inference.importing.contents import MAX_TEXT_BYTES, Contents
 from core.inference.importing.found import Found
 from core.inference.importing.monai_config import BundleConfig, Refuse
+from core.inference.manifest import Training
 from core.inference.network import own_tensors, skeleton
-from core.inference.package import Training
 from core.inference.pipelines.monai import MonaiPipeline
 from core.models.imported.monai_net import MonaiNetConfig
 

@@ -18,7 +18,7 @@ from core.errors import ModelError
 from core.inference.importing.checkpoint import MAX_BYTES, read_checkpoint, tensors
 from core.inference.importing.contents import Contents
 from core.inference.importing.found import Found
-from core.inference.package import MAX_NETWORKS, Training
+from core.inference.manifest import MAX_NETWORKS, Training
 from core.inference.pipelines.nnunet import NnunetPipeline, Normalisation, Resampling
 from core.models.nnunet import NnunetConfig
 

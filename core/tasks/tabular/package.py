@@ -10,16 +10,8 @@ from pydantic import Field, field_validator
 
 from core import registry
 from core.errors import ConfigError, ModelError
-from core.inference.package import (
-    CARD,
-    MANIFEST,
-    WEIGHTS,
-    checked_weights,
-    list_for,
-    manifest_bytes,
-    parse_as,
-    task_in,
-)
+from core.inference.manifest import MANIFEST, parse_as, task_in
+from core.inference.package import CARD, WEIGHTS, checked_weights, list_for, manifest_bytes
 from core.registry import Part
 from core.tasks.tabular.preparing import TablePlan
 

@@ -19,7 +19,8 @@ from core.inference import cost
 from core.inference.archive import export_package, import_package
 from core.inference.assemble import write_manifest
 from core.inference.ensemble import publish_ensemble
-from core.inference.package import MANIFEST, ModelPackage, parse_manifest, read_package
+from core.inference.manifest import MANIFEST, parse_manifest
+from core.inference.package import ModelPackage, read_package
 from core.inference.predictor import segment
 from core.inference.runtime import load
 from core.inference.runtime.convert import prepare_all
