@@ -61,6 +61,7 @@ QPushButton[role="primary"]:hover { border: 1px solid $text; }
 QPushButton[role="primary"]:focus { border: 1px solid $text; }
 QPushButton[role="primary"]:disabled { background: $line; border: 1px solid $line; color: $dim; }
 QPushButton[role="danger"] { color: $bad; }
+QPushButton[role="danger"]:disabled { color: $faint; }
 QPushButton[role="quiet"], QToolButton[role="quiet"] { background: transparent; border: 1px solid transparent;
     padding: 4px 6px; }
 QToolButton[role="quiet"] { padding: 1px; }
