@@ -8,6 +8,7 @@ FOLDER: a data set with images and labels. The network, patch and batch are thos
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import sys
@@ -42,7 +43,10 @@ def main() -> None:
     seconds = time.perf_counter() - began
     parameters = sum(p.numel() for p in trainer.network.parameters())
     print(json.dumps({"patches_per_s": BATCH * steps / seconds, "parameters": parameters}), flush=True)
-    os._exit(0)  # its worker processes would go on
+    # Its worker processes hold this process's output open: whoever reads that would wait for them for ever.
+    for worker in multiprocessing.active_children():
+        worker.terminate()
+    os._exit(0)
 
 
 def _raw(source: Path, target: Path) -> None:

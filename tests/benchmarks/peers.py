@@ -25,7 +25,8 @@ PYTHON = "ISOCENTER_PEER_PYTHON"
 def peer_prediction(folder: Path, *, quick: bool) -> list[Figure]:
     """A volume of 160 x 192 x 160 through one U-Net's weights, trained for it first, in the same windows by all."""
     data = scene_dataset(folder / "data")
-    file = experiment(folder / "scene.yaml", data, (48, 48, 48), epochs=40, patches_per_case=4, ema=0.9)
+    epochs = 12 if quick else 40
+    file = experiment(folder / "scene.yaml", data, (48, 48, 48), epochs=epochs, patches_per_case=4, ema=0.9)
     run = train_without_window(file, folder)
     sides, window = ("96,96,96", "48,48,48") if quick else ("160,192,160", "96,96,96")
     found = peer_report("inspect_peer_prediction", run, sides, window, home=folder)
