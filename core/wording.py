@@ -18,7 +18,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"unable to extract tag.*", "needs a name that says which one it is"),
     (r"input should be a valid dictionary.*", "must be pairs such as 1: name"),
     (r"input should be a valid (list|tuple).*", "must be a list of values"),
-    (r"input should be ('.*')$", r"must be \1"),
+    (r"input should be ('.*'|\d+)$", r"must be \1"),
     (r"(?:list|tuple) should have at least (\d+) items? .*", r"needs at least \1 values"),
     (r"(?:list|tuple) should have at most (\d+) items? .*", r"takes at most \1 values"),
     (r"string should have at least \d+ characters?.*", "must not be empty"),

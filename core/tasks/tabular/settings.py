@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.config import TrainerConfig
 from core.registry import Part
@@ -47,6 +47,15 @@ class TableTrainerConfig(TrainerConfig):
     early_stopping: int = Field(
         30, ge=0, title="Early stopping", description="Validations without a gain after which the run ends; 0: off."
     )
+
+    @model_validator(mode="after")
+    def _what_tables_take(self) -> TableTrainerConfig:
+        """Settings of the engine that the block-wise steps of a table would leave unheeded are refused."""
+        if self.precision == "16-mixed":
+            raise ValueError("a table is trained in precision 32 or bf16-mixed, not 16-mixed")
+        if self.devices != 1:
+            raise ValueError("a table is trained on one device; leave devices at 1")
+        return self
 
 
 class DistillationConfig(Part):
