@@ -96,8 +96,9 @@ class TrainerConfig(Part):
     accumulate: int = Field(
         1, ge=1, le=1024, title="Accumulation", description="Steps whose gradients are added up before an update."
     )
-    gradient_clip: float = Field(
-        1.0, ge=0, title="Gradient clip", description="Largest norm of the gradient; 0: no limit."
+    gradient_clip: float = Field(1.0, ge=0, title="Gradient clip", description="Limit of the gradient; 0: none.")
+    gradient_clip_by: Literal["norm", "value"] = Field(
+        "norm", title="Clip by", description="The norm of the whole gradient, or each of its values."
     )
     precision: Literal["auto", "32", "16-mixed", "bf16-mixed"] = Field(
         "auto",

@@ -116,6 +116,7 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
         accumulate_grad_batches=settings.accumulate,
         # A module that takes its steps itself clips them itself.
         gradient_clip_val=(settings.gradient_clip or None) if module.automatic_optimization else None,
+        gradient_clip_algorithm=settings.gradient_clip_by if module.automatic_optimization else None,
         check_val_every_n_epoch=settings.validate_every, num_sanity_val_steps=0, callbacks=callbacks, logger=False,
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder,
         # An explicit environment: a cluster's variables in the user's shell must not change what the window does.

@@ -28,6 +28,22 @@ class TaskModule(pl.LightningModule):
         """How many samples a batch holds, for the speed that is shown."""
         raise NotImplementedError
 
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """As the trainer's own, which refuses fused optimizers in every mixed precision.
+
+        They are used on CPUs only, where no gradient is scaled, so clipping them is right.
+        """
+        if not gradient_clip_val:
+            return
+        if self.device.type != "cpu":
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        elif gradient_clip_algorithm == "value":
+            nn.utils.clip_grad_value_(self.parameters(), gradient_clip_val)
+        else:
+            nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
     def configure_optimizers(self) -> Any:
         optimizer = self.experiment.optimizer.build(self.parameters())
         schedule = torch.optim.lr_scheduler.LambdaLR(
