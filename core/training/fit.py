@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import warnings
-from pathlib import Path
 from typing import Any
 
 from core import config, world
-from core.catalog import Catalog, RunRow
+from core.catalog import Catalog, CheckpointRow, RunRow
 from core.control import JobControl
 from core.errors import ModelError, TrainingFailed
 from core.training import memory, tensorboard
@@ -46,6 +45,8 @@ def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job
 
 def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl) -> None:
     checkpoint = _resume_point(catalog, run) if resume else None
+    if resume and world.first():  # steps beyond the checkpoint are done again, and would stand there twice
+        catalog.forget_metrics(run.id, after_step=-1 if checkpoint is None else checkpoint.step)
     job.progress(None, "Loading the training engine")
     # From here on, torch and Lightning: seconds of imports that nothing else in this module needs.
     import lightning.pytorch as pl
@@ -142,7 +143,7 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
                 warnings.filterwarnings("ignore", said)
             trainer.fit(
                 module, session.train, session.val,
-                ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True,
+                ckpt_path=str(checkpoint.path) if checkpoint else None, weights_only=True,
             )  # fmt: skip
     except StopRequested as request:
         if not request.discard and not world.share((folder / "last.ckpt").exists()):
@@ -155,11 +156,11 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
             board.close()
 
 
-def _resume_point(catalog: Catalog, run: RunRow) -> Path | None:
+def _resume_point(catalog: Catalog, run: RunRow) -> CheckpointRow | None:
     """The last checkpoint, if it stands at the end of an epoch; a run stopped in its first epoch begins anew."""
     row = catalog.checkpoint(run.id, "last")
     if row is None or run.epoch == 0:
         return None
     if not row.path.is_file():
         raise ModelError("the run's last checkpoint is gone", where=row.path, mend="Start the run anew.")
-    return row.path
+    return row
