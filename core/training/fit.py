@@ -9,19 +9,24 @@ from typing import Any
 from core import config, world
 from core.catalog import Catalog, CheckpointRow, RunRow
 from core.control import JobControl
-from core.errors import ModelError, TrainingFailed
+from core.errors import ModelError, OutOfMemory
 from core.training import memory, tensorboard
 from core.training.control import StopRequested
 
 
-def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl) -> None:
+def fit(
+    run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl, smaller: int = 0
+) -> None:  # fmt: skip
     """Train a prepared run in the calling thread, from its last checkpoint where `resume` says so.
 
     A step that does not fit into memory is tried again in smaller pieces, from the last checkpoint on, where this
-    process is alone. Several call this each for its part; only the first writes to the catalog.
+    process is alone. Several call this each for its part, and only the first writes to the catalog; one that runs out
+    of memory raises OutOfMemory, and whoever started them may begin again with `smaller`, how often to make pieces.
     Raises StopRequested when asked to stop, IsocenterError for what a person can mend.
     """
     experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    for _ in range(smaller):
+        experiment, _change = memory.smaller(experiment) or (experiment, "")
     for _ in range(1 + (memory.TIMES if world.size() == 1 else 0)):
         try:
             return _fit(experiment, run, catalog, resume=resume, beside_window=beside_window, job=job)
@@ -35,9 +40,9 @@ def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job
         if retry is None:
             break
         experiment, change = retry
-        catalog.add_event(run.id, "warning", f"Out of memory. Going on with {change}.")
+        catalog.add_event(run.id, "warning", memory.told(change))
         run, resume = catalog.run(run.id), True
-    raise TrainingFailed(
+    raise OutOfMemory(
         f"a training step does not fit into memory ({told})", where=run.id,
         mend="The checkpoints from before are kept. Choose a smaller data.patch_size or a smaller network.",
     )  # fmt: skip
