@@ -11,7 +11,8 @@ import yaml
 from core import cli, config
 from core.control import JobControl
 from core.errors import ConfigError, DatasetError
-from core.tasks.tabular.preparing import checked, draw, prepare
+from core.tasks.tabular.preparing import checked, prepare
+from core.tasks.tabular.splitting import draw
 
 
 @pytest.fixture(autouse=True)
