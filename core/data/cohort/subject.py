@@ -1,4 +1,4 @@
-"""A cohort in memory: its subjects, what is known of each clinical value, and the grid that volumes are brought to."""
+"""A cohort in memory: its subjects, and what is known of each clinical value."""
 
 from __future__ import annotations
 
@@ -9,31 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from core.imaging.mni import Grid as Grid
 from core.imaging.volume import Finding
 
 Array = np.ndarray[Any, Any]
-
-# The middle of the ICBM 152 template's brain, in MNI millimetres: where the middle of every model's grid lies.
-CENTRE_MNI_MM = (0.0, -17.0, 5.0)
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A model's grid in MNI space, axes along right, anterior, superior, centred on the template's brain.
-
-    shape: voxels along x, y, z. The default of 91 x 120 x 91 at 2 mm covers the whole head.
-    """
-
-    shape: tuple[int, int, int] = (91, 120, 91)
-    spacing_mm: tuple[float, float, float] = (2.0, 2.0, 2.0)
-
-    @property
-    def affine_ras(self) -> Array:
-        """4 x 4 float64, voxel index -> MNI millimetres."""
-        affine = np.diag([*self.spacing_mm, 1.0])
-        for axis in range(3):
-            affine[axis, 3] = CENTRE_MNI_MM[axis] - self.spacing_mm[axis] * (self.shape[axis] - 1) / 2
-        return affine
 
 
 @dataclass(frozen=True)
