@@ -14,9 +14,9 @@ from core.control import JobControl
 from core.data.dataset import Dataset
 from core.data.folds import Folds, draw_folds
 from core.data.plan import Plan
-from core.data.split import Split
+from core.data.split import Split, with_fewer_labels
 from core.errors import Cancelled, ConfigError, DatasetError, IsocenterError
-from core.tasks.segmentation.preparing import checked, preparation
+from core.tasks.segmentation.preparing import checked, preparation, started
 from core.training import tensorboard
 from core.training.launch import add_run, execute, new_id
 from core.training.planning import check_split, propose
@@ -82,6 +82,7 @@ class CrossValidation:
 
     def _add(self, fold: int) -> str:
         split = Folds(self.group.folds, self.group.test).split(fold)
+        split = with_fewer_labels(self.dataset, split, self.experiment.data.label_fraction, self.experiment.seed)
         plan = Plan.model_validate(self.group.plan)
         ready = preparation(self.experiment, self.dataset, plan, split)
         return add_run(ready, run_group=self.group.id, fold=fold)
@@ -99,7 +100,7 @@ def prepare(experiment: Any, count: int, job: JobControl | None = None) -> Cross
     dataset = checked(experiment, job or JobControl())
     dataset.require_usable()
     folds = draw_folds(dataset, count=count, test_fraction=experiment.data.test_fraction, seed=experiment.seed)
-    proposal = propose(experiment, dataset)
+    proposal = propose(started(experiment)[0], dataset)
     experiment, plan = proposal.experiment, proposal.plan
     for fold in range(count):
         try:
