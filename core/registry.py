@@ -57,6 +57,7 @@ _PACKAGES = {
     "table_model": "core.models.tables",
     "task": "core.tasks",
     "loss": "core.tasks.segmentation.losses",
+    "volume_ssl": "core.tasks.volume_pretraining.objectives",
     "optimizer": "core.training.optimizers",
     "scheduler": "core.training.schedulers",
 }

@@ -122,6 +122,8 @@ class Manifest(Part):
             raise ValueError("patch_size is out of range")
         if not all(0.01 <= spacing <= 100 for spacing in plan.spacing_mm):
             raise ValueError("spacing_mm is out of range")
+        if not plan.labels:
+            raise ValueError("there are no labels")
         return plan
 
 
