@@ -63,6 +63,7 @@ class Session:
     module: its validation logs `val/loss` and the monitored metric.
     train, val: Lightning's data loaders; of several processes, each takes its part (`core.data.sharing`).
     callbacks: of the first process only. volumes: whether the network works on volumes, for the memory layout.
+    gpu_precision: what the precision `auto` is on a GPU; empty: the one that a probe finds fastest.
     """
 
     module: TaskModule
@@ -70,6 +71,7 @@ class Session:
     val: Any
     callbacks: list[pl.Callback] = field(default_factory=list)
     volumes: bool = False
+    gpu_precision: str = ""
 
 
 class Task(Part):
