@@ -166,6 +166,13 @@ class Task(Part):
         """
         return None
 
+    def check(self, experiment: Any, control: JobControl | None = None) -> Sequence[Any] | None:
+        """Where an experiment departs from what its system was asked to be; None where nothing was asked.
+
+        Each has `text`, a sentence, and `as_dict()`. With a control, the data is looked at too where it is chosen.
+        """
+        return None
+
     def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
         """What is fitted, from a prepared run and the files in its folder. Raises DatasetError where data is gone."""
         raise NotImplementedError

@@ -6,7 +6,8 @@ Any part may be missing: an image that is not there is a learned token in each p
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -126,6 +127,33 @@ class RiskNetwork(nn.Module):
             tokens = encoder(image)
             absent = torch.where(there[:, None, None], tokens, absent.to(tokens.dtype))
         return absent + self.places
+
+    def without(self, tokens: tuple[Tensor, Tensor], parts: Collection[str]) -> tuple[Tensor, Tensor]:
+        """What `encode` gave, as if only these of "mri" and "pet" were there."""
+        mri, pet = tokens
+        return (
+            mri if "mri" in parts else (self.missing_mri + self.places).expand_as(mri),
+            pet if "pet" in parts else (self.missing_pet + self.places).expand_as(pet),
+        )
+
+    @contextmanager
+    def sampling(self) -> Iterator[None]:
+        """Within the block what follows the encoders drops features as in training, so that answers vary."""
+        dropping = [
+            layer
+            for part in (self.cross, self.clinical, self.fusion)
+            if part is not None
+            for layer in part.modules()
+            if isinstance(layer, nn.Dropout | CrossAttention)
+        ]
+        before = [layer.training for layer in dropping]
+        for layer in dropping:
+            layer.training = True
+        try:
+            yield
+        finally:
+            for layer, training in zip(dropping, before, strict=True):
+                layer.training = training
 
     def fuse(self, mri: Tensor, pet: Tensor, clinical: Tensor) -> Tensor:
         """Scores (B,) of encoded images and standardised clinical values."""

@@ -10,7 +10,7 @@ from core import registry
 from core.control import JobControl
 from core.registry import register
 from core.tasks.alzheimers.settings import RiskDataConfig, RiskTrainerConfig
-from core.tasks.base import CheckedData, Preparation, Session, Task
+from core.tasks.base import CheckedData, ModelKind, Preparation, Session, Task
 
 if TYPE_CHECKING:
     from core.catalog import RunRow
@@ -71,8 +71,18 @@ class AlzheimersConfig(Task):
 
         return session(experiment, run, control)
 
-    def check(self, experiment: Any) -> list[Departure]:
+    def check(self, experiment: Any, control: JobControl | None = None) -> list[Departure]:
         """Where the experiment departs from what the system was asked to be."""
+        from core.tasks.alzheimers.preparing import checked
         from core.tasks.alzheimers.requirements import departures
 
-        return departures(experiment)
+        features = None
+        if control is not None and experiment.data.path is not None:
+            features = len(checked(experiment, control).features)
+        return departures(experiment, features)
+
+    @classmethod
+    def kind_of_model(cls) -> ModelKind:
+        from core.tasks.alzheimers.kind import RiskModels
+
+        return RiskModels()

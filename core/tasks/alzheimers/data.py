@@ -29,8 +29,10 @@ MOST_IN_MEMORY = 4 * 1024**3
 class Volumes:
     """The images of a cohort's rows on the model's grid; in memory where they are not too many, else read again."""
 
-    def __init__(self, subjects: Sequence[Subject], plan: RiskPlan, cache_folder: Path) -> None:
-        self.subjects, self.plan, self.cache_folder = subjects, plan, cache_folder
+    def __init__(
+        self, subjects: Sequence[Subject], plan: RiskPlan, cache_folder: Path, *, keep: bool = True
+    ) -> None:
+        self.subjects, self.plan, self.cache_folder, self.keep = subjects, plan, cache_folder, keep
         self._held: dict[int, tuple[Array | None, Array | None]] = {}
         self._bytes = 0
 
@@ -46,7 +48,7 @@ class Volumes:
         subject = self.subjects[row]
         found = volumes(subject, self.plan.grid, control or JobControl(), self.cache_folder)
         size = sum(volume.nbytes for volume in found if volume is not None)
-        if self._bytes + size <= MOST_IN_MEMORY:
+        if self.keep and self._bytes + size <= MOST_IN_MEMORY:
             self._held[row] = found
             self._bytes += size
         return found
