@@ -21,10 +21,9 @@ Array = np.ndarray[Any, Any]
 
 # The middle of the template's brain, in MNI millimetres: where the middle of every model's grid lies.
 CENTRE_MNI_MM = (0.0, -17.0, 5.0)
-_MAPS = ("t1", "gm", "wm")
 
-# The box that holds the cerebellum and no cortex, in MNI mm: x, y, z from .. to. Its grey matter is the PET's reference,
-# as it is spared in Alzheimer's disease until late.
+# The box that holds the cerebellum and no cortex, in MNI mm: x, y, z from .. to. Its grey matter is the reference of
+# the PET's uptake, as it is spared in Alzheimer's disease until late.
 CEREBELLUM_MNI_MM = ((-48.0, 48.0), (-85.0, -45.0), (-60.0, -26.0))
 
 
@@ -49,10 +48,8 @@ class Grid:
     def places_mm(self) -> tuple[Array, Array, Array]:
         """The MNI coordinates of the voxels, as three float32 arrays that broadcast to the grid's shape."""
         affine = self.affine_ras
-        x, y, z = (affine[a, 3] + affine[a, a] * np.arange(self.shape[a], dtype=np.float64) for a in range(3))
-        return (
-            x[:, None, None].astype(np.float32), y[None, :, None].astype(np.float32), z[None, None, :].astype(np.float32)
-        )  # fmt: skip
+        x, y, z = (np.asarray(affine[a, 3] + affine[a, a] * np.arange(self.shape[a]), np.float32) for a in range(3))
+        return x[:, None, None], y[None, :, None], z[None, None, :]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +78,7 @@ class Tissues:
 
 
 def reference_region(grid: Grid, grey: Array) -> Array:
-    """The voxels of the cerebellum's box with the most grey matter: more than half, or on a coarse grid the best third."""
+    """The cerebellum's grey matter: of the voxels of its box those above a half, or on a coarse grid the best third."""
     box = np.ones(grid.shape, bool)
     for place, (low, high) in zip(grid.places_mm(), CEREBELLUM_MNI_MM, strict=True):
         box &= (place >= low) & (place <= high)
@@ -94,8 +91,9 @@ def reference_region(grid: Grid, grey: Array) -> Array:
 @lru_cache(maxsize=4)
 def tissues(grid: Grid) -> Tissues:
     """The template's maps averaged onto a grid. Raises IsocenterError where nilearn is not installed."""
-    t1, grey, white = (_on_grid(*_map(name), grid) for name in _MAPS)
-    brain = _on_grid((_map("t1")[0] > 0).astype(np.float32), _map("t1")[1], grid)
+    head, affine = _map("t1")
+    t1, brain = _on_grid(head, affine, grid), _on_grid((head > 0).astype(np.float32), affine, grid)
+    grey, white = (_on_grid(*_map(name), grid) for name in ("gm", "wm"))
     grey, white = np.minimum(grey, brain), np.minimum(white, brain)
     over = np.maximum((grey + white) / np.maximum(brain, 1e-6), 1.0)
     grey, white = grey / over, white / over
@@ -105,7 +103,6 @@ def tissues(grid: Grid) -> Tissues:
     return found
 
 
-@lru_cache(maxsize=3)
 def _map(name: str) -> tuple[Array, Array]:
     """One of the template's 1 mm maps as 0..1 float32, and its affine."""
     volume = read(template_file(TEMPLATE_FILE.replace("_t1_", f"_{name}_")))

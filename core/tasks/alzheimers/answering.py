@@ -54,7 +54,7 @@ class Answerer:
         self.plan, self.norms, self.samples, self.device = plan, norms, samples, torch.device(device)
 
     def inputs(self, volumes: Pair, clinical: Array) -> tuple[Tensor, Tensor]:
-        """Images (1, 2, x, y, z) and values (1, n) in standard deviations; clinical (n,) in the plan's order and units."""
+        """Images (1, 2, x, y, z) and values (1, n) in standard deviations; clinical (n,) as the plan has it."""
         images = torch.from_numpy(self.norms.standardised(*volumes))[None].to(self.device)
         values = torch.from_numpy(self.plan.standardised(clinical[None])).to(self.device)
         return images, values

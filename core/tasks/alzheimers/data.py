@@ -1,4 +1,4 @@
-"""The subjects that a risk network sees, as tensors: volumes on the grid, clinical values, and what is there of them."""
+"""The subjects that a risk network sees, as tensors: volumes on the grid, clinical values, what is there of them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ MOST_IN_MEMORY = 4 * 1024**3
 class Volumes:
     """The images of a cohort's rows on the model's grid; in memory where they are not too many, else read again."""
 
-    def __init__(
-        self, subjects: Sequence[Subject], plan: RiskPlan, cache_folder: Path, *, keep: bool = True
-    ) -> None:
+    def __init__(self, subjects: Sequence[Subject], plan: RiskPlan, cache_folder: Path, *, keep: bool = True) -> None:
         self.subjects, self.plan, self.cache_folder, self.keep = subjects, plan, cache_folder, keep
         self._held: dict[int, tuple[Array | None, Array | None]] = {}
         self._bytes = 0

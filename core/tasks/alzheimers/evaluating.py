@@ -54,9 +54,7 @@ def evaluate(
         findings.append({"code": "simulated", "severity": "warning", "message": SIMULATED})
     subjects = [cohort.subjects[row] for row in scored]
     answers = answers_of(package, cohort, scored, control)
-    found = measured(
-        answers, subjects, plan.threshold, package.manifest.intervals, package.manifest.event, control
-    )
+    found = measured(answers, subjects, plan.threshold, package.manifest.intervals, package.manifest.event, control)
     return {
         "model": f"{package.name} {package.version}", **found,
         "trained_on": sum(plan.knows(subject) for subject in subjects), "findings": findings,

@@ -54,7 +54,7 @@ def measured(
     answers: Sequence[Mapping[str, Answer]], subjects: Sequence[Subject], threshold: float,
     intervals: Intervals | None, event: Event | None, control: JobControl,
 ) -> dict[str, Any]:  # fmt: skip
-    """"metrics" (test/...), their "intervals" by bootstrap over persons, "cases", "parts", "curves", "subgroups"."""
+    """ "metrics" (test/...), their "intervals" by bootstrap over persons, "cases", "parts", "curves", "subgroups"."""
     targets = np.array([subject.target for subject in subjects], np.float64)
     best = [fullest(one) for one in answers]
     scores = np.array([answer.score for _, answer in best])

@@ -56,19 +56,19 @@ class RiskModule(TaskModule):
         found: Tensor = self.network(images[:, :1], images[:, 1:], clinical, present)
         return found
 
-    def training_step(self, batch: Batch, _index: int) -> Tensor:
+    def training_step(self, batch: Batch, index: int) -> Tensor:
         present, clinical = hide(batch, self.experiment.task.modality_dropout)
         scores = self.scores(batch, present, clinical)
         self._remember("train", batch, scores)
         return functional.mse_loss(scores, batch["target"])
 
-    def validation_step(self, batch: Batch, _index: int) -> None:
+    def validation_step(self, batch: Batch, index: int) -> None:
         self._remember("val", batch, self.scores(batch, batch["present"], batch["clinical"]))
 
-    def test_step(self, batch: Batch, _index: int) -> None:
+    def test_step(self, batch: Batch, index: int) -> None:
         self._remember("test", batch, self.scores(batch, batch["present"], batch["clinical"]))
 
-    def predict_step(self, batch: Batch, _index: int) -> Tensor:
+    def predict_step(self, batch: Batch, index: int) -> Tensor:
         return self.scores(batch, batch["present"], batch["clinical"])
 
     def on_train_epoch_start(self) -> None:

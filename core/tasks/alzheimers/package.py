@@ -129,7 +129,9 @@ class RiskPackage:
         plan, path = self.manifest.plan, self.folder / WEIGHTS
         config = _network(self.manifest.network)
         network = fill(
-            lambda: config.build(plan.shape, len(plan.values)), lambda: checked_weights(path, self.manifest.sha256), path
+            lambda: config.build(plan.shape, len(plan.values)),
+            lambda: checked_weights(path, self.manifest.sha256),
+            path,
         )
         norms_path = self.folder / NORMS
         norms = read_norms(checked_weights(norms_path, self.manifest.norms_sha256), plan.shape, norms_path)

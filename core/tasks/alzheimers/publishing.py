@@ -15,7 +15,7 @@ import numpy as np
 from core import config
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
-from core.errors import DatasetError, IsocenterError, ModelError
+from core.errors import DatasetError, ModelError
 from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
 from core.inference.network import without_memory
@@ -24,7 +24,7 @@ from core.inference.publish import model_name, next_version
 from core.paths import ensure_home, models_folder
 from core.tasks.alzheimers.norms import NORMS
 from core.tasks.alzheimers.package import SIMULATED, RiskManifest, RiskPackage, RiskTraining, read_risk_package
-from core.tasks.alzheimers.plan import RiskPlan, load_plan, load_split
+from core.tasks.alzheimers.plan import load_plan, load_split
 from core.tasks.alzheimers.preparing import cache_folder
 
 INTENDED = "Research on subjects like those it was trained on, with every result checked by a person."
@@ -114,9 +114,7 @@ def _measured(
         return package
     val, targets = answers_of(package, cohort, split["val"], control), cohort.targets
     intervals = fit_intervals(val, targets[split["val"]], experiment.task.confidence)
-    event = fit_event(
-        np.array([fullest(one)[1].score for one in val]), targets[split["val"]], plan.threshold
-    )
+    event = fit_event(np.array([fullest(one)[1].score for one in val]), targets[split["val"]], plan.threshold)
     package = _with(package, intervals=intervals, event=event)
     rows = split[package.manifest.training.measured_on]
     found = answers_of(package, cohort, rows, control) if package.manifest.training.measured_on == "test" else val
