@@ -83,6 +83,9 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
     if session.volumes and device == "cpu":
         lay_out_for_cpu(module.network)
     precision = settings.precision
+    if precision == "auto" and device == "cuda" and session.gpu_precision:
+        precision = session.gpu_precision
+        tell(f"Precision {precision}.")
     if precision == "auto":
         timed = probe(module, session.train, device) if session.volumes else ("32", {})
         precision, seconds = world.share(timed)  # all take the same
