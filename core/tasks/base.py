@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 
 class CheckedData(Protocol):
-    """What the check of a data set found, whatever kind of data it is."""
+    """What the check of a data set found, whatever kind of data it is.
+
+    It may have more for the window: `described()`, pairs of name and text about the data, and `columns`, the kind of
+    each column by name, for data whose columns are chosen among.
+    """
 
     @property
     def path(self) -> Path: ...
@@ -73,9 +77,16 @@ class Session:
 
 
 class Task(Part):
-    """Base of every task's configuration."""
+    """Base of every task's configuration.
+
+    title: for people; without one, the name. has_folds: whether `core.training.cross_validation` knows the task.
+    inspected: the dotted keys of the experiment that `inspect` depends on, so that no other change reads data again.
+    """
 
     data_kind: ClassVar[Literal["scans", "table", "cohort", "stays"]]
+    title: ClassVar[str] = ""
+    has_folds: ClassVar[bool] = False
+    inspected: ClassVar[tuple[str, ...]] = ("data", "task")
     monitor: str
 
     @property

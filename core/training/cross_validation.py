@@ -92,8 +92,8 @@ def prepare(experiment: Any, count: int, job: JobControl | None = None) -> Cross
 
     Raises ConfigError or DatasetError before anything is written.
     """
-    if experiment.task.name != "segmentation":
-        raise ConfigError(f"{experiment.task.name} has no cross-validation yet", mend="Use the task segmentation.")
+    if not experiment.task.has_folds:
+        raise ConfigError(f"{experiment.task.name} has no cross-validation yet", mend="Train a single run.")
     if experiment.trainer.tensorboard:
         tensorboard.require()
     dataset = checked(experiment, job or JobControl())

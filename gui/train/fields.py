@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -46,6 +47,9 @@ class Editor(QWidget):
 
     def show_planned(self, text: str) -> None:
         """Where it is empty, say what the planner would take; with no text, what emptiness means."""
+
+    def show_columns(self, columns: Mapping[str, str]) -> None:
+        """Which columns the data has, with their kinds; only editors of names of columns heed it."""
 
     def name_as(self, key: str, title: str, tip: str) -> None:
         """Give the widget that takes the focus its object name, accessible name and tooltip."""

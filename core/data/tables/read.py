@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import weakref
 from collections import Counter
 from pathlib import Path
 from typing import IO, Any
@@ -36,13 +37,30 @@ def is_table(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
+# Tables that someone still holds, by file as it was: the window looks at a table, checks it and predicts from it.
+_held: weakref.WeakValueDictionary[tuple[str, int, int], Table] = weakref.WeakValueDictionary()
+
+
 def read_table(path: Path, control: JobControl | None = None) -> Table:
-    """Read a whole table. Raises DatasetError for what is no table, or one that is damaged, empty or too large."""
-    control = control or JobControl()
+    """Read a whole table; one that is still held anywhere and whose file did not change is not read again.
+
+    Raises DatasetError for what is no table, or one that is damaged, empty or too large.
+    """
     path = Path(path)
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise DatasetError(f"the table cannot be read ({error.strerror or error})", where=path) from error
+    key = (str(path.absolute()), found.st_mtime_ns, found.st_size)
+    table = _held.get(key)
+    if table is None:
+        table = _held[key] = _read(path, found.st_size, control or JobControl())
+    return table
+
+
+def _read(path: Path, size: int, control: JobControl) -> Table:
     name = path.name.lower()
     try:
-        size = path.stat().st_size
         if size == 0:
             raise DatasetError("the file is empty", where=path, mend="Export the table again.")
         if size > (MOST_EXCEL_BYTES if name.endswith(".xlsx") else MOST_BYTES):
