@@ -15,8 +15,8 @@ class Edits:
     """Steps back and forth between trees; changes of one field one after another are one step.
 
     >>> edits = Edits()
-    >>> edits.note({"lr": 1}, {"lr": 10}); edits.note({"lr": 10}, {"lr": 100}); edits.note({"lr": 100}, {"lr": 100, "n": 1})
-    >>> edits.undo({"lr": 100, "n": 1}), edits.undo({"lr": 100}), edits.can_undo
+    >>> edits.note({"lr": 1}, {"lr": 10}); edits.note({"lr": 10}, {"lr": 100}); edits.note({"lr": 100}, {"n": 1})
+    >>> edits.undo({"n": 1}), edits.undo({"lr": 100}), edits.can_undo
     ({'lr': 100}, {'lr': 1}, False)
     """
 
