@@ -6,7 +6,6 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from core.commands import tables
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import ModelError
 
@@ -55,10 +54,9 @@ def _list(args: Namespace) -> None:
     if args.networks:
         _networks(args)
         return
-    from core.inference.package import list_packages
-    from core.tasks.tabular.package import list_table_packages
+    from core.inference.kinds import list_models
 
-    packages: list[Any] = [*list_packages(), *list_table_packages()]
+    packages = list_models()
     if args.json:
         answer_json({"models": [package.as_dict() for package in packages]})
     elif not packages:
@@ -87,10 +85,9 @@ def _networks(args: Namespace) -> None:
 
 
 def _show(args: Namespace) -> None:
-    from core.inference.package import find_package
-    from core.tasks.tabular.package import table_package
+    from core.inference.kinds import find_model
 
-    package: Any = table_package(args.model) or find_package(args.model)
+    package = find_model(args.model)
     if args.json:
         answer_json({**package.as_dict(), "card": package.card})
     else:
@@ -101,10 +98,11 @@ def _show(args: Namespace) -> None:
 def _import(args: Namespace) -> None:
     from core.inference import runtime
     from core.inference.importing import import_model
+    from core.inference.package import ModelPackage
 
     package, kind = import_model(args.path, name=args.name, fold=args.fold, orientation=args.orientation)
     say(f"{args.path.name} is {kind}")
-    if runtime.lacks_graph(package):
+    if isinstance(package, ModelPackage) and runtime.lacks_graph(package):
         from core.inference.runtime.convert import prepare_all
 
         say("Preparing the model for this computer's CPU")
@@ -117,9 +115,9 @@ def _import(args: Namespace) -> None:
 
 def _export(args: Namespace) -> None:
     from core.inference.archive import export_package
-    from core.inference.package import find_package
+    from core.inference.kinds import find_model
 
-    package = find_package(args.model)
+    package = find_model(args.model)
     path = export_package(package, args.out)
     if args.json:
         answer_json({"model": package.name, "version": package.version, "output": str(path)})
@@ -132,14 +130,14 @@ def _publish(args: Namespace) -> None:
     from core.catalog.groups import group_meant
     from core.inference.assemble import Facts, read_facts
     from core.inference.ensemble import publish_ensemble
+    from core.inference.kinds import run_meant
     from core.inference.publish import publish
 
     facts = read_facts(args.facts) if args.facts else Facts()
-    if (run := tables.table_run(args.run_name)) is not None:
-        from core.tasks.tabular.publishing import publish as publish_table
-
+    if (other := run_meant(args.run_name)) is not None:
+        kind, run = other
         with Progress() as progress:
-            _told(args, publish_table(run, name=args.name, facts=facts, control=progress.control()))
+            _told(args, kind.publish(run, name=args.name, facts=facts, half=args.half, control=progress.control()))
         return
     with Catalog() as catalog:
         group = group_meant(catalog, args.run_name)

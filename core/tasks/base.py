@@ -2,11 +2,12 @@
 
 A task is a registered `Part` (its configuration) in a package of its own under `core/tasks`. The engine, the command
 line and the window know nothing else of it: they read its data through `inspect`, set a run up through `prepare`, and
-train what `session` gives.
+train what `session` gives. What becomes of its runs, the packages that predict and are measured, is its `ModelKind`.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import lightning.pytorch as pl
 
     from core.catalog import RunRow
+    from core.inference.assemble import Facts
+    from core.inference.package import AnyPackage
     from core.training.estimate import Trial
     from core.training.module import TaskModule
     from core.training.planning import Proposal
@@ -74,6 +77,49 @@ class Session:
     val: Any
     callbacks: list[pl.Callback] = field(default_factory=list)
     volumes: bool = False
+
+
+class ModelKind(ABC):
+    """The model packages of one task: how a run becomes one, how they predict, and how they are measured.
+
+    The commands, the window and `core.inference.kinds` know nothing else of them. A package has its files in one
+    folder with a `model.yaml` that names its task; see `core.inference.package.AnyPackage`.
+    """
+
+    @abstractmethod
+    def read(self, folder: Path, *, bundled: bool = False) -> AnyPackage:
+        """The package in a folder, its manifest checked. Raises ModelError where it is none of this kind."""
+
+    @abstractmethod
+    def publish(
+        self, run: RunRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
+        control: JobControl | None = None,
+    ) -> AnyPackage:  # fmt: skip
+        """Make a package of a run and record it in the catalog, whole or not at all.
+
+        Raises CatalogError, DatasetError or ModelError.
+        """
+
+    @abstractmethod
+    def predict(
+        self, package: Any, paths: Sequence[Path], out: Path, options: Mapping[str, Any],
+        control: JobControl | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Predict the files and write the answers into `out`.
+
+        options: what `isocenter predict` takes besides, by name (device, explain, ...).
+        Returns {"predictions": [...], "findings": [...], "outputs": [...]}, plain values all of them.
+        """
+
+    @abstractmethod
+    def evaluate(
+        self, model: Any, data: Path, *, split: str | None = None, control: JobControl | None = None
+    ) -> dict[str, Any]:
+        """Measure a package, or a run (a RunRow), on labelled data.
+
+        Returns {"model", "metrics": {"test/...": value}, "cases": [...], "trained_on": how many of the cases were
+        trained on, "findings": [...]} and what else the kind has, plain values all of them.
+        """
 
 
 class Task(Part):
@@ -132,3 +178,8 @@ class Task(Part):
     def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
         """What is fitted, from a prepared run and the files in its folder. Raises DatasetError where data is gone."""
         raise NotImplementedError
+
+    @classmethod
+    def kind_of_model(cls) -> ModelKind | None:
+        """The packages that are made of the task's runs; None: those for scans, which core.inference itself keeps."""
+        return None

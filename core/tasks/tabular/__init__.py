@@ -9,7 +9,7 @@ from pydantic import Field
 from core import registry
 from core.control import JobControl
 from core.registry import register
-from core.tasks.base import CheckedData, Preparation, Session, Task
+from core.tasks.base import CheckedData, ModelKind, Preparation, Session, Task
 from core.tasks.tabular.settings import DistillationConfig, TableDataConfig, TableTrainerConfig
 
 if TYPE_CHECKING:
@@ -68,3 +68,9 @@ class TabularConfig(Task):
         from core.tasks.tabular.session import session
 
         return session(experiment, run, control)
+
+    @classmethod
+    def kind_of_model(cls) -> ModelKind:
+        from core.tasks.tabular.kind import TableModels
+
+        return TableModels()
