@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from core import config
 from core.data.tables.encode import TableCoding, fit_coding
 from core.data.tables.table import Column, Table
-from core.tasks.tabular.calibration import fit_temperature, tempered
+from core.metrics.calibration import fit_temperature, tempered
 
 Array = np.ndarray[Any, Any]
 

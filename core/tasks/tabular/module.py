@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from core.tasks.tabular.data import BLOCK, Rows
+from core.tasks.tabular.figures import figures
 from core.tasks.tabular.losses import consistency, cross_entropy, distillation, mix, soft_targets
-from core.tasks.tabular.metrics import figures
 from core.training.module import TaskModule
 
 Array = np.ndarray[Any, Any]
