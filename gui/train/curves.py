@@ -51,7 +51,8 @@ class CurveCard(QFrame):
         self.readout.setTextFormat(Qt.TextFormat.RichText)  # holds our own words and numbers, escaped
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         head = QVBoxLayout() if whole else QHBoxLayout()  # names of runs are long: they get a line of their own
-        head.addWidget(label(title, "strong"))
+        self._title = label(title, "strong")
+        head.addWidget(self._title)
         head.addWidget(self.readout, 1)
         if whole:
             self.readout.setWordWrap(True)
@@ -78,6 +79,10 @@ class CurveCard(QFrame):
         column.addWidget(self.plot, 1)
         theme().changed.connect(self._restyle)
         self._restyle()
+
+    def set_title(self, title: str) -> None:
+        self._title.setText(title)
+        self.setAccessibleName(f"{title} over training")
 
     def show_curves(self, curves: list[Curve], steps_per_epoch: float = NO_EPOCHS) -> None:
         """Draw these series; the x axis counts epochs once their length is known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ def kind_of(task: Any) -> DataKind:
     return KINDS[task.data_kind]
 
 
+@cache
 def task_titles() -> dict[str, str]:
     """What each registered task is called, by its name."""
     return {name: title_of(part) for name, part in registry.parts("task").items()}

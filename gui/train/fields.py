@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
@@ -357,7 +357,8 @@ def make_editor(annotation: Any, description: str = "") -> Editor:
     # A description says "empty: what it then means"; the empty field shows just that.
     found = re.search(r"\b(?:[Ee]mpty|0): ([^.;]+)", description) if optional else None
     hint = found[1] if found else ""
-    origin, arguments = get_origin(annotation), get_args(annotation)
+    # A list's members may have bounds of their own; they are checked with the whole.
+    origin, arguments = get_origin(annotation), tuple(map(_bare, get_args(annotation)))
     if annotation is bool and not optional:
         return BoolEditor()
     if origin is Literal:
@@ -384,3 +385,8 @@ def make_editor(annotation: Any, description: str = "") -> Editor:
     if origin is dict and get_args(arguments[1]) in ((int,), (float,), (str,)):
         return PairsEditor(arguments[0], *get_args(arguments[1]), lists=True, optional=optional, placeholder=hint)
     return AnyEditor(optional=optional, placeholder=hint)
+
+
+def _bare(annotation: Any) -> Any:
+    """A type without what Annotated adds to it."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation

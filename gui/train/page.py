@@ -105,6 +105,7 @@ class TrainPage(QWidget):
         self.stack.addWidget(self.dashboard)
         column.addWidget(self.stack, 1)
         self.right, beside = side_panel(260)
+        self.preview.hide()  # until there is one; many tasks have none
         beside.addWidget(self.preview)
         self._remark_place = QVBoxLayout()
         beside.addLayout(self._remark_place)
@@ -335,6 +336,7 @@ class TrainPage(QWidget):
                 self.context.runs_changed.emit()
         self.stack.setCurrentWidget(self.dashboard)
         self.right.show()
+        self.preview.setVisible(bool(self.history.previews))
         self.preview.set_structures(self.history.structures)
         self.preview.set_epochs(self.history.previews)
         self.log.append_events(update.events)
