@@ -11,8 +11,8 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
 
+from gui.charts.axis import Axis
 from gui.theme import theme
-from gui.train.axis import Axis
 from gui.train.history import figure_text, smoothed
 from gui.widgets.labels import label
 

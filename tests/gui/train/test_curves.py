@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
 from core.catalog import Catalog
-from gui.train.axis import round_step
+from gui.charts.axis import round_step
 from gui.train.curves import Curve, CurveCard, extremes
 from gui.train.dashboard import Dashboard
 from gui.train.history import History, smoothed
