@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import lightning.pytorch as pl
 
     from core.catalog import RunRow
+    from core.catalog.groups import GroupRow
     from core.inference.assemble import Facts
     from core.inference.package import AnyPackage
     from core.training.estimate import Trial
@@ -61,6 +62,36 @@ class Preparation:
     findings: Sequence[Finding]
     files: Mapping[str, str]
     remarks: Sequence[str] = ()
+
+
+class Folding(Protocol):
+    """Data that were dealt into folds: what a cross-validation records of them, and the run of each fold."""
+
+    @property
+    def experiment(self) -> Any:
+        """With what was left to be planned filled in, one for all folds."""
+        ...
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def folds(self) -> list[list[str]]:
+        """The cases that each fold keeps out."""
+        ...
+
+    @property
+    def test(self) -> list[str]:
+        """The cases that no fold touches."""
+        ...
+
+    @property
+    def plan(self) -> dict[str, Any]: ...
+    @property
+    def fingerprint(self) -> str:
+        """Equal where the data and their folds are the same."""
+        ...
+
+    def preparation(self, fold: int) -> Preparation: ...
 
 
 @dataclass
@@ -125,7 +156,7 @@ class ModelKind(ABC):
 class Task(Part):
     """Base of every task's configuration.
 
-    title: for people; without one, the name. has_folds: whether `core.training.cross_validation` knows the task.
+    title: for people; without one, the name. has_folds: whether it can be cross-validated, through `deal` and `dealt`.
     inspected: the dotted keys of the experiment that `inspect` depends on, so that no other change reads data again.
     """
 
@@ -174,6 +205,14 @@ class Task(Part):
         Raises IsocenterError where the experiment cannot work.
         """
         return None
+
+    def deal(self, experiment: Any, count: int, control: JobControl) -> Folding:
+        """Check the data and draw the folds. Raises ConfigError or DatasetError where that cannot work."""
+        raise NotImplementedError
+
+    def dealt(self, experiment: Any, group: GroupRow, control: JobControl) -> Folding:
+        """The folds of a group as they were drawn. Raises DatasetError where its data have changed."""
+        raise NotImplementedError
 
     def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
         """What is fitted, from a prepared run and the files in its folder. Raises DatasetError where data is gone."""

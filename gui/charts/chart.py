@@ -106,7 +106,7 @@ class Chart(QFrame):
         self._items.append(item)
         return item
 
-    def span(self, x: tuple[float, float], y: tuple[float, float], margin: float = 0.02) -> None:
+    def span(self, x: tuple[float, float], y: tuple[float, float], margin: float = 0.04) -> None:
         """What part of the plane is seen."""
         self.plot.setRange(xRange=x, yRange=y, padding=margin)
 
@@ -126,6 +126,7 @@ class Chart(QFrame):
             axis.setTextPen(pg.mkPen(dim))
             axis.setTickFont(self.font())
             axis.setStyle(tickLength=0, maxTickLevel=0)
+            axis.enableAutoSIPrefix(False)
             axis.setLabel(words, color=dim.name(), **{"font-size": "12px"})
         self.plot.setBackground(theme().color("raised"))
         self.plot.showGrid(x=True, y=True, alpha=0.4)

@@ -14,7 +14,7 @@ from gui.theme import theme
 from gui.widgets.labels import label
 
 STEPS = 1000
-SIDE_PX = 96
+SIDE_PX = 112
 HEAD_PX = 26
 MOST_SHADE = 150  # of 255
 NAMES = ("Sensitivity", "Specificity", "Precision", "Negative value", "Accuracy")
@@ -56,9 +56,9 @@ class Matrix(QWidget):
         centre = int(Qt.AlignmentFlag.AlignCenter)
         for row, name in enumerate(self._names):
             painter.setPen(theme().color("dim"))
-            self._write(painter, QRectF(SIDE_PX + row * wide, 0, wide, HEAD_PX), f"→ {name}", centre)
+            self._write(painter, QRectF(SIDE_PX + row * wide, 0, wide, HEAD_PX), f"decided: {name}", centre)
             left = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-            self._write(painter, QRectF(0, HEAD_PX + row * high, SIDE_PX - 8, high), f"is {name}", left)
+            self._write(painter, QRectF(0, HEAD_PX + row * high, SIDE_PX - 8, high), f"truth: {name}", left)
             total = max(sum(self.counts[row]), 1)
             for column, count in enumerate(self.counts[row]):
                 cell = QRectF(SIDE_PX + column * wide, HEAD_PX + row * high, wide, high).adjusted(2, 2, -2, -2)
