@@ -49,7 +49,10 @@ class CalibrationChart(Chart):
         found = self._found
         if found is None or found.slope is None:
             return "The dashed line is perfect"
-        sure = "too sure" if found.slope < 0.8 else "not sure enough" if found.slope > 1.25 else "about as sure as right"
+        if 0.8 <= found.slope <= 1.25:
+            sure = "about as sure as right"
+        else:
+            sure = "too sure" if found.slope < 1 else "not sure enough"
         return f"The dashed line is perfect; slope {found.slope:.2f}: {sure}"
 
     def _draw(self) -> None:

@@ -19,6 +19,7 @@ from gui.widgets.labels import label
 RAW_ALPHA = 28
 NO_EPOCHS = math.nan
 BINS = 600
+MOST_SMOOTHED = 10  # a mean is taken over at most this part of a curve, which would be flat otherwise
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,14 @@ class CurveCard(QFrame):
             pair = (self.plot.plot(connect="finite"), self.plot.plot(connect="finite", antialias=True))
             self._items.append(pair)
         for (raw, line), curve in zip(self._items, curves, strict=False):
-            smooth = self._smoothing > 1 and len(curve.y) > 2
+            window = min(self._smoothing, (curve.x[-1] - curve.x[0]) / MOST_SMOOTHED) if len(curve.x) else 0.0
+            smooth = window > 1 and len(curve.y) > 2
             colour = self._colour(curve.colour)
             faint = QColor(colour)
             faint.setAlpha(RAW_ALPHA)
             raw.setData(*(extremes(curve.x, curve.y) if smooth else ([], [])))
             raw.setPen(pg.mkPen(faint, width=1))
-            line.setData(*extremes(curve.x, smoothed(curve.x, curve.y, self._smoothing) if smooth else curve.y))
+            line.setData(*extremes(curve.x, smoothed(curve.x, curve.y, window) if smooth else curve.y))
             line.setPen(pg.mkPen(colour, width=1.5))
             # A single value has no line yet: a dot says that it is there.
             line.setSymbol("o" if len(curve.y) == 1 else None)

@@ -21,6 +21,7 @@ TURN_MS = 20  # a part each: a few parts are drawn at most ten times a second
 LOSS, RATE, PACE_GROUP = "loss", "lr", "samples_per_s"
 SEEN_AT_ONCE = 4  # cards that share the height there is; of more, each has its least height and the page scrolls
 CARD_PX = 220
+USUAL = ("dice", "auroc", "auprc", "r2", "pearson", "mae", "accuracy")  # what is looked at first, of what there is
 COLOURS = {"train": "accent", "val": "warn", RATE: "ok", PACE_GROUP: "dim"}
 
 
@@ -92,6 +93,7 @@ class Dashboard(QWidget):
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setObjectName("smoothing")
         self.smoothing.setAccessibleName("Smoothing of the curves")
+        self.smoothing.setToolTip("Each value becomes the mean of so many steps, at most a tenth of the run")
         self.smoothing.setRange(0, 30)  # tenths of a decade: 1 to 1000 steps
         self.smoothing.setFixedWidth(140)
         self.smoothing.valueChanged.connect(self._smooth)
@@ -214,7 +216,8 @@ def groups(history: History) -> dict[str, dict[str, str]]:
         if ones:
             found[name] = ones
     monitored = history.monitor.partition("/")[2]
-    order = [monitored, LOSS, *(name for name in found if name not in (RATE, PACE_GROUP)), RATE, PACE_GROUP]
+    others = [name for name in found if name not in (RATE, PACE_GROUP)]
+    order = [monitored, LOSS, *USUAL, *others, RATE, PACE_GROUP]
     return {name: found[name] for name in dict.fromkeys(order) if name in found}
 
 

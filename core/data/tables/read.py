@@ -26,7 +26,8 @@ EMPTY = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", "
 MOST_COLUMNS = 20_000
 MOST_BYTES = 16 * 1024**3
 MOST_EXCEL_BYTES = 200 * 2**20
-PIECE_ROWS = 50_000
+# Cells parsed at once: pandas holds Python's lock meanwhile, and with it a window beside it, for some 40 ms.
+PIECE_CELLS = 200_000
 SAMPLE_ROWS = 2_000
 # A column with at most this many different words is a category; with more, and mostly different ones, it is text.
 MOST_LEVELS = 20_000
@@ -94,7 +95,7 @@ def _from_text(path: Path, control: JobControl) -> Table:
         with _opened(path, encoding) as stream:
             for frame in pd.read_csv(
                 stream, sep=delimiter, header=0, names=range(len(names)), dtype=str, keep_default_na=False,
-                na_values=list(EMPTY), chunksize=PIECE_ROWS, skipinitialspace=True, on_bad_lines="error",
+                na_values=list(EMPTY), chunksize=max(PIECE_CELLS // len(names), 500), skipinitialspace=True, on_bad_lines="error",
                 index_col=False,
             ):  # fmt: skip
                 control.progress(None, f"Reading {path.name}: {rows:,} rows")

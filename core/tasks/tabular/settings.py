@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,7 @@ from core.config import TrainerConfig
 from core.registry import Part
 
 # Told to the window: these fields hold names of the table's columns.
-COLUMNS = {"of": "columns"}
+COLUMNS: dict[str, Any] = {"of": "columns"}
 
 Teacher = Literal["xgboost", "gradient_boosting", "random_forest", "logistic_regression"]
 
