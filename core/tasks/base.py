@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 
 class CheckedData(Protocol):
-    """What the check of a data set found, whatever kind of data it is."""
+    """What the check of a data set found, whatever kind of data it is.
+
+    It may have more for the window: `described()`, pairs of name and text about the data, and `columns`, the kind of
+    each column by name, for data whose columns are chosen among.
+    """
 
     @property
     def path(self) -> Path: ...
@@ -154,11 +158,14 @@ class ModelKind(ABC):
 class Task(Part):
     """Base of every task's configuration.
 
-    has_folds: whether it can be cross-validated, through `deal` and `dealt`.
+    title: for people; without one, the name. has_folds: whether it can be cross-validated, through `deal` and `dealt`.
+    inspected: the dotted keys of the experiment that `inspect` depends on, so that no other change reads data again.
     """
 
     data_kind: ClassVar[Literal["scans", "table", "cohort", "stays"]]
+    title: ClassVar[str] = ""
     has_folds: ClassVar[bool] = False
+    inspected: ClassVar[tuple[str, ...]] = ("data", "task")
     monitor: str
 
     @property

@@ -29,7 +29,9 @@ class SegmentationConfig(Task):
     """Give every voxel one of the data set's labels."""
 
     data_kind: ClassVar[Literal["scans"]] = "scans"
+    title: ClassVar[str] = "Segmentation"
     has_folds: ClassVar[bool] = True
+    inspected: ClassVar[tuple[str, ...]] = ("data.path",)
     name: Literal["segmentation"] = "segmentation"
     loss: Loss = Field(DiceCEConfig(), title="Loss", description="What training makes small.")
     class_weights: list[float] | None = Field(
