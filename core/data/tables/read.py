@@ -96,8 +96,8 @@ def _from_text(path: Path, control: JobControl, as_text: bool) -> Table:
         with _opened(path, encoding) as stream:
             for frame in pd.read_csv(
                 stream, sep=delimiter, header=0, names=range(len(names)), dtype=str, keep_default_na=False,
-                na_values=list(EMPTY), chunksize=max(PIECE_CELLS // len(names), 500), skipinitialspace=True, on_bad_lines="error",
-                index_col=False,
+                na_values=list(EMPTY), chunksize=max(PIECE_CELLS // len(names), 500), skipinitialspace=True,
+                on_bad_lines="error", index_col=False,
             ):  # fmt: skip
                 control.progress(None, f"Reading {path.name}: {rows:,} rows")
                 if not kinds:
