@@ -29,7 +29,7 @@ def test_the_risk_network_sees_the_patches_it_was_asked_to(capsys):
 @pytest.mark.parametrize("name", registry.parts("model"))
 def test_what_a_network_for_scans_costs_is_counted_and_not_computed(name):
     model = registry.part("model", name)()
-    found = describe(model, (32, 32, 32))
+    found = describe(model, (64, 64, 64))
     assert found.parameters == sum(p.numel() for p in model.build(1, 3).parameters())
     assert found.forward_flops > 1e8 and found.kept_bytes > 1e6
 
