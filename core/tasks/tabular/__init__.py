@@ -23,6 +23,10 @@ class TabularConfig(Task):
 
     data_kind: ClassVar[Literal["table"]] = "table"
     has_folds: ClassVar[bool] = True
+    title: ClassVar[str] = "Table"
+    inspected: ClassVar[tuple[str, ...]] = (
+        "data.path", "data.target", "data.group", "data.leave_out", "data.kinds", "task.kind",
+    )  # fmt: skip
     name: Literal["tabular"] = "tabular"
     kind: Literal["auto", "classification", "regression"] = Field(
         "auto", title="Kind", description="Auto: a number with many values is a regression."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,6 +106,20 @@ class CheckedTable:
         """A number for the subject of each of `rows`; None where no column names them."""
         return None if data.group is None else subjects(self.table[data.group].take(self.rows))
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """The kind of each column, by name."""
+        return {name: column.kind for name, column in self.table.columns.items()}
+
+    def described(self) -> list[tuple[str, str]]:
+        """What a person wants to know of the table, as pairs of name and text."""
+        kinds = Counter(self.columns.values())
+        rows = [("Rows", f"{len(self.table):,}")]
+        rows.append(("Columns", ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())))
+        if self.outcome is not None:
+            rows.append((self.outcome.column, self.summary().partition("; ")[2].partition(": ")[2] or "a number"))
+        return rows
+
     def summary(self) -> str:
         found = f"{len(self.table):,} rows, {len(self.table.columns):,} columns"
         if self.outcome is None:
@@ -119,7 +134,7 @@ class CheckedTable:
 def read_inputs(path: Path, data: Any, control: JobControl) -> Table:
     """The table with the kinds that the settings ask for."""
     table = read_table(path, control)
-    return with_kinds(table, data.kinds)
+    return with_kinds(table, data.kinds) if data.kinds else table
 
 
 def with_kinds(table: Table, kinds: Mapping[str, Kind]) -> Table:
@@ -130,7 +145,8 @@ def with_kinds(table: Table, kinds: Mapping[str, Kind]) -> Table:
 def checked(experiment: Any, control: JobControl) -> CheckedTable:
     """The table of an experiment with its findings.
 
-    Raises ConfigError where no table or no outcome is chosen, DatasetError where there is no such table or column.
+    Without an outcome chosen that is its one finding, so that the columns can be chosen from.
+    Raises ConfigError where no table is chosen, DatasetError where there is no such table or column.
     """
     data = experiment.data
     if data.path is None:
@@ -138,7 +154,7 @@ def checked(experiment: Any, control: JobControl) -> CheckedTable:
     path = data.path.expanduser().absolute()
     table = read_inputs(path, data, control)
     if not data.target:
-        raise ConfigError("no outcome is chosen", mend=f"Set data.target to one of: {_some(table.names)}.")
+        return CheckedTable(path, table, [Finding("no-target", "error", "No outcome is chosen.")])
     for name in filter(None, (data.target, data.group)):
         if name not in table.columns:
             near = difflib.get_close_matches(name, table.names, n=3, cutoff=0.5) or table.names
@@ -207,6 +223,8 @@ def _is_quantity(column: Column) -> bool:
 def usable(experiment: Any, control: JobControl) -> CheckedTable:
     """The checked table of an experiment that can be trained on. Raises ConfigError or DatasetError else."""
     found = checked(experiment, control)
+    if not experiment.data.target:
+        raise ConfigError("no outcome is chosen", mend=f"Set data.target to one of: {_some(found.table.names)}.")
     errors = [finding.message for finding in found.findings if finding.severity == "error"]
     if found.outcome is None or errors:
         raise DatasetError(" ".join(errors), where=found.path, mend="Mend the table, or choose other columns.")

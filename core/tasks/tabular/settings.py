@@ -10,6 +10,9 @@ from pydantic import Field, field_validator, model_validator
 from core.config import TrainerConfig
 from core.registry import Part
 
+# Told to the window: these fields hold names of the table's columns.
+COLUMNS: dict[str, Any] = {"of": "columns"}
+
 Teacher = Literal["xgboost", "gradient_boosting", "random_forest", "logistic_regression"]
 
 
@@ -17,18 +20,28 @@ class TableDataConfig(Part):
     """Which table is learned from, and how it is split."""
 
     path: Path | None = Field(None, title="Table", description="A CSV, TSV, Excel or Parquet file, one row a case.")
-    target: str = Field("", max_length=500, title="Outcome", description="The column that is predicted.")
+    target: str = Field(
+        "", max_length=500, title="Outcome", description="The column that is predicted.", json_schema_extra=COLUMNS
+    )
     group: str | None = Field(
-        None, max_length=500, title="Subject", description="A column that names the subject: never on both sides."
+        None,
+        max_length=500,
+        title="Subject",
+        description="A column that names the subject: never on both sides.",
+        json_schema_extra=COLUMNS,
     )
     leave_out: list[str] = Field(
         [],
         max_length=20_000,
         title="Leave out",
         description="Columns not learned from, such as later results.",
+        json_schema_extra=COLUMNS,
     )
     kinds: dict[str, Literal["number", "category", "date", "text"]] = Field(
-        {}, title="Kinds", description="What a column holds, where the guess is wrong."
+        {},
+        title="Kinds",
+        description="What a column holds, where the guess is wrong.",
+        json_schema_extra=COLUMNS,
     )
     val_fraction: float = Field(0.2, gt=0, lt=1, title="Validation share", description="Rows kept for validation.")
     test_fraction: float = Field(
