@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.catalog import RunRow
+from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import DatasetError
 from core.tasks.base import Session
@@ -37,4 +37,25 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     val = Rows.of(*plan.encode(table.take(split["val"])))
     network = experiment.model.build(plan.coding.width, plan.coding.cardinalities, plan.outcome.outputs)
     module = TableModule(experiment, network, train, val, plan.outcome.outputs)
+    if experiment.trainer.find_lr:
+        module.experiment = _with_found_rate(module, run, control)
     return Session(module, train_blocks(len(train), experiment.trainer.batch_size, experiment.seed), one_batch())
+
+
+def _with_found_rate(module: Any, run: RunRow, control: JobControl) -> Any:
+    """The module's experiment at the rate that was found when the run was begun, or is found now."""
+    from core.tasks.tabular.lr_finder import find_rate, load_curve, save_curve
+
+    experiment = module.experiment
+    curve = load_curve(run.folder)
+    if curve is None:
+        curve = find_rate(module, experiment.trainer.batch_size, experiment.seed, control)
+        save_curve(curve, run.folder)
+        rate = curve.chosen or experiment.optimizer.lr
+        how = "where the loss falls fastest" if curve.chosen else "as set, since the loss falls at no rate"
+        with Catalog() as catalog:
+            catalog.add_event(run.id, "info", f"The learning rate is {rate:.2g}, {how}.")
+    if curve.chosen is None:
+        return experiment
+    optimizer = experiment.optimizer.model_copy(update={"lr": curve.chosen})
+    return experiment.model_copy(update={"optimizer": optimizer})
