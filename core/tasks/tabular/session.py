@@ -29,12 +29,12 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
             "the table was changed since the run was begun", where=run.data_path, mend="Begin a new run on it."
         )
     groups = None if experiment.data.group is None else subjects(table[experiment.data.group].take(split["train"]))
-    numbers, codes, target = plan.encode(table.take(split["train"]))
+    numbers, codes, target = plan.encode(table, split["train"])
     train = training_rows(
         experiment.task, numbers, codes, target, len(plan.outcome.classes), plan.coding, seed=experiment.seed,
         groups=groups, control=control,
     )  # fmt: skip
-    val = Rows.of(*plan.encode(table.take(split["val"])))
+    val = Rows.of(*plan.encode(table, split["val"]))
     network = experiment.model.build(plan.coding.width, plan.coding.cardinalities, plan.outcome.outputs)
     module = TableModule(experiment, network, train, val, plan.outcome.outputs)
     if experiment.trainer.find_lr:
