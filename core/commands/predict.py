@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MIRRORING = {"auto": None, "always": True, "never": False}
+ALWAYS = {"auto": None, "always": True, "never": False}
 
 
 def add(commands: Any) -> None:
@@ -42,8 +42,13 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument(
-        "--mirror", nargs="?", const="always", default="auto", choices=tuple(MIRRORING),
+        "--mirror", nargs="?", const="always", default="auto", choices=tuple(ALWAYS),
         help="average over mirrorings of the scan, 2, 4 or 8 times the time by the model's axes; auto: small scans",
+    )  # fmt: skip
+    parser.add_argument(
+        "--roi", default="auto", choices=tuple(ALWAYS),
+        help="of a scan of many windows, look at all of it coarsely first (about 1/8 of the time), then closely only"
+        " around what was seen; auto: where the training's smallest structure cannot be overlooked so",
     )  # fmt: skip
     parser.add_argument(
         "--members", type=int, metavar="N", help="of an ensemble, only the first N networks: N times the time of one"
@@ -78,13 +83,13 @@ def run(args: Namespace) -> int:
     package = find_package(args.model)
     if args.members is not None:
         package = package.first(args.members)
-    if told := cost.sentence(package, MIRRORING[args.mirror]):
+    if told := cost.sentence(package, ALWAYS[args.mirror]):
         say(told)
     if args.series and len(args.scans) > 1:
         raise IsocenterError("--series names one series of one folder", mend="Give one SCAN with it.")
     cases, walked = _cases(args)
     batch = walked or args.resume or len(cases) > 1
-    settings = settings_of(MIRRORING[args.mirror], args.members, args.uncertainty)
+    settings = settings_of(ALWAYS[args.mirror], args.members, args.uncertainty, ALWAYS[args.roi])
     ledger = Ledger(args.out, package, settings) if batch else None
     resume = (walked or args.resume) and not args.overwrite
     results: list[dict[str, Any]] = []
@@ -156,7 +161,8 @@ def _predict(
         try:
             return predict_file(
                 case.scan, package, args.out / case.folder, series=args.series or case.series or None, name=case.name,
-                device=args.device, mirror=MIRRORING[args.mirror], uncertainty=args.uncertainty, control=control,
+                device=args.device, mirror=ALWAYS[args.mirror], roi=ALWAYS[args.roi], uncertainty=args.uncertainty,
+                control=control,
             )  # fmt: skip
         except Cancelled:
             raise

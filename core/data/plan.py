@@ -48,6 +48,7 @@ class Plan(Part):
     modality, shape_range: what the training scans were, for the check of an input.
     ignore_label: the label value of voxels that neither train nor count.
     class_shares: each class's part of the training voxels, background first, where the loss is balanced by it.
+    smallest_voxels: the least that any structure takes of the grid in a training scan that has it.
     intensities: the scale shared by all scans; None standardises each scan by itself, as suits MR.
     """
 
@@ -60,6 +61,7 @@ class Plan(Part):
     ignore_label: int | None = None
     class_shares: list[float] | None = None
     intensities: Intensities | None = None
+    smallest_voxels: int | None = None
 
     @property
     def classes(self) -> int:

@@ -28,9 +28,12 @@ TABLE = "volumes.csv"
 Row = dict[str, Any]
 
 
-def settings_of(mirror: bool | None, members: int | None, uncertainty: bool) -> dict[str, Any]:
+def settings_of(
+    mirror: bool | None, members: int | None, uncertainty: bool, roi: bool | None = None
+) -> dict[str, Any]:  # fmt: skip
     """What a prediction depends on beside its scan and model, as a ledger takes it."""
-    return {"mirror": mirror, "members": members, "uncertainty": uncertainty}
+    settings = {"mirror": mirror, "members": members, "uncertainty": uncertainty}
+    return settings if roi is None else {**settings, "roi": roi}
 
 
 class Ledger:
