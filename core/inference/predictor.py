@@ -140,7 +140,7 @@ def unlike_training(prepared: Prepared, volume: Volume, package: ModelPackage) -
 def segment_region(
     prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl, **how: Any
 ) -> tuple[Array, Array]:
-    """Label values and certainty on the own grid of a scan that is like the training scans; `how` as `probabilities`."""
+    """Label values and certainty on the own grid of a scan like the training scans; `how` as `probabilities`."""
     classes, certainty = classify(prepared, package, runtime, mirror, control, **how)
     labels = restore_labels(classes, prepared, package.plan)
     return labels, np.ascontiguousarray(prepared.reorientation.invert(certainty))
