@@ -28,6 +28,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "scans", nargs="*", type=Path, metavar="SCAN",
         help="NIfTI, NRRD or MetaImage file, DICOM file or folder, or a folder of scans, which is walked;"
+        " for a model of several images of a subject, these in its order, or CASE_0000, CASE_0001, ..., or one 4D file;"
         " for other models what they were trained on: a table, a subject's scans, a stay",
     )  # fmt: skip
     parser.add_argument("--model", required=True, help="name, name-version, or folder of a model package")
@@ -87,7 +88,7 @@ def run(args: Namespace) -> int:
         say(told)
     if args.series and len(args.scans) > 1:
         raise IsocenterError("--series names one series of one folder", mend="Give one SCAN with it.")
-    cases, walked = _cases(args)
+    cases, walked = _cases(args, package.plan.channels)
     batch = walked or args.resume or len(cases) > 1
     settings = settings_of(ALWAYS[args.mirror], args.members, args.uncertainty, ALWAYS[args.roi])
     ledger = Ledger(args.out, package, settings) if batch else None
@@ -122,11 +123,14 @@ def run(args: Namespace) -> int:
     return 2 if failed else 0
 
 
-def _cases(args: Namespace) -> tuple[list[Case], bool]:
-    """The scans, and whether a folder of them was walked."""
-    from core.inference.cases import find_cases, is_one_scan, single
+def _cases(args: Namespace, channels: int) -> tuple[list[Case], bool]:
+    """The scans, or subjects of several channels, and whether a folder of them was walked."""
+    from core.inference.cases import find_cases, is_one_scan, of_subject, single, subjects
 
     if args.series or all(is_one_scan(path) for path in args.scans):
+        if channels > 1:
+            one = of_subject(args.scans, channels)
+            return subjects([single(path) for path in args.scans], channels) if one is None else [one], False
         _refuse_equal_names(args.scans)
         return [single(path) for path in args.scans], False
     with Progress() as progress:
@@ -144,7 +148,7 @@ def _cases(args: Namespace) -> tuple[list[Case], bool]:
         raise IsocenterError(
             "there is no scan in it", where=args.scans[0], mend="Give NIfTI, NRRD or MetaImage files, or DICOM folders."
         )
-    return cases, True
+    return (subjects(cases, channels) if channels > 1 else cases), True
 
 
 def _predict(
@@ -160,9 +164,9 @@ def _predict(
             control = control.part(start, start + share).saying(f"{at} of {count}: {case.title}")
         try:
             return predict_file(
-                case.scan, package, args.out / case.folder, series=args.series or case.series or None, name=case.name,
-                device=args.device, mirror=ALWAYS[args.mirror], roi=ALWAYS[args.roi], uncertainty=args.uncertainty,
-                control=control,
+                case.scan, package, args.out / case.folder, further=case.further,
+                series=args.series or case.series or None, name=case.name, device=args.device,
+                mirror=ALWAYS[args.mirror], roi=ALWAYS[args.roi], uncertainty=args.uncertainty, control=control,
             )  # fmt: skip
         except Cancelled:
             raise

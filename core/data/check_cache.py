@@ -16,12 +16,12 @@ from core.imaging.volume import Finding
 from core.paths import ensure_home, home
 
 # Rises whenever the check looks at more than before: what was kept until then is read again.
-VERSION = 1
+VERSION = 2
 _SIZE_LIMIT = 200_000_000
 
 
 class CheckCache:
-    """Findings and facts by case. A case is known while size and time of its two files stay the same.
+    """Findings and facts by case. A case is known while size and time of its files stay the same.
 
     Nothing here fails a check: what cannot be read or written is simply not kept.
     """
@@ -46,6 +46,7 @@ class CheckCache:
                 content=str(facts["content"]),
                 values=tuple(facts["values"]),
                 foreground=tuple(facts["foreground"]),
+                channels=int(facts["channels"]),
             )
         except (OSError, KeyError, TypeError, ValueError, AttributeError):
             return None
@@ -78,4 +79,4 @@ class CheckCache:
 
 def _identity(case: Case) -> list[Any]:
     """Names, sizes and times of a case's files."""
-    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in (case.image, case.label)]
+    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in (*case.images, case.label)]

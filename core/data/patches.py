@@ -23,6 +23,7 @@ from core.data.prefetch import PrefetchLoader
 from core.data.prepare import prepare, prepare_labels
 from core.data.sharing import ShareOfBatches, cases_of_this_process
 from core.files import replacing
+from core.imaging.channels import read_subject
 from core.imaging.reader import read
 
 Array = np.ndarray[Any, Any]
@@ -42,7 +43,7 @@ class CaseCache:
         for number, case in enumerate(self.cases.values()):
             control.progress(number / len(self.cases), f"Preparing {case.id} ({number + 1} of {len(self.cases)})")
             if not self._path(case.id, "label").exists():
-                self._save(case.id, "image", prepare(read(case.image), self.plan).image)
+                self._save(case.id, "image", prepare(read_subject(case.images), self.plan).image)
                 self._save(case.id, "label", prepare_labels(read(case.label), self.plan)[None])
 
     def load(self, id: str) -> tuple[Array, Array]:

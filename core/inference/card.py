@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.files import write_text
+from core.imaging.channels import said
 from core.inference import cost, region_first
 from core.inference.package import CARD, ModelPackage
 
@@ -20,13 +21,17 @@ def card_text(package: ModelPackage) -> str:
     voxels = (
         "its voxels stay as they are" if package.any_voxels else f"it is brought to {_by(plan.spacing_mm)} mm voxels"
     )
+    images = (
+        f"one {plan.modality or 'image'} volume"
+        if plan.channels == 1
+        else f"{said(plan.named_channels)} of a subject on one grid"
+    )
     lines = [
         f"# {manifest.title}",
         "",
         f"Model `{manifest.name}`, version {manifest.version}. **Research use only.**",
         "",
-        f"Finds: {structures}. Input: one {plan.modality or 'image'} volume; {voxels}."
-        " Output: a label map on the scan's own grid.",
+        f"Finds: {structures}. Input: {images}; {voxels}. Output: a label map on the scan's own grid.",
         "",
         "## Training data",
         "",

@@ -199,19 +199,19 @@ def measure(labels: Array, certainty: Array, named: Sequence[Label], volume: Vol
 
 
 def predict_file(
-    scan: Path, package: ModelPackage, out_dir: Path, *, series: str | None = None, name: str = "",
-    device: str = "auto", mirror: bool | None = None, roi: bool | None = None, uncertainty: bool = False,
-    control: JobControl | None = None,
+    scan: Path, package: ModelPackage, out_dir: Path, *, further: Sequence[Path] = (), series: str | None = None,
+    name: str = "", device: str = "auto", mirror: bool | None = None, roi: bool | None = None,
+    uncertainty: bool = False, control: JobControl | None = None,
 ) -> PredictionResult:  # fmt: skip
     """Read a scan, predict it, write `<stem>_seg.nii.gz` into `out_dir` and record it in the catalog.
 
     uncertainty: write `<stem>_uncertainty.nii.gz` too, see core.inference.uncertainty.
+    further: the files of the other channels, for a model of several; those beside `scan` are found by their names.
     series: the UID of the series to predict of a DICOM folder; without it the one with most images.
     name: stands for the stem of the scan's file.
     Raises IsocenterError (bad scan, bad model, a folder that cannot be written) with nothing half-written.
     """
     from core.catalog import Catalog
-    from core.imaging.reader import read
     from core.imaging.writer import write_segmentation
     from core.inference.uncertainty import write_uncertainty
 
@@ -221,11 +221,11 @@ def predict_file(
     _refuse_unwritable(out_dir)
     with Catalog() as catalog:
         control.progress(0.0, "Reading the scan")
-        volume = read(scan, control.part(0.0, 0.05), series=series or None)
+        volume = _read(scan, further, package, series, control.part(0.0, 0.05))
         answer = segment(volume, package, device=device, mirror=mirror, roi=roi, control=control.part(0.05, 0.97))
         control.progress(0.97, "Writing the segmentation")
         _make(out_dir)
-        output = out_dir / f"{name or volume.name}_seg.nii.gz"
+        output = out_dir / f"{name or _name(volume)}_seg.nii.gz"
         made_by = f"{package.name} {package.version}"
         sha256 = write_segmentation(output, answer.labels, volume, description=made_by, control=control.silent())
         map_ = None
@@ -243,6 +243,30 @@ def predict_file(
         Path(scan), package.name, package.version, output, structures, findings, seconds, answer.device, row,
         volume.source.series, map_,
     )  # fmt: skip
+
+
+def _read(
+    scan: Path, further: Sequence[Path], package: ModelPackage, series: str | None, control: JobControl
+) -> Volume:  # fmt: skip
+    """The scan; for a model of several channels all of them, those beside it where only one is given."""
+    from core.imaging.channels import channels_of, files_of_subject, read_subject
+    from core.imaging.reader import read
+
+    if further:
+        return read_subject([scan, *further], control)
+    volume = read(scan, control, series=series or None)
+    names = package.plan.named_channels
+    if len(names) == 1 or channels_of(volume) == len(names) or not volume.is_placed:
+        return volume
+    return read_subject(files_of_subject(scan, names), control)
+
+
+def _name(volume: Volume) -> str:
+    """What a result is called: by the case, not by its first channel."""
+    from core.imaging.channels import numbered
+
+    part = numbered(volume.name) if volume.source.further else None
+    return part[0] if part else volume.name
 
 
 def _refuse_unwritable(folder: Path) -> None:

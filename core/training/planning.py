@@ -88,7 +88,13 @@ class _Planner:
     def proposal(self) -> Proposal:
         found, machine = self.found, self.machine
         spacing = self.choose("data.spacing_mm", lambda: choices.spacing(found))
-        scale = self.choose("data.intensities", lambda: choices.intensities(found))
+        several = len(self.dataset.channels) > 1
+        scale = self.choose("data.intensities", lambda: choices.intensities(found, several=several))
+        if several and scale == "ct":
+            raise ConfigError(
+                "data.intensities is ct, but a subject has several images, each of a scale of its own",
+                mend="Leave it empty: each image is then standardised by itself.",
+            )
         shapes = np.array(
             [resampled_shape(n, mm, spacing) for n, mm in zip(found.shapes, found.spacings_mm, strict=True)]
         )
@@ -111,6 +117,8 @@ class _Planner:
             spacing_mm=spacing,
             patch_size=patch,
             labels=labels,
+            channels=len(self.dataset.channels),
+            channel_names=list(self.dataset.channels) if len(self.dataset.channels) > 1 else [],
             smallest_voxels=_smallest(self.dataset, labels, spacing),
             modality=found.modality,
             shape_range=(smallest, largest),

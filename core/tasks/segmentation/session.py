@@ -48,9 +48,9 @@ def cache_folder(run: RunRow, cases: list[Case], plan: Plan) -> Path:
     """Prepared cases are shared by runs on the same files with the same grid and labels."""
     labels = [*plan.values, plan.ignore_label]
     scale = plan.intensities.model_dump() if plan.intensities is not None else None
-    key = json.dumps([run.data_path, core.__version__, plan.spacing_mm, labels, scale])
+    key = json.dumps([run.data_path, core.__version__, plan.spacing_mm, labels, scale, plan.channels])
     # All files beside the cases, since the header of a volume may lie in another file than its voxels.
-    folders = {file.parent for case in cases for file in (case.image, case.label)}
+    folders = {file.parent for case in cases for file in (*case.images, case.label)}
     for file in sorted(file for folder in folders for file in folder.iterdir() if not file.name.startswith(".")):
         facts = file.stat()
         key += f"{file.name} {facts.st_size} {facts.st_mtime_ns}"
