@@ -16,7 +16,7 @@ from core.data.folds import Folds, draw_folds
 from core.data.plan import Plan
 from core.data.split import Split, with_fewer_labels
 from core.errors import Cancelled, ConfigError, DatasetError, IsocenterError
-from core.tasks.segmentation.preparing import checked, preparation, started
+from core.tasks.segmentation.preparing import checked, preparation
 from core.training import tensorboard
 from core.training.launch import add_run, execute, new_id
 from core.training.planning import check_split, propose
@@ -100,7 +100,7 @@ def prepare(experiment: Any, count: int, job: JobControl | None = None) -> Cross
     dataset = checked(experiment, job or JobControl())
     dataset.require_usable()
     folds = draw_folds(dataset, count=count, test_fraction=experiment.data.test_fraction, seed=experiment.seed)
-    proposal = propose(started(experiment)[0], dataset)
+    proposal = propose(experiment, dataset)
     experiment, plan = proposal.experiment, proposal.plan
     for fold in range(count):
         try:
