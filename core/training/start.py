@@ -20,7 +20,7 @@ from core.files import sha256
 from core.imaging.volume import Finding
 from core.inference.kinds import find_model, read_model
 from core.inference.manifest import MANIFEST, MAX_SEEN, network_of
-from core.inference.package import weights_file
+from core.inference.package import ModelPackage, weights_file
 from core.paths import runs_folder
 
 SEEN, START = "seen.json", "start.json"
@@ -36,7 +36,7 @@ class Origin:
     title: for people, such as "the run mri-pretrain". sha256: of the file, "" where it is not recorded yet.
     network, plan: the registered part and the plan they belong to; None of a file alone.
     seen: the first DIGITS of the contents (core.data.case.CaseFacts) of all scans they were ever trained on; None where
-    that is not known.
+    that is not known. names: of the cases they were trained on, where only those are known.
     """
 
     title: str
@@ -45,6 +45,7 @@ class Origin:
     network: Any = None
     plan: Plan | None = None
     seen: frozenset[str] | None = None
+    names: frozenset[str] = frozenset()
 
 
 def find(text: str) -> Origin:
@@ -102,7 +103,10 @@ def unsure(origin: Origin, plan: Plan) -> list[Finding]:
     """What makes a start less sure, for the run's events."""
     found = []
     if origin.seen is None:
-        text = f"What {origin.title} was trained on is not known, so whether test cases are among it was not checked."
+        checked = "by the names of cases only" if origin.names else "not at all"
+        text = (
+            f"Which scans {origin.title} was trained on is not known; test cases among them were looked for {checked}."
+        )
         found.append(Finding("start-unknown", "warning", text))
     if origin.plan is not None:
         there, here = origin.plan.spacing_mm, plan.spacing_mm
@@ -118,11 +122,13 @@ def check_overlap(origin: Origin, test: Mapping[str, str], *, allowed: bool) -> 
 
     Raises DatasetError.
     """
-    seen = origin.seen or frozenset()
-    both = sorted(id for id, content in test.items() if content[:DIGITS] in seen)
+    if origin.seen is None:
+        both, are = sorted(origin.names & test.keys()), "have the names of cases in"
+    else:
+        both, are = sorted(id for id, content in test.items() if content[:DIGITS] in origin.seen), "were in"
     if not both:
         return []
-    text = f"{len(both)} of the {len(test)} test cases were in the training of {origin.title}, such as {both[0]}"
+    text = f"{len(both)} of the {len(test)} test cases {are} the training of {origin.title}, such as {both[0]}"
     if not allowed:
         raise DatasetError(
             text, where="task.start_from",
@@ -209,7 +215,14 @@ def _of_package(package: Any) -> Origin:
     if not isinstance(getattr(package, "plan", None), Plan):
         raise ModelError(f"{title} is of another task, not on scans", where=package.folder)
     file, manifest = package.folder / weights_file(0), package.manifest
-    return Origin(title, file, manifest.sha256, package.network, package.plan, _known(manifest.training.seen))
+    seen = _known(manifest.training.seen)
+    names = frozenset[str]()
+    if seen is None and isinstance(package, ModelPackage):
+        from core.inference.evaluate import recorded_split
+
+        parts = recorded_split(package) or {}
+        names = frozenset(id for part in ("train", "val") for id in parts.get(part, []))
+    return Origin(title, file, manifest.sha256, package.network, package.plan, seen, names)
 
 
 def _of_file(path: Path) -> Origin:

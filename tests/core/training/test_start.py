@@ -179,7 +179,7 @@ def test_a_file_of_unknown_making_is_taken_with_a_warning(dataset: Path, pretrai
     foreign = tmp_path / "foreign.pt"
     torch.save({"state_dict": {f"module.{k}": v.half() for k, v in load_weights(best(pretrained)).items()}}, foreign)
     run, begun = first_weights(segmentation(dataset, foreign))
-    assert any("is not known" in text for text in events(run))
+    assert any("looked for not at all" in text for text in events(run))
     assert begun["input_block.conv1.conv.weight"].dtype == torch.float32
     assert not (run.folder / start.SEEN).exists()
 
@@ -288,6 +288,16 @@ def test_fewer_labels_are_drawn_by_the_seed_and_leave_the_other_parts_alone(data
     run = prepare_run(segmentation(dataset, None, data__label_fraction=0.5))
     with Catalog() as catalog:
         assert len(load_split(catalog.run(run).folder)["train"]) == 2
+
+
+def test_cases_of_a_model_that_keeps_only_names_are_known_by_them(dataset: Path) -> None:
+    origin = start.find("hippocampus")
+    assert origin.seen is None and "hippocampus_001" in origin.names
+    one, other = min(origin.names), "hippocampus_999"
+    with pytest.raises(DatasetError, match=f"1 of the 2 test cases have the names of .*{one}"):
+        start.check_overlap(origin, {one: "a", other: "b"}, allowed=False)
+    assert start.check_overlap(origin, {other: "b"}, allowed=False) == []
+    assert len(start.check_overlap(origin, {one: "a"}, allowed=True)) == 1
 
 
 def test_a_model_of_another_task_is_no_start(dataset: Path) -> None:
