@@ -303,3 +303,20 @@ def test_cases_of_a_model_that_keeps_only_names_are_known_by_them(dataset: Path)
 def test_a_model_of_another_task_is_no_start(dataset: Path) -> None:
     with pytest.raises(IsocenterError, match="no run, no model"):
         prepare_run(segmentation(dataset, find_model("hippocampus").name + "-9.9"))
+
+
+def test_a_swin_encoder_is_pretrained_and_started_from(tmp_path: Path) -> None:
+    model = {"name": "swinunetr", "width": 12, "window": 4}
+    data = {"patch_size": [64, 32, 32], "augment": {"rotate_deg": 0, "scale": 0, "intensity": 0}}
+    scans = make_scans(tmp_path / "scans", 3, size=40)
+    tree = config.to_tree(pretraining(scans, trainer={"epochs": 1})) | {"model": model}
+    tree["data"] |= data
+    execute(prepare_run(config.parse(tree)))
+    tree = config.to_tree(segmentation(make_dataset(tmp_path / "data", cases=4, size=40), "pre")) | {"model": model}
+    tree["data"] |= data
+    run, begun = first_weights(config.parse(tree))
+    with Catalog() as catalog:
+        given = load_weights(best(catalog.run("pre")))
+    swin = [name for name in begun if name.startswith("swinViT.")]
+    assert len(swin) > 50 and all(torch.equal(begun[name], given[name]) for name in swin)
+    assert "begun anew: out." in " ".join(events(run))
