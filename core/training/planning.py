@@ -17,7 +17,7 @@ from core.data.prepare import resampled_shape
 from core.data.regions import regions
 from core.data.split import Split
 from core.errors import ConfigError, DatasetError
-from core.training import choices, costs
+from core.training import choices, costs, start
 from core.training.machine import Machine, this_machine
 
 Chosen = tuple[Any, str]
@@ -60,16 +60,20 @@ def propose(
     """Choose what the experiment leaves empty, by the data and this machine. What it sets itself always holds.
 
     labelled: whether structures are learned; without it the plan has none.
-    Raises ConfigError where the experiment asks for what the data or the machine cannot give.
+    Raises ConfigError where the experiment asks for what the data or the machine cannot give, ModelError where what it
+    starts from is not there.
     """
     machine = machine or this_machine(experiment.trainer.device, experiment.trainer.threads)
-    return _Planner(experiment, dataset, machine, labelled).proposal()
+    return _Planner(experiment, dataset, machine, labelled, start.of_task(experiment)).proposal()
 
 
 class _Planner:
     """Goes from one choice to the next; each may rest on those before."""
 
-    def __init__(self, experiment: Any, dataset: CheckedCases, machine: Machine, labelled: bool) -> None:
+    def __init__(
+        self, experiment: Any, dataset: CheckedCases, machine: Machine, labelled: bool, origin: start.Origin | None
+    ) -> None:  # fmt: skip
+        self.origin, self.taken = origin, start.taken_over(experiment, origin)
         self.experiment, self.dataset, self.machine, self.labelled = experiment, dataset, machine, labelled
         self.found = fingerprint(dataset)
         self.minutes = float(experiment.trainer.max_minutes)
@@ -82,7 +86,10 @@ class _Planner:
         value, by_user = getattr(part, name), True
         reason = "Set by you."
         if value is None:
-            (value, reason), by_user = rule(), False
+            if key in self.taken and self.origin is not None:
+                value, reason, by_user = self.taken[key], f"As {self.origin.title} has it.", False
+            else:
+                (value, reason), by_user = rule(), False
             filled = part.model_copy(update={name: value})
             self.experiment = self.experiment.model_copy(update={block: filled})
         title = type(part).model_fields[name].title or name
@@ -143,7 +150,7 @@ class _Planner:
         if "slices" not in type(model).model_fields:
             return None
         rule = choices.slices(shapes, self.experiment.data.patch_size)
-        if model.slices is None and rule is None:
+        if rule is None and (model.slices or self.taken.get("model.slices")) is None:
             return None
         chosen = rule or (model.slices, "")
         return "xyz".index(self.choose("model.slices", lambda: chosen))
