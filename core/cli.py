@@ -24,6 +24,7 @@ from core.commands import (
     models,
     plan,
     predict,
+    prepare,
     register,
     runs,
     simulate,
@@ -31,7 +32,22 @@ from core.commands import (
 )
 from core.errors import Cancelled, IsocenterError
 
-COMMANDS = (predict, plan, train, evaluate, runs, models, info, convert, register, export, anonymise, simulate, doctor)
+COMMANDS = (
+    predict,
+    plan,
+    train,
+    evaluate,
+    runs,
+    models,
+    info,
+    convert,
+    register,
+    export,
+    anonymise,
+    prepare,
+    simulate,
+    doctor,
+)
 DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # Adds commands to what `add_subparsers` gave; each sets `run`, which takes the arguments and returns the exit code.
