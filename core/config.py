@@ -75,6 +75,13 @@ class DataConfig(Part):
     label_names: dict[int, str] | None = Field(
         None, title="Label names", description="Names of the label values, where the data set does not give them."
     )
+    label_fraction: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        title="Labels used",
+        description="Part of the training cases that is trained on, drawn by the seed: what fewer labels would give.",
+    )
     foreground: float = Field(
         0.5,
         ge=0,

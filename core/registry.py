@@ -58,6 +58,7 @@ _PACKAGES = {
     "risk_model": "core.models.risk",
     "task": "core.tasks",
     "loss": "core.tasks.segmentation.losses",
+    "volume_ssl": "core.tasks.volume_pretraining.objectives",
     "optimizer": "core.training.optimizers",
     "scheduler": "core.training.schedulers",
 }
