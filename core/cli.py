@@ -16,6 +16,7 @@ from typing import Any
 from core import __version__
 from core.commands import (
     anonymise,
+    check,
     convert,
     doctor,
     evaluate,
@@ -33,21 +34,10 @@ from core.commands import (
 from core.errors import Cancelled, IsocenterError
 
 COMMANDS = (
-    predict,
-    plan,
-    train,
-    evaluate,
-    runs,
-    models,
-    info,
-    convert,
-    register,
-    export,
-    anonymise,
-    prepare,
-    simulate,
+COMMANDS = (
+    predict, plan, check, prepare, train, evaluate, runs, models, info, convert, register, export, anonymise, simulate,
     doctor,
-)
+)  # fmt: skip
 DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # Adds commands to what `add_subparsers` gave; each sets `run`, which takes the arguments and returns the exit code.

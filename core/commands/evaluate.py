@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from core.commands import tables
+from core.commands import by_kind
 from core.commands.console import Progress, answer, answer_json, say, table
 
 WORST = 5  # cases that are named
@@ -15,7 +15,9 @@ WORST = 5  # cases that are named
 def add(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="measure a run or a model on labelled cases")
     parser.add_argument("model", metavar="RUN_OR_MODEL")
-    parser.add_argument("data", type=Path, metavar="DATA", help="a data set's folder, or a table")
+    parser.add_argument(
+        "data", type=Path, metavar="DATA", help="a data set's folder, a table, a cohort, or stays with outcomes"
+    )
     parser.add_argument("--split", choices=("train", "val", "test"), help="only this part of the recorded split")
     parser.add_argument(
         "--tolerance", type=float, default=1.0, metavar="MM", help="how far apart surfaces may lie and still agree"
@@ -29,10 +31,10 @@ def add(commands: Any) -> None:
 
 def run(args: Namespace) -> int:
     from core.inference.evaluate import evaluate, trained_on_text
-    from core.tasks.tabular.package import table_package
+    from core.inference.kinds import meant
 
-    if (for_tables := tables.table_run(args.model) or table_package(args.model)) is not None:
-        return tables.evaluate(args, for_tables)
+    if (other := meant(args.model)) is not None:
+        return by_kind.evaluate(args, *other)
     with Progress() as progress:
         result = evaluate(
             args.model, args.data, progress.control(), split=args.split, device=args.device,

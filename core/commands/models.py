@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from core.commands import tables
+from core.commands import networks
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import ModelError
 
@@ -16,8 +16,8 @@ def add(commands: Any) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="the models that can predict")
     listing.add_argument("--networks", action="store_true", help="the networks that can be trained, instead")
-    showing = actions.add_parser("show", help="a model's card")
-    showing.add_argument("model", metavar="MODEL")
+    showing = actions.add_parser("show", help="a model's card, or what a network costs")
+    showing.add_argument("model", metavar="MODEL", help="a model, or the name of a network or a preset")
     importing = actions.add_parser(
         "import", help="take in a model from a .zip or a folder: a package, an nnU-Net v2 model or a MONAI bundle"
     )
@@ -40,8 +40,12 @@ def add(commands: Any) -> None:
     learning = actions.add_parser("likeness", help=words, description=words)
     learning.add_argument("model", metavar="MODEL")
     learning.add_argument("data", type=Path, metavar="DATA", help="the data set it was trained on")
+    words = "calibrate a model's confidence on the validation and test cases of its data set"
+    calibrating = actions.add_parser("calibrate", help=words, description=words)
+    calibrating.add_argument("model", metavar="MODEL")
+    calibrating.add_argument("data", type=Path, metavar="DATA", help="the data set it was trained on")
     pairs = (listing, _list), (showing, _show), (importing, _import), (exporting, _export), (publishing, _publish)
-    for action, function in (*pairs, (learning, _learn)):
+    for action, function in (*pairs, (learning, _learn), (calibrating, _calibrate)):
         action.add_argument("--json", action="store_true", help="print one JSON object")
         action.set_defaults(run=run, act=function)
 
@@ -53,12 +57,11 @@ def run(args: Namespace) -> int:
 
 def _list(args: Namespace) -> None:
     if args.networks:
-        _networks(args)
+        networks.tell(as_json=args.json)
         return
-    from core.inference.package import list_packages
-    from core.tasks.tabular.package import list_table_packages
+    from core.inference.kinds import list_models
 
-    packages: list[Any] = [*list_packages(), *list_table_packages()]
+    packages = list_models()
     if args.json:
         answer_json({"models": [package.as_dict() for package in packages]})
     elif not packages:
@@ -68,29 +71,12 @@ def _list(args: Namespace) -> None:
         answer(table(rows, ("model", "version", "title", "", "")))
 
 
-def _networks(args: Namespace) -> None:
-    from core import registry
-
-    networks = registry.parts("model")
-    if args.json:
-        answer_json(
-            {
-                "networks": [
-                    {"name": name, "description": (part.__doc__ or "").strip(), "schema": part.model_json_schema()}
-                    for name, part in networks.items()
-                ]
-            }
-        )
-    else:
-        rows = [(name, " ".join((part.__doc__ or "").split())) for name, part in networks.items()]
-        answer(table(rows, ("network", "")))
-
-
 def _show(args: Namespace) -> None:
-    from core.inference.package import find_package
-    from core.tasks.tabular.package import table_package
+    from core.inference.kinds import find_model
 
-    package: Any = table_package(args.model) or find_package(args.model)
+    if networks.show(args.model, as_json=args.json):
+        return
+    package = find_model(args.model)
     if args.json:
         answer_json({**package.as_dict(), "card": package.card})
     else:
@@ -101,10 +87,11 @@ def _show(args: Namespace) -> None:
 def _import(args: Namespace) -> None:
     from core.inference import runtime
     from core.inference.importing import import_model
+    from core.inference.package import ModelPackage
 
     package, kind = import_model(args.path, name=args.name, fold=args.fold, orientation=args.orientation)
     say(f"{args.path.name} is {kind}")
-    if runtime.lacks_graph(package):
+    if isinstance(package, ModelPackage) and runtime.lacks_graph(package):
         from core.inference.runtime.convert import prepare_all
 
         say("Preparing the model for this computer's CPU")
@@ -117,9 +104,9 @@ def _import(args: Namespace) -> None:
 
 def _export(args: Namespace) -> None:
     from core.inference.archive import export_package
-    from core.inference.package import find_package
+    from core.inference.kinds import find_model
 
-    package = find_package(args.model)
+    package = find_model(args.model)
     path = export_package(package, args.out)
     if args.json:
         answer_json({"model": package.name, "version": package.version, "output": str(path)})
@@ -132,14 +119,14 @@ def _publish(args: Namespace) -> None:
     from core.catalog.groups import group_meant
     from core.inference.assemble import Facts, read_facts
     from core.inference.ensemble import publish_ensemble
+    from core.inference.kinds import run_meant
     from core.inference.publish import publish
 
     facts = read_facts(args.facts) if args.facts else Facts()
-    if (run := tables.table_run(args.run_name)) is not None:
-        from core.tasks.tabular.publishing import publish as publish_table
-
+    if (other := run_meant(args.run_name)) is not None:
+        kind, run = other
         with Progress() as progress:
-            _told(args, publish_table(run, name=args.name, facts=facts, control=progress.control()))
+            _told(args, kind.publish(run, name=args.name, facts=facts, half=args.half, control=progress.control()))
         return
     with Catalog() as catalog:
         group = group_meant(catalog, args.run_name)
@@ -155,6 +142,15 @@ def _learn(args: Namespace) -> None:
 
     with Progress() as progress:
         package = record_likeness(find_package(args.model), args.data, progress.control())
+    _told(args, package)
+
+
+def _calibrate(args: Namespace) -> None:
+    from core.inference.calibrating import record_calibration
+    from core.inference.package import find_package
+
+    with Progress() as progress:
+        package = record_calibration(find_package(args.model), args.data, progress.control())
     _told(args, package)
 
 

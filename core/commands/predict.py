@@ -7,10 +7,11 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.commands import tables
+from core.commands import by_kind
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import Cancelled, IsocenterError
 from core.imaging.titles import stem_of
+from core.inference.confidence import CODE
 from core.inference.sides import asymmetries
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ MIRRORING = {"auto": None, "always": True, "never": False}
 def add(commands: Any) -> None:
     parser = commands.add_parser("predict", help="predict scans, or a folder of them, with a model")
     parser.add_argument(
-        "scans", nargs="+", type=Path, metavar="SCAN",
+        "scans", nargs="*", type=Path, metavar="SCAN",
         help="NIfTI, NRRD or MetaImage file, DICOM file or folder, or a folder of scans, which is walked;"
-        " for a model of tables, a CSV, TSV, Excel or Parquet file",
+        " for other models what they were trained on: a table, a subject's scans, a stay",
     )  # fmt: skip
     parser.add_argument("--model", required=True, help="name, name-version, or folder of a model package")
     parser.add_argument(
@@ -37,7 +38,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--series", metavar="UID", help="of a DICOM folder, the series to predict")
     parser.add_argument(
         "--uncertainty", action="store_true",
-        help="write SCAN_uncertainty.nii.gz too: 1 - the probability of the label of each voxel; it is not calibrated",
+        help="write SCAN_uncertainty.nii.gz too: 1 - the probability of the label of each voxel",
     )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument(
@@ -47,6 +48,13 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--members", type=int, metavar="N", help="of an ensemble, only the first N networks: N times the time of one"
     )
+    parser.add_argument(
+        "--explain", action="store_true", help="of tables, risks and stays: what speaks for the answer, and against it"
+    )
+    subject = parser.add_argument_group("one subject's parts, for a model of risk from MRI, PET and clinical values")
+    subject.add_argument("--mri", type=Path, metavar="SCAN")
+    subject.add_argument("--pet", type=Path, metavar="SCAN")
+    subject.add_argument("--clinical", type=Path, metavar="TABLE", help="one row of values, or JSON or YAML")
     again = parser.add_mutually_exclusive_group()
     again.add_argument(
         "--resume", action="store_true", help="skip what OUT holds already of unchanged scans; a walked folder does so"
@@ -58,12 +66,15 @@ def add(commands: Any) -> None:
 
 def run(args: Namespace) -> int:
     from core.inference import cost
+    from core.inference.kinds import find_model, kind_of_package
     from core.inference.ledger import TABLE, Ledger, settings_of
     from core.inference.package import find_package
-    from core.tasks.tabular.package import table_package
 
-    if (for_tables := table_package(args.model)) is not None:
-        return tables.predict(args, for_tables)
+    found = find_model(args.model)
+    if (kind := kind_of_package(found)) is not None:
+        return by_kind.predict(args, kind, found)
+    if not args.scans:
+        raise IsocenterError("no scan is given", mend="Give a file or folder after `predict`.")
     package = find_package(args.model)
     if args.members is not None:
         package = package.first(args.members)
@@ -175,7 +186,8 @@ def _show(result: PredictionResult) -> None:
     if sided := ", ".join(f"{one.name} {one.text}" for one in asymmetries(result.structures)):
         answer(f"asymmetry (L - R) / mean: {sided}")
     if result.uncertainty is not None:
-        answer(f"Uncertainty: {result.uncertainty} (1 - probability, not calibrated)")
+        known = any(finding["code"] == CODE for finding in result.findings)
+        answer(f"Uncertainty: {result.uncertainty} (1 - probability, {'' if known else 'not '}calibrated)")
 
 
 def _refuse_equal_names(scans: list[Path]) -> None:

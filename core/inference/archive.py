@@ -6,6 +6,7 @@ import hashlib
 import json
 import lzma
 import stat
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -15,8 +16,18 @@ from core.config import MAX_CONFIG_BYTES
 from core.errors import ModelError
 from core.files import replacing, write_bytes
 from core.inference.assemble import appearing
-from core.inference.manifest import MANIFEST, MAX_NETWORKS, parse_manifest
-from core.inference.package import FILES, MAX_WEIGHTS_BYTES, WEIGHTS, ModelPackage, read_package, weights_file
+from core.inference.kinds import read_model
+from core.inference.manifest import MANIFEST, MAX_NETWORKS
+from core.inference.package import (
+    CARD,
+    EXPERIMENT,
+    FILES,
+    MAX_WEIGHTS_BYTES,
+    WEIGHTS,
+    AnyPackage,
+    checked_weights,
+    weights_file,
+)
 from core.paths import ensure_home, models_folder
 
 MAX_MEMBERS = 32
@@ -25,7 +36,7 @@ _FURTHER = tuple(weights_file(place) for place in range(1, MAX_NETWORKS))
 ALLOWED = (*FILES, *_FURTHER)
 
 
-def export_package(package: ModelPackage, path: Path) -> Path:
+def export_package(package: AnyPackage, path: Path) -> Path:
     """Write the package as a .zip; into a folder, as NAME-VERSION.zip. Returns the file.
 
     Raises ModelError for damaged weights, IsocenterError where the file cannot be written.
@@ -33,17 +44,17 @@ def export_package(package: ModelPackage, path: Path) -> Path:
     stem = f"{package.name}-{package.version}"
     if path.is_dir():
         path = path / f"{stem}.zip"
-    for network in package.networks:
-        network.read_weights()
+    for name, sha256 in package.weights.items():
+        checked_weights(package.folder / name, sha256)
     with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in package.files:
+        for name in (MANIFEST, CARD, EXPERIMENT, *package.weights):
             if (package.folder / name).is_file():
                 archive.write(package.folder / name, f"{stem}/{name}")
     return path
 
 
-def import_package(path: Path) -> ModelPackage:
-    """Take a package from a .zip or a folder into the user's models and record it.
+def import_package(path: Path) -> AnyPackage:
+    """Take a package of any task from a .zip or a folder into the user's models and record it.
 
     Raises ModelError where it is no sound package or one of its name and version is there already.
     """
@@ -51,25 +62,27 @@ def import_package(path: Path) -> ModelPackage:
     for name in (MANIFEST, WEIGHTS):
         if name not in files:
             raise ModelError(f"this is no model package: {name} is missing", where=path)
-    manifest = parse_manifest(files[MANIFEST], path)
-    wanted = {WEIGHTS: manifest.sha256}
-    wanted |= {weights_file(place): member.sha256 for place, member in enumerate(manifest.members or (), start=1)}
+    with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
+        write_bytes(Path(folder) / MANIFEST, files[MANIFEST])
+        try:
+            package = read_model(Path(folder))
+        except ModelError as error:
+            raise ModelError(error.what, where=path, mend=error.mend) from None
+    wanted = package.weights
     for name in sorted(wanted.keys() ^ {name for name in files if _is_weights(name)}):
         what = "is missing" if name in wanted else "is not listed in model.yaml"
         raise ModelError(f"this is no sound model package: {name} {what}", where=path)
     for name, sha256 in wanted.items():
         _check_weights(files[name], sha256, path)
     ensure_home()
-    target = models_folder() / f"{manifest.name}-{manifest.version}"
+    target = models_folder() / f"{package.name}-{package.version}"
     with appearing(target) as part:
         for name, content in files.items():
             write_bytes(part / name, content)
     with Catalog() as catalog:
-        catalog.add_model(
-            name=manifest.name, version=manifest.version, folder=target, run=manifest.training.run,
-            sha256=manifest.sha256,
-        )  # fmt: skip
-    return read_package(target)
+        run = package.as_dict().get("training", {}).get("run", "")
+        catalog.add_model(name=package.name, version=package.version, folder=target, run=run, sha256=wanted[WEIGHTS])
+    return read_model(target)
 
 
 def _from_folder(folder: Path) -> dict[str, bytes]:

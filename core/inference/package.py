@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -47,7 +47,21 @@ class AnyPackage(Protocol):
     @property
     def version(self) -> str: ...
     @property
+    def title(self) -> str: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def card(self) -> str: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
     def bundled(self) -> bool: ...
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """The sha256 of each file of weights, by the file's name."""
+        ...
+
+    def as_dict(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -124,22 +138,20 @@ class ModelPackage:
             what = "one network" if there == 1 else f"{there} networks"
             raise ConfigError(f"{self.title} has {what}, not {count}", mend=f"Choose 1 to {there}.")
         kept = (self.manifest.members or [])[: count - 1] or None
-        manifest = self.manifest.model_copy(update={"format": 2 if kept else 1, "members": kept})
+        changes: dict[str, Any] = {"format": 2 if kept else 1, "members": kept}
+        if count < there:
+            changes["calibration"] = None  # that of all of them together
+        manifest = self.manifest.model_copy(update=changes)
         return replace(self, manifest=manifest, left_out=self.left_out + there - count)
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """The names of what travels with the package."""
-        return (*FILES, *(weights_file(place) for place in range(1, 1 + len(self.manifest.members or ()))))
+    def weights(self) -> Mapping[str, str]:
+        """The sha256 of each network's weights, by the file's name."""
+        return {weights_file(network.place): network.manifest.sha256 for network in self.networks}
 
     @property
     def card(self) -> str:
-        """The text of card.md, or "" where there is none."""
-        try:
-            with (self.folder / CARD).open("rb") as stream:
-                return stream.read(MAX_CONFIG_BYTES).decode("utf-8", errors="replace")
-        except OSError:
-            return ""
+        return card_in(self.folder)
 
     @property
     def mean_dice(self) -> float | None:
@@ -170,6 +182,15 @@ class ModelPackage:
     def read_weights(self) -> bytes:
         """The weights file's bytes, as `checked_weights`."""
         return checked_weights(self.folder / weights_file(self.place), self.manifest.sha256)
+
+
+def card_in(folder: Path) -> str:
+    """The text of a package's card.md, or "" where there is none."""
+    try:
+        with (folder / CARD).open("rb") as stream:
+            return stream.read(MAX_CONFIG_BYTES).decode("utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def checked_weights(path: Path, sha256: str) -> bytes:
@@ -219,15 +240,18 @@ def list_packages() -> list[ModelPackage]:
     return list_for("segmentation", read_package)
 
 
-def list_for(task: str, read: Callable[..., Package]) -> list[Package]:
-    """The packages of one task, read by `read(folder, bundled=...)`. Damaged ones are logged and left out."""
+def list_for(task: str | None, read: Callable[..., Package]) -> list[Package]:
+    """The packages of one task, or of all of them, read by `read(folder, bundled=...)`.
+
+    Damaged ones are logged and left out.
+    """
     found = []
     for root, bundled in ((RESOURCES / "models", True), (models_folder(), False)):
         for folder in _folders(root):
             if not (folder / MANIFEST).exists():
                 continue
             try:
-                if task_in(manifest_bytes(folder)) == task:
+                if task is None or task_in(manifest_bytes(folder)) == task:
                     found.append(read(folder, bundled=bundled))
             except ModelError as error:
                 log.warning("A model is left out: %s", error)

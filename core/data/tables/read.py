@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import weakref
 from collections import Counter
 from pathlib import Path
 from typing import IO, Any
@@ -25,7 +26,8 @@ EMPTY = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", "
 MOST_COLUMNS = 20_000
 MOST_BYTES = 16 * 1024**3
 MOST_EXCEL_BYTES = 200 * 2**20
-PIECE_ROWS = 50_000
+# Cells parsed at once: pandas holds Python's lock meanwhile, and with it a window beside it, for some 40 ms.
+PIECE_CELLS = 200_000
 SAMPLE_ROWS = 2_000
 # A column with at most this many different words is a category; with more, and mostly different ones, it is text.
 MOST_LEVELS = 20_000
@@ -36,16 +38,31 @@ def is_table(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
+# Tables that someone still holds, by file as it was: the window looks at a table, checks it and predicts from it.
+_held: weakref.WeakValueDictionary[tuple[str, int, int, bool], Table] = weakref.WeakValueDictionary()
+
+
 def read_table(path: Path, control: JobControl | None = None, *, as_text: bool = False) -> Table:
-    """Read a whole table. Raises DatasetError for what is no table, or one that is damaged, empty or too large.
+    """Read a whole table; one that is still held anywhere and whose file did not change is not read again.
 
     as_text: all columns as they are written, for one who wants to say what is no number; takes far more memory.
+    Raises DatasetError for what is no table, or one that is damaged, empty or too large.
     """
-    control = control or JobControl()
     path = Path(path)
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise DatasetError(f"the table cannot be read ({error.strerror or error})", where=path) from error
+    key = (str(path.absolute()), found.st_mtime_ns, found.st_size, as_text)
+    table = _held.get(key)
+    if table is None:
+        table = _held[key] = _read(path, found.st_size, control or JobControl(), as_text)
+    return table
+
+
+def _read(path: Path, size: int, control: JobControl, as_text: bool) -> Table:
     name = path.name.lower()
     try:
-        size = path.stat().st_size
         if size == 0:
             raise DatasetError("the file is empty", where=path, mend="Export the table again.")
         if size > (MOST_EXCEL_BYTES if name.endswith(".xlsx") else MOST_BYTES):
@@ -79,8 +96,8 @@ def _from_text(path: Path, control: JobControl, as_text: bool) -> Table:
         with _opened(path, encoding) as stream:
             for frame in pd.read_csv(
                 stream, sep=delimiter, header=0, names=range(len(names)), dtype=str, keep_default_na=False,
-                na_values=list(EMPTY), chunksize=PIECE_ROWS, skipinitialspace=True, on_bad_lines="error",
-                index_col=False,
+                na_values=list(EMPTY), chunksize=max(PIECE_CELLS // len(names), 500), skipinitialspace=True,
+                on_bad_lines="error", index_col=False,
             ):  # fmt: skip
                 control.progress(None, f"Reading {path.name}: {rows:,} rows")
                 if not kinds:

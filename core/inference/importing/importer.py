@@ -20,7 +20,7 @@ from core.inference.importing.contents import Contents
 from core.inference.importing.found import Found
 from core.inference.manifest import MANIFEST, Manifest, Member
 from core.inference.network import load_network
-from core.inference.package import CARD, EXPERIMENT, WEIGHTS, ModelPackage, read_package, weights_file
+from core.inference.package import CARD, EXPERIMENT, WEIGHTS, AnyPackage, ModelPackage, read_package, weights_file
 from core.inference.publish import model_name, next_version
 from core.paths import ensure_home, models_folder
 
@@ -34,7 +34,7 @@ KINDS = (
 def import_model(
     path: Path, *, name: str | None = None, fold: str | None = None, orientation: str | None = None,
     control: JobControl | None = None,
-) -> tuple[ModelPackage, str]:  # fmt: skip
+) -> tuple[AnyPackage, str]:  # fmt: skip
     """Take in the model of a folder or .zip; the package, and what it was, in a few words.
 
     name: for models of other programs, instead of their own. fold, orientation: of an nnU-Net

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from core import registry
 from core.errors import ConfigError, ModelError
 from core.inference.manifest import MANIFEST, parse_as, task_in
-from core.inference.package import CARD, WEIGHTS, checked_weights, list_for, manifest_bytes
+from core.inference.package import WEIGHTS, card_in, checked_weights, manifest_bytes
 from core.registry import Part
 from core.tasks.tabular.preparing import TablePlan
 
@@ -83,10 +83,11 @@ class TablePackage:
 
     @property
     def card(self) -> str:
-        try:
-            return (self.folder / CARD).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
+        return card_in(self.folder)
+
+    @property
+    def weights(self) -> dict[str, str]:
+        return {WEIGHTS: self.manifest.sha256}
 
     def as_dict(self) -> dict[str, Any]:
         """The manifest and the place, as plain values."""
@@ -112,22 +113,6 @@ def read_table_package(folder: Path, *, bundled: bool = False) -> TablePackage:
     if task_in(data) != "tabular":
         raise ModelError("this is no model for tables", where=path)
     return TablePackage(folder, parse_as(TableManifest, data, path), bundled)
-
-
-def list_table_packages() -> list[TablePackage]:
-    """Every usable package for tables, newest version of a name first."""
-    return list_for("tabular", read_table_package)
-
-
-def table_package(name: str | Path) -> TablePackage | None:
-    """The newest package for tables of that name, the one called "name-version", or in that folder; else None."""
-    for package in list_table_packages():
-        if name in (package.name, f"{package.name}-{package.version}"):
-            return package
-    folder = Path(name).expanduser()
-    if (folder / MANIFEST).is_file() and task_in(manifest_bytes(folder)) == "tabular":
-        return read_table_package(folder)
-    return None
 
 
 def _network(tree: dict[str, Any]) -> Any:

@@ -1,0 +1,59 @@
+"""What `predict` and `evaluate` do where the model is none for scans: its kind does the work, this prints it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from core.commands.console import Progress, answer, answer_json, say, table
+
+if TYPE_CHECKING:
+    from core.tasks.base import ModelKind
+
+
+def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
+    with Progress() as progress:
+        found = kind.predict(package, args.scans, args.out, vars(args), progress.control())
+    _tell(found["findings"])
+    if args.json:
+        answer_json({"predictions": found["predictions"], "outputs": found["outputs"]})
+        return 0
+    counts = Counter(str(one["output"]) for one in found["predictions"])
+    for output in map(str, found["outputs"]):
+        answer(f"{counts[output]:,} predicted by {package.name} {package.version}: {output}")
+    if len(found["predictions"]) == 1:
+        answer(_figures(found["predictions"][0]))
+    return 0
+
+
+def evaluate(args: Namespace, kind: ModelKind, model: Any) -> int:
+    with Progress() as progress:
+        result = kind.evaluate(model, args.data, split=args.split, control=progress.control())
+    _tell(result["findings"])
+    if result["trained_on"]:
+        say(f"warning: {result['trained_on']:,} of these cases were trained on, so the figures flatter the model.")
+    if args.json:
+        answer_json(result)
+        return 0
+    intervals = result.get("intervals", {})
+    rows = []
+    for name, value in result["metrics"].items():
+        low, high = intervals.get(name) or (None, None)
+        rows.append((name.removeprefix("test/"), f"{value:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}"))
+    answer(table(rows, (f"{result['model']} on {len(result['cases']):,} cases", "", "95 % interval")))
+    return 0
+
+
+def _tell(findings: list[dict[str, str]]) -> None:
+    for finding in findings:
+        say(f"{finding['severity']}: {finding['message']}")
+
+
+def _figures(prediction: dict[str, Any]) -> str:
+    """One prediction in a line: its score with its interval, or its probabilities."""
+    if "score" in prediction:
+        low, high = prediction.get("interval") or (None, None)
+        return f"score {prediction['score']:.3f}" + ("" if low is None else f" ({low:.3f} to {high:.3f})")
+    shares = prediction.get("probabilities", {})
+    return ", ".join(f"{name} {value:.3f}" for name, value in shares.items())

@@ -1,0 +1,53 @@
+"""The models for tables, as the commands and the window use those of any task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.catalog import RunRow
+from core.control import JobControl
+from core.errors import IsocenterError
+from core.inference.assemble import Facts
+from core.tasks.base import ModelKind
+from core.tasks.tabular.package import TablePackage, read_table_package
+
+
+class TableModels(ModelKind):
+    def read(self, folder: Path, *, bundled: bool = False) -> TablePackage:
+        return read_table_package(folder, bundled=bundled)
+
+    def publish(
+        self, run: RunRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
+        control: JobControl | None = None,
+    ) -> TablePackage:  # fmt: skip
+        from core.tasks.tabular.publishing import publish
+
+        return publish(run, name=name, facts=facts, control=control)
+
+    def predict(
+        self, package: TablePackage, paths: Sequence[Path], out: Path, options: Mapping[str, Any],
+        control: JobControl | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        from core.tasks.tabular.predicting import predict_rows
+
+        if len({path.name.partition(".")[0] for path in paths}) < len(paths):
+            raise IsocenterError("two tables would be written to the same file", mend="Predict them one by one.")
+        answers = [predict_rows(package, path, out, control) for path in paths]
+        return {
+            "predictions": [row for answer in answers for row in answer["predictions"]],
+            "findings": [finding for answer in answers for finding in answer["findings"]],
+            "outputs": [answer["output"] for answer in answers],
+        }
+
+    def evaluate(
+        self, model: TablePackage | RunRow, data: Path, *, split: str | None = None, control: JobControl | None = None
+    ) -> dict[str, Any]:
+        from core.tasks.tabular.predicting import evaluate
+        from core.tasks.tabular.publishing import package_of
+
+        if isinstance(model, TablePackage):
+            return evaluate(model, data, split=split, control=control)
+        with package_of(model, control) as package:
+            return {**evaluate(package, data, split=split, control=control), "model": model.id}
