@@ -39,8 +39,12 @@ def add(commands: Any) -> None:
     learning = actions.add_parser("likeness", help=words, description=words)
     learning.add_argument("model", metavar="MODEL")
     learning.add_argument("data", type=Path, metavar="DATA", help="the data set it was trained on")
+    words = "calibrate a model's confidence on the validation and test cases of its data set"
+    calibrating = actions.add_parser("calibrate", help=words, description=words)
+    calibrating.add_argument("model", metavar="MODEL")
+    calibrating.add_argument("data", type=Path, metavar="DATA", help="the data set it was trained on")
     pairs = (listing, _list), (showing, _show), (importing, _import), (exporting, _export), (publishing, _publish)
-    for action, function in (*pairs, (learning, _learn)):
+    for action, function in (*pairs, (learning, _learn), (calibrating, _calibrate)):
         action.add_argument("--json", action="store_true", help="print one JSON object")
         action.set_defaults(run=run, act=function)
 
@@ -153,6 +157,15 @@ def _learn(args: Namespace) -> None:
 
     with Progress() as progress:
         package = record_likeness(find_package(args.model), args.data, progress.control())
+    _told(args, package)
+
+
+def _calibrate(args: Namespace) -> None:
+    from core.inference.calibrating import record_calibration
+    from core.inference.package import find_package
+
+    with Progress() as progress:
+        package = record_calibration(find_package(args.model), args.data, progress.control())
     _told(args, package)
 
 

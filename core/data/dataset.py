@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,10 @@ from core.errors import DatasetError, IsocenterError
 from core.imaging.geometry import corners_ras_mm, to_canonical
 from core.imaging.reader import read
 from core.imaging.titles import is_volume_name, stem_of
-from core.imaging.volume import Finding
+from core.imaging.volume import Finding, Volume
 
 _LAYOUTS = (("imagesTr", "labelsTr"), ("images", "labels"), ("imagesTs", "labelsTs"))
+IMAGE_FOLDERS = tuple(images for images, _ in _LAYOUTS)
 _MAX_LABELS = 512
 _JSON_LIMIT = 5_000_000
 FOREGROUND_SAMPLE = 500  # values of labelled voxels that are kept of each case
@@ -57,12 +59,29 @@ class Dataset:
         names = ", ".join(label.name for label in self.regions or self.labels)
         return f"{len(self.cases)} cases · {self.layout} · {names}"
 
+    def described(self) -> list[tuple[str, str]]:
+        """What a person wants to know of the data set, as pairs of name and text."""
+        known = list(self.facts.values())
+        rows = [("Cases", f"{len(self.cases)} · {self.layout}")]
+        if self.labels:
+            rows.append(("Labels", ", ".join(f"{one.name} ({one.value})" for one in self.labels[:8])))
+        if known:
+            rows.append(("Shapes", _span([fact.shape for fact in known], "{:.0f}")))
+            rows.append(("Spacing", _span([fact.spacing_mm for fact in known], "{:.3g}") + " mm"))
+        return rows
+
     def require_usable(self) -> None:
         """Raise DatasetError with every error finding."""
         errors = [finding.message for finding in self.findings if finding.severity == "error"]
         if errors:
             shown = " ".join(errors[:5]) + (f" (and {len(errors) - 5} more)" if len(errors) > 5 else "")
             raise DatasetError(shown.rstrip("."), where=self.path, mend="Mend or remove these cases, then check again.")
+
+
+def _span(values: Sequence[tuple[float, ...]], form: str) -> str:
+    low, high = np.min(values, axis=0), np.max(values, axis=0)
+    texts = [" × ".join(form.format(n) for n in edge) for edge in (low, high)]
+    return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
 
 
 def inspect(path: Path, control: JobControl | None = None) -> Dataset:
@@ -154,7 +173,7 @@ def discover(path: Path) -> tuple[str, list[Case], list[Finding]]:
             "no image has a label of the same name", where=path, mend="Give each label the name of its image."
         )
     name = "nnU-Net" if nnunet else "images and labels" if images_name == "images" else "Decathlon"
-    return name, [Case(stem, image_of[stem], label_of[stem], _subject(stem)) for stem in stems], findings
+    return name, [Case(stem, image_of[stem], label_of[stem], subject_of(stem)) for stem in stems], findings
 
 
 def _scans(folder: Path) -> list[Path]:
@@ -170,7 +189,7 @@ def _keep(found: dict[str, Path], stem: str, file: Path, findings: list[Finding]
         )
 
 
-def _subject(stem: str) -> str:
+def subject_of(stem: str) -> str:
     """The subject of a BIDS name (`sub-01_ses-2_T1w` -> `sub-01`), else the case itself."""
     return stem.split("_")[0] if stem.startswith("sub-") else stem
 
@@ -184,6 +203,11 @@ def _description(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def modality_of(path: Path) -> str:
+    """The modality that a data set's description names, or ""."""
+    return _modality(_description(path))
 
 
 def _modality(description: dict[str, Any]) -> str:
@@ -236,22 +260,33 @@ def _check_case(case: Case) -> tuple[list[Finding], CaseFacts | None]:
     found, counts = np.unique(rounded.astype(np.int64), return_counts=True)
     if found.min() < 0 or found.max() > 65_535 or len(found) > _MAX_LABELS:
         return bad("label-values", f"labels run from {found.min()} to {found.max()}: is this a label file?")
-    findings = []
-    intensities = image.values()
-    finite = np.isfinite(intensities)
-    if not finite.all():
-        findings.append(
-            Finding("non-finite", "warning", f"{case.id}: the image has non-finite voxels; they count as its extremes.")
-        )
+    counted = {int(v): int(n) for v, n in zip(found, counts, strict=True) if v > 0}
+    findings, facts = look_at(case.id, image, counted, rounded > 0)
     if len(found) == 1 and found[0] == 0:
         findings.append(Finding("empty-label", "warning", f"{case.id}: nothing is labelled."))
-    turn = to_canonical(image.affine_ras)
-    shape, spacing = (tuple(of[axis] for axis in turn.order) for of in (image.grid_shape, image.spacing_mm))
-    counted = {int(v): int(n) for v, n in zip(found, counts, strict=True) if v > 0}
+    return findings, facts
+
+
+def look_at(
+    id: str, image: Volume, voxels: dict[int, int] | None = None, labelled: Any = None
+) -> tuple[list[Finding], CaseFacts]:
+    """What is to be said of one 3D image, and its facts. voxels: of each label; labelled: where, as a mask."""
+    intensities = image.values()
+    finite = np.isfinite(intensities)
     known = intensities if finite.all() else intensities[finite]
+    findings = []
+    if known.size < intensities.size:
+        findings.append(
+            Finding("non-finite", "warning", f"{id}: the image has non-finite voxels; they count as its extremes.")
+        )
     extent = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    sample = _sample(intensities[(rounded > 0) & finite])
-    return findings, CaseFacts(shape, spacing, counted, _content(intensities), extent, sample)  # type: ignore[arg-type]
+    if labelled is None:
+        labelled = intensities > (known.mean(dtype=np.float64) if known.size else 0)
+    turn = to_canonical(image.affine_ras)
+    x, y, z = (image.grid_shape[axis] for axis in turn.order)
+    dx, dy, dz = (image.spacing_mm[axis] for axis in turn.order)
+    sample = _sample(intensities[labelled & finite])
+    return findings, CaseFacts((x, y, z), (dx, dy, dz), voxels or {}, _content(intensities), extent, sample)
 
 
 def _content(values: np.ndarray[Any, Any]) -> str:

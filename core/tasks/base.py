@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 
 class CheckedData(Protocol):
-    """What the check of a data set found, whatever kind of data it is."""
+    """What the check of a data set found, whatever kind of data it is.
+
+    It may have more for the window: `described()`, pairs of name and text about the data, and `columns`, the kind of
+    each column by name, for data whose columns are chosen among.
+    """
 
     @property
     def path(self) -> Path: ...
@@ -97,6 +101,7 @@ class Session:
     module: its validation logs `val/loss` and the monitored metric.
     train, val: Lightning's data loaders; of several processes, each takes its part (`core.data.sharing`).
     callbacks: of the first process only. volumes: whether the network works on volumes, for the memory layout.
+    gpu_precision: what the precision `auto` is on a GPU; empty: the one that a probe finds fastest.
     """
 
     module: TaskModule
@@ -104,6 +109,7 @@ class Session:
     val: Any
     callbacks: list[pl.Callback] = field(default_factory=list)
     volumes: bool = False
+    gpu_precision: str = ""
 
 
 class ModelKind(ABC):
@@ -152,11 +158,14 @@ class ModelKind(ABC):
 class Task(Part):
     """Base of every task's configuration.
 
-    has_folds: whether it can be cross-validated, through `deal` and `dealt`.
+    title: for people; without one, the name. has_folds: whether it can be cross-validated, through `deal` and `dealt`.
+    inspected: the dotted keys of the experiment that `inspect` depends on, so that no other change reads data again.
     """
 
     data_kind: ClassVar[Literal["scans", "table", "cohort", "stays"]]
+    title: ClassVar[str] = ""
     has_folds: ClassVar[bool] = False
+    inspected: ClassVar[tuple[str, ...]] = ("data", "task")
     monitor: str
 
     @property
@@ -206,6 +215,13 @@ class Task(Part):
     def dealt(self, experiment: Any, group: GroupRow, control: JobControl) -> Folding:
         """The folds of a group as they were drawn. Raises DatasetError where its data have changed."""
         raise NotImplementedError
+
+    def check(self, experiment: Any, control: JobControl | None = None) -> Sequence[Any] | None:
+        """Where an experiment departs from what its system was asked to be; None where nothing was asked.
+
+        Each has `text`, a sentence, and `as_dict()`. With a control, the data is looked at too where it is chosen.
+        """
+        return None
 
     def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
         """What is fitted, from a prepared run and the files in its folder. Raises DatasetError where data is gone."""

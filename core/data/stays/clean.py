@@ -43,7 +43,9 @@ def cleaned(stays: Stays) -> Stays:
         # -1 is how a missing value is written; it is no odd value.
         odd = int((wrong & (of != -1)).sum())
         if odd:
-            outside.append((odd, f"{name} ({odd:,} outside {known.low:g} to {known.high:g} {known.unit})".replace(" )", ")")))
+            outside.append(
+                (odd, f"{name} ({odd:,} outside {known.low:g} to {known.high:g} {known.unit})".replace(" )", ")"))
+            )
     if changed:
         what = f"{sum(n for n, _ in changed):,} values in other units are converted: {_listed(changed)}."
         findings.append(Finding("other-units", "warning", what))

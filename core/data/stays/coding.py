@@ -6,7 +6,7 @@ It is fitted to training stays only, and kept with every encoder and model.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -149,7 +149,9 @@ def _fitted(name: str, values: Array) -> Scaling:
         return Scaling(name=name)
     low, first, middle, third, high = np.quantile(values, (0.005, 0.25, 0.5, 0.75, 0.995))
     known = MEASUREMENTS.get(name)
-    log = bool(values.min() >= 0 and (high - middle) > SKEW * max(middle - low, 1e-9) and not (known and known.high <= 1))
+    log = bool(
+        values.min() >= 0 and (high - middle) > SKEW * max(middle - low, 1e-9) and not (known and known.high <= 1)
+    )
     x = np.log1p(values) if log else values
     first, middle, third = np.quantile(x, (0.25, 0.5, 0.75))
     scale = float((third - first) / 1.349)

@@ -46,7 +46,9 @@ class FinetuningConfig(Task):
     layer_decay: float = Field(
         0.7, gt=0, le=1, title="Layer decay", description="Learning rate of a layer as a part of the one above it."
     )
-    loss: Literal["cross_entropy", "focal"] = Field("cross_entropy", title="Loss", description="Of outcomes in classes.")
+    loss: Literal["cross_entropy", "focal"] = Field(
+        "cross_entropy", title="Loss", description="Of outcomes in classes."
+    )
     focal_gamma: float = Field(2.0, ge=0, le=10, title="Focal gamma", description="How much less easy stays count.")
     balance: Literal["none", "weights", "sampling"] = Field(
         "none", title="Balance", description="For rare outcomes: weigh their stays more, or draw them more often."

@@ -33,7 +33,9 @@ class Target(Part):
     @property
     def outputs(self) -> int:
         """The network's: one for yes or no and for a number, else one for each class or label."""
-        return {"binary": 1, "multiclass": len(self.classes), "multilabel": len(self.columns), "regression": 1}[self.kind]
+        return {"binary": 1, "multiclass": len(self.classes), "multilabel": len(self.columns), "regression": 1}[
+            self.kind
+        ]
 
     @property
     def labels(self) -> list[str]:

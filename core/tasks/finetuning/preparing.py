@@ -268,7 +268,5 @@ def every_stay(experiment: Any, path: Path, control: JobControl) -> tuple[Stays,
         return stays, outcomes
     where = data.test_path.expanduser().absolute()
     more = outcomes_of(data.model_copy(update={"outcomes": None}), where)
-    columns = {
-        name: [*of, *more.columns.get(name, [None] * len(more.ids))] for name, of in outcomes.columns.items()
-    }
+    columns = {name: [*of, *more.columns.get(name, [None] * len(more.ids))] for name, of in outcomes.columns.items()}
     return joined([stays, read_stays(where, control)]), Outcomes([*outcomes.ids, *more.ids], columns)

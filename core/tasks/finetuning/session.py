@@ -39,9 +39,7 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
         rows[part] = StayRows(coding, grid(coding, mine), values[part])
         marks[part] = mine.fingerprints()
     task, settings = experiment.task, experiment.trainer
-    network = build(
-        experiment.encoder, task.head, task, len(coding.variables), coding.static_width, target.outputs
-    )
+    network = build(experiment.encoder, task.head, task, len(coding.variables), coding.static_width, target.outputs)
     seen = np.concatenate([marks["train"], marks["val"]])
     if experiment.encoder.checkpoint and run.epoch == 0:
         origin = origin_of(experiment.encoder.checkpoint)
@@ -53,9 +51,7 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
         keep_seen(run.folder, seen)
     module = FinetuningModule(experiment, network, target, class_weights(task, target, values["train"]))
     weights = sampling(target, values["train"]) if task.balance == "sampling" else None
-    batches = train_loader(
-        rows["train"], np.arange(len(rows["train"])), settings.batch_size, experiment.seed, weights
-    )
+    batches = train_loader(rows["train"], np.arange(len(rows["train"])), settings.batch_size, experiment.seed, weights)
     callbacks: list[Any] = []
     if "test" in rows:
         callbacks.append(TestAtEnd(run, plain_loader(rows["test"], np.arange(len(rows["test"])))))

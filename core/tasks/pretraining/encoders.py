@@ -246,5 +246,3 @@ def fill(encoder: Any, origin: Origin) -> None:
 
 def _shape(tensor: Any) -> str:
     return " x ".join(map(str, tensor.shape)) or "a number"
-
-

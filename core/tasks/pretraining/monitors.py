@@ -49,6 +49,8 @@ def probe(inputs: Array, outcome: Array, held_out: Array, truth: Array) -> dict[
     weight = np.where(target, 0.5 / target.mean(), 0.5 / (1 - target.mean()))
     wanted = np.where(target, 1.0, -1.0)
     penalty = 0.1 * len(x)
-    answer_to = np.linalg.solve((x * weight[:, None]).T @ x + penalty * np.eye(x.shape[1]), (x * weight[:, None]).T @ wanted)
+    answer_to = np.linalg.solve(
+        (x * weight[:, None]).T @ x + penalty * np.eye(x.shape[1]), (x * weight[:, None]).T @ wanted
+    )
     score = z @ answer_to
     return {"auroc": auroc(score, answer), "auprc": auprc(score, answer)}

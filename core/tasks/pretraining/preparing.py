@@ -45,7 +45,9 @@ class CheckedStays:
     def summary(self) -> str:
         sources = len(set(self.stays.sources))
         parts = f" of {sources} parts" if sources > 1 else ""
-        return f"{len(self.stays):,} stays{parts}, {len(self.stays.value):,} measurements, {len(self.variables)} variables"
+        return (
+            f"{len(self.stays):,} stays{parts}, {len(self.stays.value):,} measurements, {len(self.variables)} variables"
+        )
 
 
 def place(data: Any) -> Path:

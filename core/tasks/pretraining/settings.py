@@ -15,7 +15,9 @@ class StayDataConfig(Part):
     """Which stays are learned from, and how they are laid on a grid."""
 
     path: Path | None = Field(
-        None, title="Stays", description="A folder, an archive or a table: time, variable and value, or one column each."
+        None,
+        title="Stays",
+        description="A folder, an archive or a table: time, variable and value, or one column each.",
     )
     outcomes: Path | None = Field(
         None, title="Outcomes", description="A table with one row a stay; empty: the one that lies beside the stays."

@@ -29,7 +29,9 @@ class SegmentationConfig(Task):
     """Give every voxel one of the data set's labels."""
 
     data_kind: ClassVar[Literal["scans"]] = "scans"
+    title: ClassVar[str] = "Segmentation"
     has_folds: ClassVar[bool] = True
+    inspected: ClassVar[tuple[str, ...]] = ("data.path",)
     name: Literal["segmentation"] = "segmentation"
     loss: Loss = Field(DiceCEConfig(), title="Loss", description="What training makes small.")
     class_weights: list[float] | None = Field(
@@ -61,6 +63,18 @@ class SegmentationConfig(Task):
         le=65_535,
         title="Ignore label",
         description="Voxels of this label value are left out of the loss and the metrics; empty: none.",
+    )
+    start_from: str | None = Field(
+        None,
+        max_length=1000,
+        title="Start from",
+        description="Weights to begin with, all but the head's: a run, a model, or a .safetensors or .ckpt file; "
+        "empty: random ones.",
+    )
+    allow_overlap: bool = Field(
+        False,
+        title="Allow overlap",
+        description="Go on although the start was trained on cases of the test part; that is recorded.",
     )
 
     monitor: str = Field(
