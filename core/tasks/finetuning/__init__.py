@@ -9,7 +9,7 @@ from pydantic import Field
 from core import registry
 from core.control import JobControl
 from core.registry import register
-from core.tasks.base import CheckedData, ModelKind, Preparation, Session, Task
+from core.tasks.base import CheckedData, Preparation, Session, Task
 from core.tasks.finetuning.heads import LinearHeadConfig
 from core.tasks.finetuning.settings import LabelledDataConfig
 from core.tasks.pretraining.settings import StayTrainerConfig
@@ -25,6 +25,7 @@ class FinetuningConfig(Task):
     """Learn outcomes of stays with an encoder."""
 
     data_kind: ClassVar[Literal["stays"]] = "stays"
+    title: ClassVar[str] = "Stays: fine-tuning"
     name: Literal["finetuning"] = "finetuning"
     kind: Literal["binary", "multiclass", "multilabel", "regression"] = Field("binary", title="Kind")
     targets: list[str] = Field(

@@ -44,7 +44,7 @@ class StayNetwork(nn.Module):
     def groups(self, rate: float, decay: float) -> list[dict[str, Any]]:
         """Parameters with their learning rates: the heads' first, each layer's below smaller by `decay`."""
         found: list[dict[str, Any]] = [{"params": list(self.heads.parameters()), "lr": rate}]
-        stacks: list[list[list[nn.Parameter]]] = [encoder.layers() for encoder in self.encoders]  # type: ignore[operator, union-attr]
+        stacks: list[list[list[nn.Parameter]]] = [encoder.layers() for encoder in self.encoders]
         depth = len(stacks[0])
         for level in range(depth):
             params = [p for stack in stacks for p in stack[level] if p.requires_grad]

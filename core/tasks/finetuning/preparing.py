@@ -35,7 +35,7 @@ from core.tasks.pretraining.preparing import (
     require,
     sparse,
 )
-from core.tasks.tabular.preparing import draw
+from core.tasks.tabular.splitting import draw
 
 Array = np.ndarray[Any, Any]
 TARGET, START = "target.yaml", "start.json"

@@ -21,6 +21,7 @@ class PretrainingConfig(Task):
     """Learn an encoder of stays without outcomes."""
 
     data_kind: ClassVar[Literal["stays"]] = "stays"
+    title: ClassVar[str] = "Stays: pretraining"
     name: Literal["pretraining"] = "pretraining"
     probe_every: int = Field(
         5,

@@ -26,7 +26,6 @@ from core.registry import Part
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.catalog import RunRow
 
 Array = np.ndarray[Any, Any]
 ENCODER, ENCODER_CARD = "encoder.safetensors", "encoder.yaml"

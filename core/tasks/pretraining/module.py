@@ -1,4 +1,4 @@
-"""The LightningModule of pretraining: an objective around an encoder, and what is watched so that it does not collapse."""
+"""The LightningModule of pretraining: an objective around an encoder, and what is watched lest it collapse."""
 
 from __future__ import annotations
 

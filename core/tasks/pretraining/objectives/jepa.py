@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @register("objective")
 class JepaConfig(Part):
-    """Predict how a slowly following copy of the encoder describes hidden steps (I-JEPA, Assran et al., arXiv 2301.08243).
+    """Predict how a slowly following copy of the encoder describes hidden steps (Assran et al., arXiv 2301.08243).
 
     Nothing is reconstructed, so nothing is spent on noise. The copy, the predictor, and a penalty on representations
     without variance or with columns that say the same (VICReg) keep it from the empty answer.
