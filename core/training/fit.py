@@ -147,6 +147,7 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
                 ".*does not have many workers.*",
                 "Checkpoint directory .* exists",
                 ".*LeafSpec.*is deprecated",
+                "Found .* module.* in eval mode",  # frozen parts, and targets of pretraining
             ):
                 warnings.filterwarnings("ignore", said)
             trainer.fit(

@@ -38,7 +38,9 @@ def make_stays(folder: Path, count: int = 60, seed: int = 0, first: int = 1000, 
                 rows.append((f"{hour:02d}:40", "Urine", round(max(100 - 80 * sick + rng.normal(0, 10), 0))))
         write_stay(folder / part / f"{number}.txt", rows)
         death = int(sick + rng.normal(0, 0.05) > 0.6)
-        outcomes.append(f"{number},{death},{'ABC'[int(sick * 2.99)]},{int(sick > 0.4)},{int(sick > 0.7)},{3 + 20 * sick:.1f}")
+        outcomes.append(
+            f"{number},{death},{'ABC'[int(sick * 2.99)]},{int(sick > 0.4)},{int(sick > 0.7)},{3 + 20 * sick:.1f}"
+        )
     (folder / f"Outcomes-{part}.txt").write_text("\n".join(outcomes) + "\n")
     return folder
 

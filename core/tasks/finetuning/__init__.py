@@ -9,7 +9,7 @@ from pydantic import Field
 from core import registry
 from core.control import JobControl
 from core.registry import register
-from core.tasks.base import CheckedData, Preparation, Session, Task
+from core.tasks.base import CheckedData, ModelKind, Preparation, Session, Task
 from core.tasks.finetuning.heads import LinearHeadConfig
 from core.tasks.finetuning.settings import LabelledDataConfig
 from core.tasks.pretraining.settings import StayTrainerConfig
@@ -89,3 +89,9 @@ class FinetuningConfig(Task):
         from core.tasks.finetuning.session import session
 
         return session(experiment, run, control)
+
+    @classmethod
+    def kind_of_model(cls) -> ModelKind:
+        from core.tasks.finetuning.kind import StayModels
+
+        return StayModels()

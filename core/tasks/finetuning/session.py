@@ -12,8 +12,9 @@ from core.catalog import RunRow
 from core.control import JobControl
 from core.data.stays.grid import grid
 from core.tasks.base import Session
+from core.tasks.finetuning.predicting import TRAINED
 from core.tasks.finetuning.preparing import every_stay, load_target
-from core.tasks.pretraining.encoders import fill, keep_seen, origin_of
+from core.tasks.pretraining.encoders import SEEN_FILE, fill, keep_marks, origin_of
 from core.tasks.pretraining.preparing import load_coding, load_split, rows_of
 
 Array = np.ndarray[Any, Any]
@@ -48,7 +49,8 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
         if origin.seen is not None:
             seen = np.concatenate([seen, origin.seen])
     if world.first() and run.epoch == 0:
-        keep_seen(run.folder, seen)
+        keep_marks(run.folder / SEEN_FILE, seen)
+        keep_marks(run.folder / TRAINED, marks["train"])
     module = FinetuningModule(experiment, network, target, class_weights(task, target, values["train"]))
     weights = sampling(target, values["train"]) if task.balance == "sampling" else None
     batches = train_loader(rows["train"], np.arange(len(rows["train"])), settings.batch_size, experiment.seed, weights)

@@ -9,7 +9,7 @@ from pydantic import Field
 from core import registry
 from core.control import JobControl
 from core.registry import register
-from core.tasks.base import CheckedData, Preparation, Session, Task
+from core.tasks.base import CheckedData, ModelKind, Preparation, Session, Task
 from core.tasks.pretraining.settings import StayDataConfig, StayTrainerConfig
 
 if TYPE_CHECKING:
@@ -60,3 +60,9 @@ class PretrainingConfig(Task):
         from core.tasks.pretraining.session import session
 
         return session(experiment, run, control)
+
+    @classmethod
+    def kind_of_model(cls) -> ModelKind:
+        from core.tasks.pretraining.kind import Encoders
+
+        return Encoders()

@@ -134,9 +134,10 @@ def seen_of_run(folder: Path) -> Array | None:
         return None
 
 
-def keep_seen(folder: Path, seen: Array) -> None:
-    with replacing(folder / SEEN_FILE) as part, part.open("wb") as file:
-        np.save(file, np.unique(seen[seen != 0]))
+def keep_marks(path: Path, marks: Array) -> None:
+    """Write fingerprints of stays, sorted and each once."""
+    with replacing(path) as part, part.open("wb") as file:
+        np.save(file, np.unique(marks[marks != 0]))
 
 
 def _of_checkpoint(path: Path, title: str) -> Origin:

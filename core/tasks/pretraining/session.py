@@ -17,7 +17,7 @@ from core.data.stays.read import chosen, read_stays
 from core.data.stays.series import Stays
 from core.errors import IsocenterError
 from core.tasks.base import Session
-from core.tasks.pretraining.encoders import fill, keep_seen, origin_of
+from core.tasks.pretraining.encoders import SEEN_FILE, fill, keep_marks, origin_of
 from core.tasks.pretraining.preparing import load_coding, load_split, outcomes_of, rows_of
 
 Array = np.ndarray[Any, Any]
@@ -39,7 +39,7 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
         StayRows(coding, grid(coding, part), target) for part, target in zip((train, val), outcome, strict=True)
     )
     if world.first():
-        keep_seen(run.folder, np.concatenate([train.fingerprints(), val.fingerprints()]))
+        keep_marks(run.folder / SEEN_FILE, np.concatenate([train.fingerprints(), val.fingerprints()]))
     settings = experiment.trainer
     labelled = np.flatnonzero(outcome[0] >= 0)
     network = build(experiment, coding)
