@@ -182,7 +182,7 @@ class Task(Part):
     monitor: str
 
     @property
-    def mode(self) -> Literal["min", "max"]:
+    def monitor_mode(self) -> Literal["min", "max"]:
         """Whether the monitored metric is better when lower or higher.
 
         >>> Task.lower_is_better("val/loss"), Task.lower_is_better("val/dice")
