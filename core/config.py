@@ -75,6 +75,13 @@ class DataConfig(Part):
     label_names: dict[int, str] | None = Field(
         None, title="Label names", description="Names of the label values, where the data set does not give them."
     )
+    label_fraction: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        title="Labels used",
+        description="Part of the training cases that is trained on, drawn by the seed: what fewer labels would give.",
+    )
     foreground: float = Field(
         0.5,
         ge=0,
@@ -144,6 +151,12 @@ class TrainerConfig(Part):
         title="Debug",
         description="Write each layer's shape, range and memory, and name the first layer that gives no number. Slow.",
     )
+
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _as_written(cls, precision: object) -> object:
+        """A number in YAML and on the command line, where `32` needs no quotes."""
+        return str(precision) if isinstance(precision, int) else precision
 
     @field_validator("devices")
     @classmethod

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from core.data.plan import Label
 
 
 @dataclass(frozen=True)
@@ -14,13 +19,26 @@ class Case:
     image: Path
     label: Path
     subject: str
+    series: ClassVar[str] = ""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One scan without labels. `series` tells it from others in a DICOM folder."""
+
+    id: str
+    image: Path
+    subject: str
+    series: str = ""
+    label: ClassVar[None] = None
 
 
 @dataclass(frozen=True)
 class CaseFacts:
     """What the check read of one case, on the canonical (nearest RAS) axes.
 
-    `values` are the image's smallest and largest value, `foreground` a sample of its values in labelled voxels.
+    `values` are the image's smallest and largest value, `foreground` a sample of its values in labelled voxels; of a
+    scan without labels, in those brighter than its mean.
     """
 
     shape: tuple[int, int, int]
@@ -29,3 +47,20 @@ class CaseFacts:
     content: str  # hash of the image's voxels
     values: tuple[float, float] = (0.0, 0.0)
     foreground: tuple[float, ...] = ()
+
+
+class CheckedCases(Protocol):
+    """What planning and splitting ask of a checked data set, labelled or not. facts: of the readable cases, by id."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def modality(self) -> str: ...
+    @property
+    def cases(self) -> Sequence[Case | Scan]: ...
+    @property
+    def labels(self) -> Sequence[Label]: ...
+    @property
+    def regions(self) -> Sequence[Label]: ...
+    @property
+    def facts(self) -> Mapping[str, CaseFacts]: ...

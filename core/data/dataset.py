@@ -25,9 +25,10 @@ from core.errors import DatasetError, IsocenterError
 from core.imaging.geometry import corners_ras_mm, to_canonical
 from core.imaging.reader import read
 from core.imaging.titles import is_volume_name, stem_of
-from core.imaging.volume import Finding
+from core.imaging.volume import Finding, Volume
 
 _LAYOUTS = (("imagesTr", "labelsTr"), ("images", "labels"), ("imagesTs", "labelsTs"))
+IMAGE_FOLDERS = tuple(images for images, _ in _LAYOUTS)
 _MAX_LABELS = 512
 _JSON_LIMIT = 5_000_000
 FOREGROUND_SAMPLE = 500  # values of labelled voxels that are kept of each case
@@ -172,7 +173,7 @@ def discover(path: Path) -> tuple[str, list[Case], list[Finding]]:
             "no image has a label of the same name", where=path, mend="Give each label the name of its image."
         )
     name = "nnU-Net" if nnunet else "images and labels" if images_name == "images" else "Decathlon"
-    return name, [Case(stem, image_of[stem], label_of[stem], _subject(stem)) for stem in stems], findings
+    return name, [Case(stem, image_of[stem], label_of[stem], subject_of(stem)) for stem in stems], findings
 
 
 def _scans(folder: Path) -> list[Path]:
@@ -188,7 +189,7 @@ def _keep(found: dict[str, Path], stem: str, file: Path, findings: list[Finding]
         )
 
 
-def _subject(stem: str) -> str:
+def subject_of(stem: str) -> str:
     """The subject of a BIDS name (`sub-01_ses-2_T1w` -> `sub-01`), else the case itself."""
     return stem.split("_")[0] if stem.startswith("sub-") else stem
 
@@ -202,6 +203,11 @@ def _description(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def modality_of(path: Path) -> str:
+    """The modality that a data set's description names, or ""."""
+    return _modality(_description(path))
 
 
 def _modality(description: dict[str, Any]) -> str:
@@ -254,22 +260,33 @@ def _check_case(case: Case) -> tuple[list[Finding], CaseFacts | None]:
     found, counts = np.unique(rounded.astype(np.int64), return_counts=True)
     if found.min() < 0 or found.max() > 65_535 or len(found) > _MAX_LABELS:
         return bad("label-values", f"labels run from {found.min()} to {found.max()}: is this a label file?")
-    findings = []
-    intensities = image.values()
-    finite = np.isfinite(intensities)
-    if not finite.all():
-        findings.append(
-            Finding("non-finite", "warning", f"{case.id}: the image has non-finite voxels; they count as its extremes.")
-        )
+    counted = {int(v): int(n) for v, n in zip(found, counts, strict=True) if v > 0}
+    findings, facts = look_at(case.id, image, counted, rounded > 0)
     if len(found) == 1 and found[0] == 0:
         findings.append(Finding("empty-label", "warning", f"{case.id}: nothing is labelled."))
-    turn = to_canonical(image.affine_ras)
-    shape, spacing = (tuple(of[axis] for axis in turn.order) for of in (image.grid_shape, image.spacing_mm))
-    counted = {int(v): int(n) for v, n in zip(found, counts, strict=True) if v > 0}
+    return findings, facts
+
+
+def look_at(
+    id: str, image: Volume, voxels: dict[int, int] | None = None, labelled: Any = None
+) -> tuple[list[Finding], CaseFacts]:
+    """What is to be said of one 3D image, and its facts. voxels: of each label; labelled: where, as a mask."""
+    intensities = image.values()
+    finite = np.isfinite(intensities)
     known = intensities if finite.all() else intensities[finite]
+    findings = []
+    if known.size < intensities.size:
+        findings.append(
+            Finding("non-finite", "warning", f"{id}: the image has non-finite voxels; they count as its extremes.")
+        )
     extent = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    sample = _sample(intensities[(rounded > 0) & finite])
-    return findings, CaseFacts(shape, spacing, counted, _content(intensities), extent, sample)  # type: ignore[arg-type]
+    if labelled is None:
+        labelled = intensities > (known.mean(dtype=np.float64) if known.size else 0)
+    turn = to_canonical(image.affine_ras)
+    x, y, z = (image.grid_shape[axis] for axis in turn.order)
+    dx, dy, dz = (image.spacing_mm[axis] for axis in turn.order)
+    sample = _sample(intensities[labelled & finite])
+    return findings, CaseFacts((x, y, z), (dx, dy, dz), voxels or {}, _content(intensities), extent, sample)
 
 
 def _content(values: np.ndarray[Any, Any]) -> str:

@@ -101,6 +101,7 @@ class Session:
     module: its validation logs `val/loss` and the monitored metric.
     train, val: Lightning's data loaders; of several processes, each takes its part (`core.data.sharing`).
     callbacks: of the first process only. volumes: whether the network works on volumes, for the memory layout.
+    gpu_precision: what the precision `auto` is on a GPU; empty: the one that a probe finds fastest.
     """
 
     module: TaskModule
@@ -108,6 +109,7 @@ class Session:
     val: Any
     callbacks: list[pl.Callback] = field(default_factory=list)
     volumes: bool = False
+    gpu_precision: str = ""
 
 
 class ModelKind(ABC):
@@ -213,6 +215,13 @@ class Task(Part):
     def dealt(self, experiment: Any, group: GroupRow, control: JobControl) -> Folding:
         """The folds of a group as they were drawn. Raises DatasetError where its data have changed."""
         raise NotImplementedError
+
+    def check(self, experiment: Any, control: JobControl | None = None) -> Sequence[Any] | None:
+        """Where an experiment departs from what its system was asked to be; None where nothing was asked.
+
+        Each has `text`, a sentence, and `as_dict()`. With a control, the data is looked at too where it is chosen.
+        """
+        return None
 
     def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
         """What is fitted, from a prepared run and the files in its folder. Raises DatasetError where data is gone."""

@@ -74,4 +74,4 @@ class SGDConfig(_Optimizer):
     def build(self, parameters: Iterable[Any]) -> Any:
         from torch.optim import SGD
 
-        return SGD(parameters, **self.model_dump(exclude={"name"}))
+        return SGD(**_fused(parameters), **self.model_dump(exclude={"name"}))

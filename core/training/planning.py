@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from core.data.case import CheckedCases
 from core.data.dataset import Dataset
 from core.data.fingerprint import Fingerprint, fingerprint
 from core.data.plan import IGNORED, Label, Plan
@@ -53,20 +54,23 @@ class Proposal:
         return "\n".join([f"# Planned for {self.found.cases} cases on {self.machine.summary()}.", *lines, ""])
 
 
-def propose(experiment: Any, dataset: Dataset, machine: Machine | None = None) -> Proposal:
+def propose(
+    experiment: Any, dataset: CheckedCases, machine: Machine | None = None, *, labelled: bool = True
+) -> Proposal:
     """Choose what the experiment leaves empty, by the data and this machine. What it sets itself always holds.
 
+    labelled: whether structures are learned; without it the plan has none.
     Raises ConfigError where the experiment asks for what the data or the machine cannot give.
     """
     machine = machine or this_machine(experiment.trainer.device, experiment.trainer.threads)
-    return _Planner(experiment, dataset, machine).proposal()
+    return _Planner(experiment, dataset, machine, labelled).proposal()
 
 
 class _Planner:
     """Goes from one choice to the next; each may rest on those before."""
 
-    def __init__(self, experiment: Any, dataset: Dataset, machine: Machine) -> None:
-        self.experiment, self.dataset, self.machine = experiment, dataset, machine
+    def __init__(self, experiment: Any, dataset: CheckedCases, machine: Machine, labelled: bool) -> None:
+        self.experiment, self.dataset, self.machine, self.labelled = experiment, dataset, machine, labelled
         self.found = fingerprint(dataset)
         self.minutes = float(experiment.trainer.max_minutes)
         self.made: list[Choice] = []
@@ -109,13 +113,13 @@ class _Planner:
         plan = Plan(
             spacing_mm=spacing,
             patch_size=patch,
-            labels=_labels(self.experiment, self.dataset),
+            labels=_labels(self.experiment, self.dataset) if self.labelled else [],
             modality=found.modality,
             shape_range=(smallest, largest),
-            ignore_label=_ignored(self.experiment.task, self.dataset),
+            ignore_label=_ignored(self.experiment.task, self.dataset) if self.labelled else None,
             intensities=found.intensities if scale == "ct" else None,
         )
-        weights = self.experiment.task.class_weights
+        weights = self.experiment.task.class_weights if self.labelled else None
         if weights is not None and len(weights) != plan.classes:
             raise ConfigError(
                 f"task.class_weights has {len(weights)} values for {plan.classes} classes (background first)"
@@ -163,7 +167,8 @@ class _Planner:
 
     def _training(self, network: list[int], patch: tuple[int, int, int], sides: tuple[float, ...]) -> None:
         found, machine, data = self.found, self.machine, self.experiment.data
-        training = max(round(found.cases * (1 - data.val_fraction - data.test_fraction)), 1)
+        training = found.cases * (1 - data.val_fraction - data.test_fraction)
+        training = max(round(training * getattr(data, "label_fraction", 1.0)), 1)
         validating = max(round(found.cases * data.val_fraction), 1)
         devices = self.experiment.trainer.devices
         batch = self.choose(
@@ -212,7 +217,7 @@ def _check_patch(patch: tuple[int, ...], divisor: int | tuple[int, ...], largest
         )
 
 
-def _labels(experiment: Any, dataset: Dataset) -> list[Label]:
+def _labels(experiment: Any, dataset: CheckedCases) -> list[Label]:
     """The structures to learn: those that some case has, without the ignored one."""
     names = experiment.data.label_names or {}
     there = {value for fact in dataset.facts.values() for value in fact.voxels}
@@ -236,14 +241,14 @@ def _labels(experiment: Any, dataset: Dataset) -> list[Label]:
     return labels
 
 
-def _ignored(task: Any, dataset: Dataset) -> int | None:
+def _ignored(task: Any, dataset: CheckedCases) -> int | None:
     """The label value that is left out: the task's own, else the one that the data set calls "ignore", as nnU-Net."""
     there = {value for fact in dataset.facts.values() for value in fact.voxels}
     named = (label.value for label in dataset.labels if label.name == "ignore" and label.value in there)
     return next(named, None) if task.ignore_label is None else int(task.ignore_label)
 
 
-def _regions(task: Any, dataset: Dataset, listed: str) -> list[Label]:
+def _regions(task: Any, dataset: CheckedCases, listed: str) -> list[Label]:
     """The regions to learn: the task's own, else those that the data set describes; an empty table asks for none."""
     if task.target_label is not None:
         return []

@@ -36,9 +36,10 @@ from gui.train.engine import training
 from gui.train.publishing import Publisher
 from gui.train.reader import CatalogReader
 from gui.train.states import RESUMABLE
-from gui.widgets.cards import EmptyState, sign
-from gui.widgets.controls import button, menu_button, tool_button
+from gui.widgets.cards import EmptyState
+from gui.widgets.controls import button, menu_button
 from gui.widgets.labels import label
+from gui.widgets.trash_bar import TrashBar
 
 REFRESH_MS = 1000
 
@@ -82,7 +83,9 @@ class RunsPage(QWidget):
         column.setSpacing(0)
         self.bar = self._bar()
         column.addWidget(self.bar)
-        column.addWidget(self._trash_bar())
+        self.trash = TrashBar()
+        self.trash.undone.connect(self._undo_delete)
+        column.addWidget(self.trash)
         column.addWidget(self.publisher.bar)
         self.table = QTableView()
         self.table.setObjectName("runs-table")
@@ -189,23 +192,6 @@ class RunsPage(QWidget):
         for one in (self.cross_validation, *actions):
             row.addWidget(one)
         return bar
-
-    def _trash_bar(self) -> QFrame:
-        self.trash = QFrame()
-        self.trash.setProperty("role", "notice")
-        self.trash.setProperty("level", "info")
-        self.trash.setObjectName("trash")
-        self._trash_text = label("", wrap=True)
-        self._trashed: list[str] = []
-        row = QHBoxLayout(self.trash)
-        row.setContentsMargins(16, 6, 8, 6)
-        row.setSpacing(8)
-        row.addWidget(sign("info"))
-        row.addWidget(self._trash_text, 1)
-        row.addWidget(button("Undo", "undo-delete", self._undo_delete))
-        row.addWidget(tool_button("close", "trash-close", "Close this notice", self.trash.hide))
-        self.trash.hide()
-        return self.trash
 
     # ---- what is shown ------------------------------------------------------------------------------------------
 
@@ -364,14 +350,9 @@ class RunsPage(QWidget):
         self._on_catalog(f"Deleting {what}", records.to_trash, ids, lambda: self._deleted(ids, what))
 
     def _deleted(self, ids: list[str], what: str) -> None:
-        self._trashed = ids
-        self._trash_text.setText(f"{what} moved to the trash, where it stays for {records.TRASH_DAYS} days.")
-        self.trash.setAccessibleName(self._trash_text.text())
-        self.trash.show()
+        self.trash.offer(what, records.TRASH_DAYS, ids)
 
-    def _undo_delete(self) -> None:
-        ids, self._trashed = self._trashed, []
-        self.trash.hide()
+    def _undo_delete(self, ids: list[str]) -> None:
         self._on_catalog("Putting runs back", records.from_trash, ids, lambda: self.select(ids))
 
     def _on_catalog(

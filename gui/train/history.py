@@ -95,9 +95,11 @@ class History:
 
 
 def _joined(old: Points, new: Points) -> Points:
-    return Points(
-        *(np.concatenate([getattr(old, name), getattr(new, name)]) for name in ("steps", "epochs", "values", "times"))
-    )
+    """All points of both; where a resumed run goes back, what it does again takes the place of what it did."""
+    names = ("steps", "epochs", "values", "times")
+    again = len(old.steps) > 0 and len(new.steps) > 0 and new.steps[0] < old.steps[-1]
+    kept = old.steps < new.steps[0] if again else slice(None)
+    return Points(*(np.concatenate([getattr(old, name)[kept], getattr(new, name)]) for name in names))
 
 
 def smoothed(steps: np.ndarray, values: np.ndarray, window: float) -> np.ndarray:

@@ -64,6 +64,18 @@ class SegmentationConfig(Task):
         title="Ignore label",
         description="Voxels of this label value are left out of the loss and the metrics; empty: none.",
     )
+    start_from: str | None = Field(
+        None,
+        max_length=1000,
+        title="Start from",
+        description="Weights to begin with, all but the head's: a run, a model, or a .safetensors or .ckpt file; "
+        "empty: random ones.",
+    )
+    allow_overlap: bool = Field(
+        False,
+        title="Allow overlap",
+        description="Go on although the start was trained on cases of the test part; that is recorded.",
+    )
 
     monitor: str = Field(
         "val/dice", title="Best by", description="The metric whose highest value makes the best checkpoint."

@@ -11,10 +11,10 @@ from core.control import JobControl
 from core.data.dataset import Dataset
 from core.data.folds import Folds, draw_folds
 from core.data.plan import Plan
-from core.data.split import Split
+from core.data.split import Split, with_fewer_labels
 from core.errors import DatasetError
 from core.tasks.base import Preparation
-from core.tasks.segmentation.preparing import checked, preparation
+from core.tasks.segmentation.preparing import checked, preparation, started
 from core.training.planning import check_split, propose
 
 
@@ -48,7 +48,9 @@ class ScanFolding:
         return self.drawn.fingerprint(self.dataset)
 
     def preparation(self, fold: int) -> Preparation:
-        return preparation(self.experiment, self.dataset, self.fixed, self.drawn.split(fold))
+        data = self.experiment.data
+        split = with_fewer_labels(self.dataset, self.drawn.split(fold), data.label_fraction, self.experiment.seed)
+        return preparation(self.experiment, self.dataset, self.fixed, split)
 
 
 def deal(experiment: Any, count: int, control: JobControl) -> ScanFolding:
@@ -56,7 +58,7 @@ def deal(experiment: Any, count: int, control: JobControl) -> ScanFolding:
     dataset = checked(experiment, control)
     dataset.require_usable()
     folds = draw_folds(dataset, count=count, test_fraction=experiment.data.test_fraction, seed=experiment.seed)
-    proposal = propose(experiment, dataset)
+    proposal = propose(started(experiment)[0], dataset)
     for fold in range(count):
         try:
             # A structure that a fold's validation lacks still counts in the others'; one it cannot learn does not.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from core.config import TrainerConfig
 from core.registry import Part
@@ -74,7 +74,9 @@ class TableTrainerConfig(TrainerConfig):
 class DistillationConfig(Part):
     """Learn from the probabilities of a teacher as well (Hinton et al., arXiv 1503.02531)."""
 
-    teacher: Teacher = Field("xgboost", title="Teacher", description="The method that is fitted first.")
+    teacher: list[Teacher] = Field(
+        ["xgboost"], min_length=1, title="Teachers", description="Methods that are fitted first; their mean is learned."
+    )
     weight: float = Field(0.7, ge=0, le=1, title="Lambda", description="Part of the loss that is the teacher's.")
     temperature: float = Field(2.0, gt=0, le=20, title="Temperature", description="Softens the probabilities.")
     consistency: float = Field(
@@ -87,3 +89,15 @@ class DistillationConfig(Part):
         title="Teacher's folds",
         description="Each row is taught by a teacher that did not see it; 0: one teacher that saw all (leaks).",
     )
+    made: int = Field(
+        10,
+        ge=0,
+        le=100,
+        title="Made rows",
+        description="Rows made of each row, with cells of others, that the teachers judge; at most 200,000.",
+    )
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def _one_or_more(cls, teacher: Any) -> Any:
+        return [teacher] if isinstance(teacher, str) else teacher

@@ -32,6 +32,20 @@ def history_of(run_id: str) -> History:
     return history
 
 
+def test_a_watched_run_that_goes_back_has_each_step_once(write_run: WriteRun) -> None:
+    run_id = write_run("a")
+    history = history_of(run_id)
+    with Catalog() as catalog:
+        points = catalog.metrics(run_id, key="train/loss")
+        middle = points[len(points) // 2].step
+        seen = max(point.id for point in catalog.metrics(run_id))
+        catalog.forget_metrics(run_id, after_step=middle)
+        catalog.add_metrics(run_id, [("train/loss", middle + 1, 1, 0.125, 1.0)])
+        history.add(look(catalog, run_id, (seen, 0)))
+    steps = history.series["train/loss"].steps
+    assert steps[-1] == middle + 1 and len(steps) == len(set(steps)) and history.last("train/loss") == 0.125
+
+
 def test_smoothing_covers_the_same_stretch_whatever_the_spacing() -> None:
     every = np.arange(1.0, 101.0)
     sparse = every[9::10]

@@ -12,7 +12,8 @@ from core import cli, config
 from core.control import JobControl
 from core.data.tables.read import read_table
 from core.errors import ConfigError, DatasetError
-from core.tasks.tabular.preparing import checked, draw, prepare
+from core.tasks.tabular.preparing import checked, prepare
+from core.tasks.tabular.splitting import draw
 
 
 @pytest.fixture(autouse=True)
