@@ -6,12 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSortFilterProxyModel, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtCore import QSortFilterProxyModel, Qt
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
-    QFileDialog,
     QFrame,
     QHBoxLayout,
     QSplitter,
@@ -31,6 +30,7 @@ from gui.review.cases import CASE_ROLE, MEAN, SORT_ROLE, CasesModel
 from gui.review.form import Asked, EvaluateForm
 from gui.review.listed import Listed, of_structures, read_evaluations, words
 from gui.review.outcome_view import OutcomeView
+from gui.review.reporting import ask_report, save_report
 from gui.review.strip import Strip, StripPlot
 from gui.review.summary import SummaryTable, warnings_of
 from gui.theme.structures import structure_colours
@@ -363,31 +363,13 @@ class ReviewPage(QWidget):
             if case and self.sorted.index(number, 0).data(CASE_ROLE) == case:
                 self.table.selectRow(number)
 
-    # ---- the report ---------------------------------------------------------------------------------------------
-
     def _ask_report(self) -> None:
-        if self.shown is None:
-            return
-        start = Path.home() / f"{self.shown.model} evaluation.html"
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save the report", str(start), "HTML (*.html)")
-        if chosen:
-            self.save_report(Path(chosen if Path(chosen).suffix else f"{chosen}.html"))
+        if self.shown is not None and (target := ask_report(self.shown, self)) is not None:
+            self.save_report(target)
 
     def save_report(self, target: Path) -> None:
-        row = self.shown
-        if row is None:
-            return
-
-        def work(control: JobControl) -> Path:
-            from core.inference.report import write_report
-
-            return write_report(row.id, target, control)
-
-        def done(path: Path) -> None:
-            self._context.notice.emit("ok", f"Saved {path}.")
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
-
-        self._context.jobs.run("Writing the report", work, done=done)
+        if self.shown is not None:
+            save_report(self._context, self.shown, target)
 
     # ---- what is seen -------------------------------------------------------------------------------------------
 
