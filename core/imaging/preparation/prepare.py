@@ -116,11 +116,11 @@ def _prepare_mri(volume: Volume, folder: Path, out: Prepared, control: JobContro
         found = register(corrected, None, "affine", control.part(0.35, 0.85))
         placed = found.moving_to_fixed @ volume.affine_ras
         control.progress(0.87, "Bringing the MRI to the template")
-        values = on_grid(replace(corrected, affine_ras=placed), GRID)
+        values = on_grid(replace(corrected, affine_ras=placed), GRID, control.silent())
         control.check()
         write_volume(names["template"], _in_template(values, volume), control=control.silent())
         control.progress(0.92, "Taking the brain")
-        inside = tissues(GRID).inside
+        inside = tissues(GRID, control.silent()).inside
         write_volume(names["brain"], _in_template(np.where(inside, values, 0), volume), control=control.silent())
         mask = _carried_back(inside, placed, volume.grid_shape, control)
         write_segmentation(names["mask"], mask, replace(volume, source=_plain(volume.source)), control=control.silent())
@@ -184,10 +184,11 @@ def _prepare_pet(
             placed = found.moving_to_fixed @ volume.affine_ras
         control.progress(0.8, "Bringing the PET to the template")
         first = replace(volume, voxels=_numbers(volume), slope=1.0, intercept=0.0, affine_ras=placed)
-        values = on_grid(first, GRID)
+        values = on_grid(first, GRID, control.silent())
         control.check()
         write_volume(names["template"], _in_template(values, volume), control=control.silent())
         control.progress(0.9, "Measuring the uptake by the cerebellum's")
+        tissues(GRID, control.silent())
         told = suvr(values, GRID, volume.source.path)
         write_volume(names["suvr"], _in_template(told, volume), control=control.silent())
         level = float(values[tissues(GRID).reference].mean())
