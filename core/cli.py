@@ -16,6 +16,7 @@ from typing import Any
 from core import __version__
 from core.commands import (
     anonymise,
+    check,
     convert,
     doctor,
     evaluate,
@@ -24,13 +25,18 @@ from core.commands import (
     models,
     plan,
     predict,
+    prepare,
     register,
     runs,
+    simulate,
     train,
 )
 from core.errors import Cancelled, IsocenterError
 
-COMMANDS = (predict, plan, train, evaluate, runs, models, info, convert, register, export, anonymise, doctor)
+COMMANDS = (
+    predict, plan, check, prepare, train, evaluate, runs, models, info, convert, register, export, anonymise, simulate,
+    doctor,
+)  # fmt: skip
 DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # Adds commands to what `add_subparsers` gave; each sets `run`, which takes the arguments and returns the exit code.

@@ -75,6 +75,13 @@ class DataConfig(Part):
     label_names: dict[int, str] | None = Field(
         None, title="Label names", description="Names of the label values, where the data set does not give them."
     )
+    label_fraction: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        title="Labels used",
+        description="Part of the training cases that is trained on, drawn by the seed: what fewer labels would give.",
+    )
     foreground: float = Field(
         0.5,
         ge=0,
@@ -145,6 +152,12 @@ class TrainerConfig(Part):
         description="Write each layer's shape, range and memory, and name the first layer that gives no number. Slow.",
     )
 
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _as_written(cls, precision: object) -> object:
+        """A number in YAML and on the command line, where `32` needs no quotes."""
+        return str(precision) if isinstance(precision, int) else precision
+
     @field_validator("devices")
     @classmethod
     def _share_a_batch(cls, devices: int, others: ValidationInfo) -> int:
@@ -183,6 +196,7 @@ class PlannedTrainerConfig(TrainerConfig):
 
 
 DEFAULT_TASK = "segmentation"
+ALIAS = "training"  # what others call the block `trainer`
 
 
 @cache
@@ -309,8 +323,12 @@ def load_tree(name_or_path: str | Path, overrides: Iterable[str] = ()) -> dict[s
         raise ConfigError(f"not readable as YAML ({_first_line(error)})", where=path) from None
     if not isinstance(tree, dict):
         raise ConfigError("an experiment is a table of keys", where=path)
+    if ALIAS in tree:
+        if "trainer" in tree:
+            raise ConfigError(f"{ALIAS} is another name of trainer; only one of them can be given", where=path)
+        tree = {"trainer" if key == ALIAS else key: value for key, value in tree.items()}
     for override in overrides:
-        _apply(tree, override)
+        _apply(tree, f"trainer.{override.removeprefix(f'{ALIAS}.')}" if override.startswith(f"{ALIAS}.") else override)
     return tree
 
 

@@ -55,8 +55,13 @@ _parts: dict[str, dict[str, type[Part]]] = {}
 _PACKAGES = {
     "model": "core.models",
     "table_model": "core.models.tables",
+    "encoder": "core.models.encoders",
+    "objective": "core.tasks.pretraining.objectives",
+    "head": "core.tasks.finetuning.heads",
+    "risk_model": "core.models.risk",
     "task": "core.tasks",
     "loss": "core.tasks.segmentation.losses",
+    "volume_ssl": "core.tasks.volume_pretraining.objectives",
     "optimizer": "core.training.optimizers",
     "scheduler": "core.training.schedulers",
 }

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from core.data.plan import Label
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,7 @@ class Case:
     label: Path
     subject: str
     further: tuple[Path, ...] = ()
+    series: ClassVar[str] = ""
 
     @property
     def images(self) -> tuple[Path, ...]:
@@ -26,11 +32,26 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Scan:
+    """One scan without labels. `series` tells it from others in a DICOM folder."""
+
+    id: str
+    image: Path
+    subject: str
+    series: str = ""
+    label: ClassVar[None] = None
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        return (self.image,)
+
+
+@dataclass(frozen=True)
 class CaseFacts:
     """What the check read of one case, on the canonical (nearest RAS) axes.
 
-    `values` are the image's smallest and largest value, `foreground` a sample of its values in labelled voxels; both of
-    its first channel.
+    `values` are the image's smallest and largest value, `foreground` a sample of its values in labelled voxels, both of
+    its first channel; of a scan without labels, in those brighter than its mean.
     """
 
     shape: tuple[int, int, int]
@@ -40,3 +61,22 @@ class CaseFacts:
     values: tuple[float, float] = (0.0, 0.0)
     foreground: tuple[float, ...] = ()
     channels: int = 1
+
+
+class CheckedCases(Protocol):
+    """What planning and splitting ask of a checked data set, labelled or not. facts: of the readable cases, by id."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def modality(self) -> str: ...
+    @property
+    def channels(self) -> Sequence[str]: ...
+    @property
+    def cases(self) -> Sequence[Case | Scan]: ...
+    @property
+    def labels(self) -> Sequence[Label]: ...
+    @property
+    def regions(self) -> Sequence[Label]: ...
+    @property
+    def facts(self) -> Mapping[str, CaseFacts]: ...

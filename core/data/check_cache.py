@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.data.case import Case, CaseFacts
+from core.data.case import Case, CaseFacts, Scan
 from core.errors import IsocenterError
 from core.files import write_text
 from core.imaging.volume import Finding
@@ -23,16 +23,18 @@ _SIZE_LIMIT = 200_000_000
 class CheckCache:
     """Findings and facts by case. A case is known while size and time of its files stay the same.
 
+    kind: tells apart what several checks of one folder keep.
+
     Nothing here fails a check: what cannot be read or written is simply not kept.
     """
 
-    def __init__(self, dataset: Path) -> None:
-        name = hashlib.sha256(str(dataset.absolute()).encode()).hexdigest()[:16]
+    def __init__(self, dataset: Path, kind: str = "") -> None:
+        name = hashlib.sha256(f"{dataset.absolute()}{kind}".encode()).hexdigest()[:16]
         self.path = home() / "cache" / "checks" / f"{name}.json"
         self._kept = self._read()
         self._changed = False
 
-    def get(self, case: Case) -> tuple[list[Finding], CaseFacts] | None:
+    def get(self, case: Case | Scan) -> tuple[list[Finding], CaseFacts] | None:
         """What was kept of a case, if its files are still the ones that were checked."""
         kept = self._kept.get(case.id)
         try:
@@ -51,7 +53,7 @@ class CheckCache:
         except (OSError, KeyError, TypeError, ValueError, AttributeError):
             return None
 
-    def put(self, case: Case, findings: list[Finding], facts: CaseFacts) -> None:
+    def put(self, case: Case | Scan, findings: list[Finding], facts: CaseFacts) -> None:
         with contextlib.suppress(OSError):
             self._kept[case.id] = {
                 "files": _identity(case), "findings": [asdict(finding) for finding in findings], "facts": asdict(facts)
@@ -77,6 +79,7 @@ class CheckCache:
         return cases if isinstance(cases, dict) else {}
 
 
-def _identity(case: Case) -> list[Any]:
+def _identity(case: Case | Scan) -> list[Any]:
     """Names, sizes and times of a case's files."""
-    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in (*case.images, case.label)]
+    files = [file for file in (*case.images, case.label) if file is not None]
+    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]

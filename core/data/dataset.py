@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,10 @@ from core.imaging.channels import numbered
 from core.imaging.geometry import corners_ras_mm, to_canonical
 from core.imaging.reader import read
 from core.imaging.titles import is_volume_name, stem_of
-from core.imaging.volume import Finding
+from core.imaging.volume import Finding, Volume
 
 _LAYOUTS = (("imagesTr", "labelsTr"), ("images", "labels"), ("imagesTs", "labelsTs"))
+IMAGE_FOLDERS = tuple(images for images, _ in _LAYOUTS)
 _MAX_LABELS = 512
 _JSON_LIMIT = 5_000_000
 FOREGROUND_SAMPLE = 500  # values of labelled voxels that are kept of each case
@@ -62,12 +64,29 @@ class Dataset:
         images = f" of {len(self.channels)} images ({', '.join(self.channels)})" if len(self.channels) > 1 else ""
         return f"{len(self.cases)} cases{images} · {self.layout} · {names}"
 
+    def described(self) -> list[tuple[str, str]]:
+        """What a person wants to know of the data set, as pairs of name and text."""
+        known = list(self.facts.values())
+        rows = [("Cases", f"{len(self.cases)} · {self.layout}")]
+        if self.labels:
+            rows.append(("Labels", ", ".join(f"{one.name} ({one.value})" for one in self.labels[:8])))
+        if known:
+            rows.append(("Shapes", _span([fact.shape for fact in known], "{:.0f}")))
+            rows.append(("Spacing", _span([fact.spacing_mm for fact in known], "{:.3g}") + " mm"))
+        return rows
+
     def require_usable(self) -> None:
         """Raise DatasetError with every error finding."""
         errors = [finding.message for finding in self.findings if finding.severity == "error"]
         if errors:
             shown = " ".join(errors[:5]) + (f" (and {len(errors) - 5} more)" if len(errors) > 5 else "")
             raise DatasetError(shown.rstrip("."), where=self.path, mend="Mend or remove these cases, then check again.")
+
+
+def _span(values: Sequence[tuple[float, ...]], form: str) -> str:
+    low, high = np.min(values, axis=0), np.max(values, axis=0)
+    texts = [" × ".join(form.format(n) for n in edge) for edge in (low, high)]
+    return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
 
 
 def inspect(path: Path, control: JobControl | None = None) -> Dataset:
@@ -161,7 +180,7 @@ def discover(path: Path) -> tuple[str, list[Case], list[Finding]]:
     nnunet = bool(channels_of_case)
     name = "nnU-Net" if nnunet else "images and labels" if images_name == "images" else "Decathlon"
     further = {stem: tuple(file for n, file in sorted(of.items()) if n > 0) for stem, of in channels_of_case.items()}
-    cases = [Case(stem, image_of[stem], label_of[stem], _subject(stem), further.get(stem, ())) for stem in stems]
+    cases = [Case(stem, image_of[stem], label_of[stem], subject_of(stem), further.get(stem, ())) for stem in stems]
     return name, cases, findings
 
 
@@ -189,7 +208,7 @@ def _keep(found: dict[str, Path], stem: str, file: Path, findings: list[Finding]
         )
 
 
-def _subject(stem: str) -> str:
+def subject_of(stem: str) -> str:
     """The subject of a BIDS name (`sub-01_ses-2_T1w` -> `sub-01`), else the case itself."""
     return stem.split("_")[0] if stem.startswith("sub-") else stem
 
@@ -203,6 +222,11 @@ def _description(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def modality_of(path: Path) -> str:
+    """The modality that a data set's description names, or ""."""
+    return _modality(_description(path))
 
 
 def _modality(description: dict[str, Any]) -> str:
@@ -278,23 +302,34 @@ def _check_case(case: Case, named: int) -> tuple[list[Finding], CaseFacts | None
     found, counts = np.unique(rounded.astype(np.int64), return_counts=True)
     if found.min() < 0 or found.max() > 65_535 or len(found) > _MAX_LABELS:
         return bad("label-values", f"labels run from {found.min()} to {found.max()}: is this a label file?")
-    findings = []
-    intensities = image.values()
-    finite = np.isfinite(intensities)
-    each = [intensities, *(image.values(channel) for channel in range(1, count))]
-    if not all(np.isfinite(values).all() for values in each):
-        findings.append(
-            Finding("non-finite", "warning", f"{case.id}: the image has non-finite voxels; they count as its extremes.")
-        )
+    counted = {int(v): int(n) for v, n in zip(found, counts, strict=True) if v > 0}
+    findings, facts = look_at(case.id, image, counted, rounded > 0)
     if len(found) == 1 and found[0] == 0:
         findings.append(Finding("empty-label", "warning", f"{case.id}: nothing is labelled."))
-    turn = to_canonical(image.affine_ras)
-    shape, spacing = (tuple(of[axis] for axis in turn.order) for of in (image.grid_shape, image.spacing_mm))
-    counted = {int(v): int(n) for v, n in zip(found, counts, strict=True) if v > 0}
+    return findings, facts
+
+
+def look_at(
+    id: str, image: Volume, voxels: dict[int, int] | None = None, labelled: Any = None
+) -> tuple[list[Finding], CaseFacts]:
+    """What is to be said of one image, and its facts. voxels: of each label; labelled: where, as a mask."""
+    intensities, count = image.values(), channels.channels_of(image)
+    each = [intensities, *(image.values(channel) for channel in range(1, count))]
+    finite = np.isfinite(intensities)
     known = intensities if finite.all() else intensities[finite]
+    findings = []
+    if not all(np.isfinite(values).all() for values in each):
+        findings.append(
+            Finding("non-finite", "warning", f"{id}: the image has non-finite voxels; they count as its extremes.")
+        )
     extent = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    sample = _sample(intensities[(rounded > 0) & finite])
-    return findings, CaseFacts(shape, spacing, counted, _content(each), extent, sample, count)  # type: ignore[arg-type]
+    if labelled is None:
+        labelled = intensities > (known.mean(dtype=np.float64) if known.size else 0)
+    turn = to_canonical(image.affine_ras)
+    x, y, z = (image.grid_shape[axis] for axis in turn.order)
+    dx, dy, dz = (image.spacing_mm[axis] for axis in turn.order)
+    sample = _sample(intensities[labelled & finite])
+    return findings, CaseFacts((x, y, z), (dx, dy, dz), voxels or {}, _content(each), extent, sample, count)
 
 
 def _content(each: list[np.ndarray[Any, Any]]) -> str:

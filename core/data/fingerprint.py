@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from core.data.case import CaseFacts
-from core.data.dataset import Dataset
+from core.data.case import CaseFacts, CheckedCases
 from core.data.plan import Intensities
 
 # Air is about -1000 HU; scanners write down to -1024, or -3024 outside of the field of view.
@@ -49,7 +48,7 @@ class Fingerprint:
         return {**asdict(self), "intensities": scale}
 
 
-def fingerprint(dataset: Dataset) -> Fingerprint:
+def fingerprint(dataset: CheckedCases) -> Fingerprint:
     """The fingerprint of a checked data set; nothing is read again, the check has taken the samples."""
     facts = list(dataset.facts.values())
     return Fingerprint(

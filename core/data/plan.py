@@ -45,7 +45,7 @@ class Plan(Part):
     spacing_mm: voxel size of the canonical (nearest RAS) grid the network sees.
     patch_size: its window in voxels.
     channels, channel_names: the images of a subject that it takes, in their order; no names where there is but one.
-    labels: the structures in the order of the output channels after background.
+    labels: the structures in the order of the output channels after background; none where no labels are learned.
     modality, shape_range: what the training scans were, for the check of an input.
     ignore_label: the label value of voxels that neither train nor count.
     class_shares: each class's part of the training voxels, background first, where the loss is balanced by it.
@@ -55,7 +55,7 @@ class Plan(Part):
 
     spacing_mm: tuple[float, float, float]
     patch_size: tuple[int, int, int]
-    labels: list[Label] = Field(min_length=1, max_length=512)
+    labels: list[Label] = Field(max_length=512)
     channels: int = Field(1, ge=1, le=16)
     channel_names: list[str] = Field([], max_length=16)
     modality: str = ""

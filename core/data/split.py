@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import asdict, dataclass
 
-from core.data.dataset import Dataset
+from core.data.case import CheckedCases
 from core.errors import DatasetError
 
 
@@ -21,7 +21,7 @@ class Split:
         return asdict(self)
 
 
-def draw(dataset: Dataset, *, val_fraction: float, test_fraction: float, seed: int) -> Split:
+def draw(dataset: CheckedCases, *, val_fraction: float, test_fraction: float, seed: int) -> Split:
     """Split the readable cases. Raises DatasetError where a part would be empty."""
     groups = list(groups_of(dataset).values())
     random.Random(f"split-{seed}").shuffle(groups)
@@ -39,7 +39,18 @@ def draw(dataset: Dataset, *, val_fraction: float, test_fraction: float, seed: i
     return Split(*(sorted(id for group in part for id in group) for part in (train, val, test)))
 
 
-def groups_of(dataset: Dataset) -> dict[str, list[str]]:
+def with_fewer_labels(dataset: CheckedCases, split: Split, fraction: float, seed: int) -> Split:
+    """The split with only a part of its training cases, by whole groups; a larger part holds all of a smaller one."""
+    if fraction >= 1:
+        return split
+    training = set(split.train)
+    groups = [part for group in groups_of(dataset).values() if (part := [id for id in group if id in training])]
+    random.Random(f"labels-{seed}").shuffle(groups)
+    kept = groups[: max(round(len(groups) * fraction), 1)]
+    return Split(sorted(id for group in kept for id in group), split.val, split.test)
+
+
+def groups_of(dataset: CheckedCases) -> dict[str, list[str]]:
     """Cases that belong together, by subject or by equal content, in a stable order."""
     parent: dict[str, str] = {}
 

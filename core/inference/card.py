@@ -44,6 +44,8 @@ def card_text(package: ModelPackage) -> str:
         low, high = ([n * s for n, s in zip(shape, plan.spacing_mm, strict=True)] for shape in plan.shape_range)
         lines += ["", f"The scans covered {_by(low)} to {_by(high)} mm (right-left, front-back, head-foot)."]
     lines += ["", "## How it was trained", "", training.protocol or "Not recorded."]
+    if training.started_from:
+        lines += ["", f"It began with the weights of {training.started_from}"]
     lines += ["", "## Accuracy", "", *_accuracy(package)]
     lines += ["", "## Confidence", "", _confidence(package)]
     lines += _cost(package)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from core.data.case import CheckedCases
 from core.data.dataset import Dataset
 from core.data.fingerprint import Fingerprint, fingerprint
 from core.data.plan import IGNORED, Label, Plan
@@ -16,7 +17,7 @@ from core.data.prepare import resampled_shape
 from core.data.regions import regions
 from core.data.split import Split
 from core.errors import ConfigError, DatasetError
-from core.training import choices, costs
+from core.training import choices, costs, start
 from core.training.machine import Machine, this_machine
 
 Chosen = tuple[Any, str]
@@ -53,20 +54,27 @@ class Proposal:
         return "\n".join([f"# Planned for {self.found.cases} cases on {self.machine.summary()}.", *lines, ""])
 
 
-def propose(experiment: Any, dataset: Dataset, machine: Machine | None = None) -> Proposal:
+def propose(
+    experiment: Any, dataset: CheckedCases, machine: Machine | None = None, *, labelled: bool = True
+) -> Proposal:
     """Choose what the experiment leaves empty, by the data and this machine. What it sets itself always holds.
 
-    Raises ConfigError where the experiment asks for what the data or the machine cannot give.
+    labelled: whether structures are learned; without it the plan has none.
+    Raises ConfigError where the experiment asks for what the data or the machine cannot give, ModelError where what it
+    starts from is not there.
     """
     machine = machine or this_machine(experiment.trainer.device, experiment.trainer.threads)
-    return _Planner(experiment, dataset, machine).proposal()
+    return _Planner(experiment, dataset, machine, labelled, start.of_task(experiment)).proposal()
 
 
 class _Planner:
     """Goes from one choice to the next; each may rest on those before."""
 
-    def __init__(self, experiment: Any, dataset: Dataset, machine: Machine) -> None:
-        self.experiment, self.dataset, self.machine = experiment, dataset, machine
+    def __init__(
+        self, experiment: Any, dataset: CheckedCases, machine: Machine, labelled: bool, origin: start.Origin | None
+    ) -> None:  # fmt: skip
+        self.origin, self.taken = origin, start.taken_over(experiment, origin)
+        self.experiment, self.dataset, self.machine, self.labelled = experiment, dataset, machine, labelled
         self.found = fingerprint(dataset)
         self.minutes = float(experiment.trainer.max_minutes)
         self.made: list[Choice] = []
@@ -78,7 +86,10 @@ class _Planner:
         value, by_user = getattr(part, name), True
         reason = "Set by you."
         if value is None:
-            (value, reason), by_user = rule(), False
+            if key in self.taken and self.origin is not None:
+                value, reason, by_user = self.taken[key], f"As {self.origin.title} has it.", False
+            else:
+                (value, reason), by_user = rule(), False
             filled = part.model_copy(update={name: value})
             self.experiment = self.experiment.model_copy(update={block: filled})
         title = type(part).model_fields[name].title or name
@@ -117,7 +128,7 @@ class _Planner:
         smallest, largest = ((int(x), int(y), int(z)) for x, y, z in (shapes.min(axis=0), shapes.max(axis=0)))
         if scale == "ct" and found.intensities is None:
             raise ConfigError("data.intensities is ct, but the labelled voxels all have one value")
-        labels = _labels(self.experiment, self.dataset)
+        labels = _labels(self.experiment, self.dataset) if self.labelled else []
         plan = Plan(
             spacing_mm=spacing,
             patch_size=patch,
@@ -127,10 +138,10 @@ class _Planner:
             smallest_voxels=_smallest(self.dataset, labels, spacing),
             modality=found.modality,
             shape_range=(smallest, largest),
-            ignore_label=_ignored(self.experiment.task, self.dataset),
+            ignore_label=_ignored(self.experiment.task, self.dataset) if self.labelled else None,
             intensities=found.intensities if scale == "ct" else None,
         )
-        weights = self.experiment.task.class_weights
+        weights = self.experiment.task.class_weights if self.labelled else None
         if weights is not None and len(weights) != plan.classes:
             raise ConfigError(
                 f"task.class_weights has {len(weights)} values for {plan.classes} classes (background first)"
@@ -144,7 +155,7 @@ class _Planner:
         if "slices" not in type(model).model_fields:
             return None
         rule = choices.slices(shapes, self.experiment.data.patch_size)
-        if model.slices is None and rule is None:
+        if rule is None and (model.slices or self.taken.get("model.slices")) is None:
             return None
         chosen = rule or (model.slices, "")
         return "xyz".index(self.choose("model.slices", lambda: chosen))
@@ -184,7 +195,8 @@ class _Planner:
 
     def _training(self, network: list[int], patch: tuple[int, int, int], sides: tuple[float, ...]) -> None:
         found, machine, data = self.found, self.machine, self.experiment.data
-        training = max(round(found.cases * (1 - data.val_fraction - data.test_fraction)), 1)
+        training = found.cases * (1 - data.val_fraction - data.test_fraction)
+        training = max(round(training * getattr(data, "label_fraction", 1.0)), 1)
         validating = max(round(found.cases * data.val_fraction), 1)
         devices = self.experiment.trainer.devices
         batch = self.choose(
@@ -233,7 +245,7 @@ def _check_patch(patch: tuple[int, ...], divisor: int | tuple[int, ...], largest
         )
 
 
-def _smallest(dataset: Dataset, labels: list[Label], spacing_mm: tuple[float, ...]) -> int:
+def _smallest(dataset: CheckedCases, labels: list[Label], spacing_mm: tuple[float, ...]) -> int:
     """The least voxels of the network's grid that any structure takes in a case that has it."""
     voxel = float(np.prod(spacing_mm))
     found = [
@@ -244,7 +256,7 @@ def _smallest(dataset: Dataset, labels: list[Label], spacing_mm: tuple[float, ..
     return int(min((voxels for voxels in found if voxels > 0), default=0))
 
 
-def _labels(experiment: Any, dataset: Dataset) -> list[Label]:
+def _labels(experiment: Any, dataset: CheckedCases) -> list[Label]:
     """The structures to learn: those that some case has, without the ignored one."""
     names = experiment.data.label_names or {}
     there = {value for fact in dataset.facts.values() for value in fact.voxels}
@@ -268,14 +280,14 @@ def _labels(experiment: Any, dataset: Dataset) -> list[Label]:
     return labels
 
 
-def _ignored(task: Any, dataset: Dataset) -> int | None:
+def _ignored(task: Any, dataset: CheckedCases) -> int | None:
     """The label value that is left out: the task's own, else the one that the data set calls "ignore", as nnU-Net."""
     there = {value for fact in dataset.facts.values() for value in fact.voxels}
     named = (label.value for label in dataset.labels if label.name == "ignore" and label.value in there)
     return next(named, None) if task.ignore_label is None else int(task.ignore_label)
 
 
-def _regions(task: Any, dataset: Dataset, listed: str) -> list[Label]:
+def _regions(task: Any, dataset: CheckedCases, listed: str) -> list[Label]:
     """The regions to learn: the task's own, else those that the data set describes; an empty table asks for none."""
     if task.target_label is not None:
         return []

@@ -10,6 +10,7 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QHideEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QFileDialog,
     QFrame,
     QHBoxLayout,
@@ -29,7 +30,8 @@ from core.files import write_text
 from gui.context import AppContext
 from gui.runs.compare import ComparePanel, series_of
 from gui.runs.folds import FoldsPanel
-from gui.runs.table import NAME, Listed, RunsFilter, RunsModel, listed
+from gui.runs.table import NAME, STARTED, Listed, RunsFilter, RunsModel, listed
+from gui.train.data_kinds import task_titles
 from gui.train.engine import training
 from gui.train.publishing import Publisher
 from gui.train.reader import CatalogReader
@@ -99,10 +101,10 @@ class RunsPage(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
-        for place, width in enumerate((280, 140, 100, 110, 170, 110)):
+        for place, width in enumerate((260, 130, 120, 140, 100, 160, 100)):
             self.table.setColumnWidth(place, width)
         self.table.setSortingEnabled(True)
-        self.table.sortByColumn(4, Qt.SortOrder.DescendingOrder)
+        self.table.sortByColumn(STARTED, Qt.SortOrder.DescendingOrder)
         self.table.selectionModel().selectionChanged.connect(self._selection_changed)
         self.table.doubleClicked.connect(lambda _: self._open())
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
@@ -149,11 +151,18 @@ class RunsPage(QWidget):
         self.filter = QLineEdit()
         self.filter.setObjectName("runs-filter")
         self.filter.setAccessibleName("Filter the runs")
-        self.filter.setPlaceholderText("Filter by name, state, data")
+        self.filter.setPlaceholderText("Filter by name, state, task, data")
         self.filter.setClearButtonEnabled(True)
         self.filter.setMinimumWidth(100)
         self.filter.setMaximumWidth(240)
         self.filter.textChanged.connect(self._filter)
+        self.tasks = QComboBox()
+        self.tasks.setObjectName("runs-tasks")
+        self.tasks.setAccessibleName("Runs of which task")
+        self.tasks.addItem("All tasks", "")
+        for title in task_titles().values():
+            self.tasks.addItem(title, title)
+        self.tasks.currentIndexChanged.connect(lambda _: self._filter_task(self.tasks.currentData()))
         self.count = label("", "dim")
         self.open = button("Open", "open-run", self._open)
         self.open.setToolTip("Show the run's dashboard on the Train page")
@@ -176,6 +185,7 @@ class RunsPage(QWidget):
         row.addWidget(self.title)
         row.addSpacing(8)
         row.addWidget(self.filter, 1)
+        row.addWidget(self.tasks)
         row.addWidget(self.count)
         row.addStretch()
         actions = self.open, self.resume, self.publish, self.evaluate, self.more, self.delete
@@ -227,6 +237,10 @@ class RunsPage(QWidget):
 
     def _filter(self, text: str) -> None:
         self.shown.set_filter(text)
+        self._show_count()
+
+    def _filter_task(self, title: str) -> None:
+        self.shown.set_task(title)
         self._show_count()
 
     def _show_count(self) -> None:

@@ -10,11 +10,12 @@ from core import registry
 from core.control import JobControl
 from core.data.regions import regions
 from core.registry import register
-from core.tasks.base import CheckedData, Preparation, Session, Task
+from core.tasks.base import CheckedData, Folding, Preparation, Session, Task
 from core.tasks.segmentation.losses.overlap import DiceCEConfig
 
 if TYPE_CHECKING:
     from core.catalog import RunRow
+    from core.catalog.groups import GroupRow
     from core.training.estimate import Trial
     from core.training.planning import Proposal
 
@@ -28,6 +29,9 @@ class SegmentationConfig(Task):
     """Give every voxel one of the data set's labels."""
 
     data_kind: ClassVar[Literal["scans"]] = "scans"
+    title: ClassVar[str] = "Segmentation"
+    has_folds: ClassVar[bool] = True
+    inspected: ClassVar[tuple[str, ...]] = ("data.path",)
     name: Literal["segmentation"] = "segmentation"
     loss: Loss = Field(DiceCEConfig(), title="Loss", description="What training makes small.")
     class_weights: list[float] | None = Field(
@@ -59,6 +63,18 @@ class SegmentationConfig(Task):
         le=65_535,
         title="Ignore label",
         description="Voxels of this label value are left out of the loss and the metrics; empty: none.",
+    )
+    start_from: str | None = Field(
+        None,
+        max_length=1000,
+        title="Start from",
+        description="Weights to begin with, all but the head's: a run, a model, or a .safetensors or .ckpt file; "
+        "empty: random ones.",
+    )
+    allow_overlap: bool = Field(
+        False,
+        title="Allow overlap",
+        description="Go on although the start was trained on cases of the test part; that is recorded.",
     )
 
     monitor: str = Field(
@@ -114,6 +130,16 @@ class SegmentationConfig(Task):
         from core.tasks.segmentation.trial import trial
 
         return trial(experiment, data)
+
+    def deal(self, experiment: Any, count: int, control: JobControl) -> Folding:
+        from core.tasks.segmentation.folding import deal
+
+        return deal(experiment, count, control)
+
+    def dealt(self, experiment: Any, group: GroupRow, control: JobControl) -> Folding:
+        from core.tasks.segmentation.folding import dealt
+
+        return dealt(experiment, group, control)
 
     def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
         from core.tasks.segmentation.session import session

@@ -13,10 +13,12 @@ from core import config
 from core.control import JobControl
 from core.data.dataset import Dataset, inspect
 from core.data.plan import Plan
-from core.data.split import Split, draw
+from core.data.split import Split, draw, with_fewer_labels
 from core.errors import ConfigError
+from core.imaging.volume import Finding
 from core.tasks.base import Preparation
 from core.training.planning import Proposal, check_split, class_shares, propose
+from core.training.start import SEEN, START, check_overlap, of_task, seen_text, start_text, unsure
 
 PLAN, SPLIT, FINGERPRINT = "plan.yaml", "split.json", "fingerprint.json"
 
@@ -43,12 +45,17 @@ def planned(experiment: Any, dataset: Dataset) -> tuple[Proposal, Split]:
     proposal = propose(experiment, dataset)
     data = experiment.data
     split = draw(dataset, val_fraction=data.val_fraction, test_fraction=data.test_fraction, seed=experiment.seed)
+    split = with_fewer_labels(dataset, split, data.label_fraction, experiment.seed)
     check_split(dataset, split, proposal.plan)
     return proposal, split
 
 
 def preparation(experiment: Any, dataset: Dataset, plan: Plan, split: Split) -> Preparation:
-    """A run of a checked data set by a planned experiment."""
+    """A run of a checked data set by a planned experiment.
+
+    Raises ModelError where what it starts from does not fit, DatasetError where that has seen the test part.
+    """
+    begun, findings, remarks = _start(experiment, dataset, plan, split)
     if experiment.task.balance_classes:
         plan = plan.model_copy(update={"class_shares": class_shares(dataset, split.train, plan)})
     return Preparation(
@@ -56,13 +63,32 @@ def preparation(experiment: Any, dataset: Dataset, plan: Plan, split: Split) -> 
         data_path=dataset.path,
         layout=dataset.layout,
         cases=len(dataset.cases),
-        findings=dataset.findings,
+        findings=[*dataset.findings, *findings],
         files={
             PLAN: yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False),
             SPLIT: json.dumps(split.as_dict(), indent=1),
+            **begun,
         },
-        remarks=_remarks(dataset, plan, split),
+        remarks=[*_remarks(dataset, plan, split), *remarks],
     )
+
+
+def _start(
+    experiment: Any, dataset: Dataset, plan: Plan, split: Split
+) -> tuple[dict[str, str], list[Finding], list[str]]:
+    """What is written of the start and of the scans seen until the end, what was found, and what is said."""
+    content = {id: dataset.facts[id].content for id in (*split.train, *split.val, *split.test)}
+    seen = [content[id] for id in (*split.train, *split.val)]
+    origin = of_task(experiment)
+    if origin is None:
+        return {SEEN: seen_text(seen)}, [], []
+    from core.training.start_weights import chosen, read_start, told
+
+    overlap = check_overlap(origin, {id: content[id] for id in split.test}, allowed=experiment.task.allow_overlap)
+    weights = chosen(origin, read_start(origin), experiment.model, plan.channels)
+    files = {START: start_text(origin, overlap)} | ({SEEN: seen_text(seen, origin)} if origin.seen is not None else {})
+    said = told(origin, weights, experiment.model, plan.channels)
+    return files, [*overlap, *unsure(origin, plan)], [said]
 
 
 def load_plan(folder: Path) -> Plan:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from core.data.dataset import discover
+from core.data.patches import cache_folder
 from core.data.plan import Label, Plan
 from core.imaging.reader import read
 from core.imaging.writer import write_volume
-from core.tasks.segmentation.session import cache_folder
 from tests.core.making import make_dataset
 
 
@@ -23,8 +23,8 @@ def test_prepared_cases_are_made_anew_when_any_of_their_files_changes(tmp_path: 
         file.unlink()
     run: Any = SimpleNamespace(data_path=str(data))
     plan = Plan(spacing_mm=(1, 1, 1), patch_size=(8, 8, 8), labels=[Label(value=1, name="Ball")])
-    before = cache_folder(run, discover(data)[1], plan)
-    assert cache_folder(run, discover(data)[1], plan) == before
+    before = cache_folder(run.data_path, discover(data)[1], plan)
+    assert cache_folder(run.data_path, discover(data)[1], plan) == before
     with (data / changed).open("ab") as file:
         file.write(b"more")
-    assert cache_folder(run, discover(data)[1], plan) != before
+    assert cache_folder(run.data_path, discover(data)[1], plan) != before

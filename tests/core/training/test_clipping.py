@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from core.training.module import TaskModule
 from core.training.optimizers import AdamWConfig
@@ -39,7 +40,7 @@ def test_a_steep_step_is_clipped_in_every_precision(precision, by, tmp_path):
         logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         default_root_dir=tmp_path,
     )  # fmt: skip
-    trainer.fit(module, [torch.ones(2, 4)])
+    trainer.fit(module, DataLoader(torch.ones(2, 4), batch_size=2))
     left = torch.stack(module.left)
     largest = left.norm(dim=1).max() if by == "norm" else left.abs().max()
     assert float(largest) == pytest.approx(0.5, abs=1e-3)

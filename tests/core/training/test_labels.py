@@ -56,10 +56,10 @@ def test_ignored_voxels_are_marked_in_training_and_missing_from_the_metrics(data
     assert "val/dice/Label 1" in run.summary and "val/dice/Label 2" not in run.summary
     plan = load_plan(run.folder)
     from core.data.dataset import discover
-    from core.tasks.segmentation.session import cache_folder
+    from core.data.patches import cache_folder
 
     cases = discover(dataset)[1]
-    cache = CaseCache(cache_folder(run, cases, plan), cases, plan)
+    cache = CaseCache(cache_folder(run.data_path, cases, plan), cases, plan)
     label = cache.load("ball_00")[1]
     assert set(np.unique(label)) == {0, 1, IGNORED}
     patches = PatchDataset(cache, ["ball_00"], config.parse({}).data, 0)

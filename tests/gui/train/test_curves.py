@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
 from core.catalog import Catalog
-from gui.train.axis import round_step
+from gui.charts.axis import round_step
 from gui.train.curves import Curve, CurveCard, extremes
 from gui.train.dashboard import Dashboard
 from gui.train.history import History, smoothed
@@ -94,12 +94,14 @@ def test_figures_come_from_the_runs_rows(qtbot: QtBot, write_run: WriteRun) -> N
     dashboard = Dashboard()
     qtbot.addWidget(dashboard)
     dashboard.refresh(history_of(write_run(dice=0.9)))
-    qtbot.waitUntil(lambda: bool(dashboard.pace_card.values_at(None)))
-    assert dashboard.dice.figure.text() == "0.900"
+    qtbot.waitUntil(
+        lambda: "samples_per_s" in dashboard.cards and bool(dashboard.cards["samples_per_s"].values_at(None))
+    )
+    assert dashboard.monitor.figure.text() == "0.900"
     assert dashboard.epoch.figure.text() == "3 / 3"
     assert (dashboard.left.title.text(), dashboard.left.figure.text()) == ("Took", "2 min")
     assert dashboard.pace.figure.text() == "8.0"
-    assert set(dashboard.dice_card.values_at(None)) == {"anterior", "posterior"}
+    assert set(dashboard.cards["dice"].values_at(None)) == {"anterior", "posterior"}
 
 
 def test_time_left_follows_the_pace_of_the_last_epochs_and_the_time_limit(write_run: WriteRun) -> None:
@@ -186,6 +188,19 @@ def test_an_older_preview_stays_while_new_ones_come(qtbot: QtBot) -> None:
     panel.back.click()
     panel.set_epochs([1, 2, 3, 4])
     assert asked[2:] == [2, 2]
+
+
+def test_a_preview_that_is_no_segmentation_has_its_own_caption(qtbot: QtBot, tmp_path: Path) -> None:
+    file = tmp_path / "epoch_0003.npz"
+    empty = np.zeros((4, 4), np.uint8)
+    np.savez(
+        file, image=np.eye(4, dtype=np.float32), truth=empty, prediction=empty, dice=np.nan, case="a",
+        caption="as it is, as it was seen",
+    )  # fmt: skip
+    panel = PreviewPanel()
+    qtbot.addWidget(panel)
+    panel.show_preview(read_preview(file, 3))
+    assert panel.caption.text() == "Epoch 3: as it is, as it was seen"
 
 
 def test_a_torn_preview_is_an_error_and_no_crash(qtbot: QtBot, tmp_path: Path) -> None:

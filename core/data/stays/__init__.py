@@ -1,0 +1,1 @@
+"""Stays: irregular series of measurements and facts of the patient; read, checked, and laid on a grid of hours."""
