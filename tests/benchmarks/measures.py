@@ -15,6 +15,7 @@ from tests.benchmarks.peers import peer_prediction, peer_training
 from tests.benchmarks.predicting import cold, runtimes
 from tests.benchmarks.reading import loading, series
 from tests.benchmarks.report import Figure, median_of
+from tests.benchmarks.tables import table_memory, table_steps
 from tests.benchmarks.window import open_window, train_without_window
 
 
@@ -114,6 +115,8 @@ MEASURES: dict[str, Callable[..., list[Figure]]] = {
     "sgemm": sgemm,
     "swinunetr": swinunetr,
     "waiting": waiting,
+    "table_steps": table_steps,
+    "table_memory": table_memory,
     "peer_prediction": peer_prediction,
     "peer_training": peer_training,
 }
