@@ -16,6 +16,7 @@ from typing import Any
 from core import __version__
 from core.commands import (
     anonymise,
+    check,
     convert,
     doctor,
     evaluate,
@@ -26,11 +27,14 @@ from core.commands import (
     predict,
     register,
     runs,
+    simulate,
     train,
 )
 from core.errors import Cancelled, IsocenterError
 
-COMMANDS = (predict, plan, train, evaluate, runs, models, info, convert, register, export, anonymise, doctor)
+COMMANDS = (
+    predict, plan, check, train, evaluate, runs, models, info, convert, register, export, anonymise, simulate, doctor,
+)  # fmt: skip
 DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 # Adds commands to what `add_subparsers` gave; each sets `run`, which takes the arguments and returns the exit code.

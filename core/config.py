@@ -152,6 +152,12 @@ class TrainerConfig(Part):
         description="Write each layer's shape, range and memory, and name the first layer that gives no number. Slow.",
     )
 
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _as_written(cls, precision: object) -> object:
+        """A number in YAML and on the command line, where `32` needs no quotes."""
+        return str(precision) if isinstance(precision, int) else precision
+
     @field_validator("devices")
     @classmethod
     def _share_a_batch(cls, devices: int, others: ValidationInfo) -> int:

@@ -54,5 +54,9 @@ class TrainingFailed(IsocenterError):
     """A run that could not go on, such as one whose loss became NaN; its last good weights are kept."""
 
 
+class OutOfMemory(TrainingFailed):
+    """A training step that does not fit into memory."""
+
+
 class Cancelled(Exception):
     """Raised inside a job when its user cancelled it. Not an error: nothing is reported."""

@@ -55,6 +55,7 @@ _parts: dict[str, dict[str, type[Part]]] = {}
 _PACKAGES = {
     "model": "core.models",
     "table_model": "core.models.tables",
+    "risk_model": "core.models.risk",
     "task": "core.tasks",
     "loss": "core.tasks.segmentation.losses",
     "volume_ssl": "core.tasks.volume_pretraining.objectives",

@@ -24,8 +24,11 @@ class AppContext(QObject):
     open_requested = Signal(object)  # list[Path]
     series_requested = Signal(object, str)  # Path of a DICOM folder, the UID of a series in it
     prediction_open_requested = Signal(int)  # catalog id
-    page_requested = Signal(str)  # "scans", "predict", "train", "runs", "models" or "review"
+    page_requested = Signal(str)  # one of gui.widgets.rail.PAGES
     evaluation_requested = Signal(str)  # offer to evaluate this run (its id) or model (name-version) on the Review page
+    training_requested = Signal(
+        object, str, object
+    )  # Path of data, its kind, settings by dotted key: fill the Train page
     run_requested = Signal(str)  # show this run live on the Train page
     models_changed = Signal()
     runs_changed = Signal()

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMessageBox
 
 from core import RESEARCH_ONLY, __version__
 from core.control import JobControl
+from core.data.tables.read import is_table
 from core.imaging.titles import title_of
 from core.paths import home
 from gui.actions import Actions
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 GEOMETRY_KEY = "window/geometry"
 PICTURE_SCALE = 2  # saved pictures are finer than the screen
 LAZY = {  # made at first visit: module, class, words for the bar on top
+    "tables": ("gui.tables.page", "TablesPage", "Tables"),
     "predict": ("gui.predict.page", "PredictionsPage", "Predictions"),
     "train": ("gui.train.page", "TrainPage", "Training"),
     "runs": ("gui.runs.page", "RunsPage", "Runs"),
@@ -102,6 +104,7 @@ class MainWindow(QMainWindow):
         context.page_requested.connect(self.show_page)
         context.prediction_open_requested.connect(self._prepare_for_prediction)
         context.run_requested.connect(self._show_run)
+        context.training_requested.connect(self._set_up_training)
         context.evaluation_requested.connect(self._ask_evaluation)
         context.notice.connect(self.notice.show_notice)
         context.jobs.job_ended.connect(self._job_ended)
@@ -145,6 +148,12 @@ class MainWindow(QMainWindow):
         if show_run is not None:
             show_run(run_id)
 
+    def _set_up_training(self, path: Path, kind: str, values: object) -> None:
+        self.show_page("train")
+        choose = getattr(self.pages.get("train"), "choose_data", None)
+        if choose is not None:
+            choose(path, values, kind=kind)
+
     def _ask_evaluation(self, run_or_model: str) -> None:
         self.show_page("review")
         ask = getattr(self.pages.get("review"), "ask", None)
@@ -174,7 +183,14 @@ class MainWindow(QMainWindow):
     # ---- opening ------------------------------------------------------------------------------------------------
 
     def open_paths(self, paths: list[Path], *, by_user: bool = True) -> None:
-        """Open files and folders on the Scans page. `by_user`: not by the program itself."""
+        """Open scans on the Scans page, and a table on the Tables page. `by_user`: not by the program itself."""
+        tables = [path for path in paths if is_table(path) and path.is_file()]
+        paths = [path for path in paths if path not in tables]
+        if tables:
+            self.show_page("tables")
+            open_table = getattr(self.pages.get("tables"), "open", None)
+            if open_table is not None:
+                open_table(tables[0])
         if paths:
             self.show_page("scans")
             self.notice.dismiss()

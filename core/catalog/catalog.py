@@ -207,6 +207,19 @@ class Catalog:
             )
             connection.execute("UPDATE runs SET heartbeat = ? WHERE id = ?", [time.time(), run])
 
+    def forget_metrics(self, run: str, *, after_step: int) -> None:
+        """Delete the points of a run beyond a step, which are about to be written again; -1: all of them.
+
+        Ids go on growing: the highest one stays, with no run, so that a reader misses nothing of what comes.
+        """
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE metrics SET run = NULL WHERE id = (SELECT max(id) FROM metrics) AND run = ? AND step > ?",
+                [run, after_step],
+            )
+            connection.execute("DELETE FROM metrics WHERE run = ? AND step > ?", [run, after_step])
+            connection.execute("DELETE FROM metrics WHERE run IS NULL AND id < (SELECT max(id) FROM metrics)")
+
     def metrics(
         self, run: str, *, after: int = 0, key: str | None = None, limit: int | None = None
     ) -> list[MetricPoint]:

@@ -1,4 +1,7 @@
-"""A run's whole record as plain values: exported as JSON or CSV, kept in the trash, put back from there."""
+"""A run's whole record as plain values: exported as JSON or CSV, kept in the trash, put back from there.
+
+Evaluations wait in the same trash.
+"""
 
 from __future__ import annotations
 
@@ -72,12 +75,12 @@ def to_trash(catalog: Catalog, run_id: str) -> None:
     run = catalog.run(run_id)
     if run.live:
         raise CatalogError(f"{run.name} is {run.state}", mend="Stop it first, then delete it.")
-    _empty_old()
+    empty_old()
     place = trash_folder() / run.id
     place.mkdir(parents=True, exist_ok=True)
     write_text(place / "record.json", json.dumps(record(catalog, run.id)))
     if run.folder.parent == runs_folder() and run.folder.is_dir():  # never a folder that a damaged row names
-        _move(run.folder, place / "files")
+        move(run.folder, place / "files")
     catalog.delete_run(run.id)
 
 
@@ -89,23 +92,25 @@ def from_trash(catalog: Catalog, run_id: str) -> None:
     except (OSError, ValueError) as error:
         raise CatalogError(f"the run {run_id!r} is not in the trash", where=place) from error
     if (place / "files").is_dir():
-        _move(place / "files", Path(rows["run"]["folder"]))
+        move(place / "files", Path(rows["run"]["folder"]))
     with catalog._writing() as connection:
-        _insert(connection, "runs", rows["run"])
+        insert_row(connection, "runs", rows["run"])
         for table in TABLES:
             for row in rows[table]:
-                _insert(connection, table, {name: value for name, value in row.items() if name != "id"})
+                insert_row(connection, table, {name: value for name, value in row.items() if name != "id"})
     catalog.add_metrics(run_id, [tuple(point) for point in rows["metrics"]])
     catalog.update_run(run_id, heartbeat=rows["run"]["heartbeat"])
     shutil.rmtree(place, ignore_errors=True)
 
 
-def _insert(connection: Any, table: str, row: dict[str, Any]) -> None:
+def insert_row(connection: Any, table: str, row: dict[str, Any]) -> None:
+    """Put a row back as it was."""
     names = ", ".join(f'"{name}"' for name in row)
     connection.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
 
 
-def _move(source: Path, target: Path) -> None:
+def move(source: Path, target: Path) -> None:
+    """Move a file or folder within the home folder. Raises CatalogError where it cannot be."""
     try:
         os.replace(source, target)
     except OSError as error:
@@ -116,7 +121,8 @@ def _move(source: Path, target: Path) -> None:
         ) from error
 
 
-def _empty_old() -> None:
+def empty_old() -> None:
+    """Remove for good what has been in the trash for a month."""
     for place in trash_folder().glob("*/record.json"):
         if time.time() - place.stat().st_mtime > TRASH_DAYS * 86_400:
             shutil.rmtree(place.parent, ignore_errors=True)

@@ -40,12 +40,21 @@ def when(seconds: float | None) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else ""
 
 
+LINE_SECONDS, LINE_SHARE = 5.0, 0.1  # between lines of a counted step where there is no terminal
+
+
 class Progress:
-    """Shows a job's progress on stderr: one line that is written over on a terminal, else a line for each new step."""
+    """Shows a job's progress on stderr: one line that is written over on a terminal, else a line for each new step.
+
+    Of a step that counts ("Checking case_7 (8 of 208)"), a log without a terminal gets a line each few seconds or each
+    tenth of the work, whichever comes first, not one for each case.
+    """
 
     def __init__(self) -> None:
         self._on_terminal = sys.stderr.isatty()
         self._last = ""
+        self._said = ""  # the first word of the last line, and when and how far on it was said
+        self._said_at = self._said_share = 0.0
 
     def control(self) -> JobControl:
         return JobControl(self._listen)
@@ -55,9 +64,19 @@ class Progress:
             share = "    " if fraction is None else f"{100 * fraction:3.0f}%"
             sys.stderr.write(f"\r\x1b[K{share} {message}"[:200])
             sys.stderr.flush()
-        elif message != self._last:
+        elif message != self._last and self._is_due(fraction, message):
             say(message)
         self._last = message
+
+    def _is_due(self, fraction: float | None, message: str) -> bool:
+        """Whether a line is said: each step's first, then one each so many seconds or so much of the work."""
+        step, now = message.partition(" ")[0], time.monotonic()
+        share = self._said_share if fraction is None else fraction
+        further = share - self._said_share >= LINE_SHARE or share < self._said_share
+        due = step != self._said or further or now - self._said_at >= LINE_SECONDS
+        if due:
+            self._said, self._said_at, self._said_share = step, now, share
+        return due
 
     def end(self) -> None:
         """Clear the line, so that what follows stands by itself."""

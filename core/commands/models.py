@@ -6,6 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from core.commands import networks
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import ModelError
 
@@ -15,8 +16,8 @@ def add(commands: Any) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="the models that can predict")
     listing.add_argument("--networks", action="store_true", help="the networks that can be trained, instead")
-    showing = actions.add_parser("show", help="a model's card")
-    showing.add_argument("model", metavar="MODEL")
+    showing = actions.add_parser("show", help="a model's card, or what a network costs")
+    showing.add_argument("model", metavar="MODEL", help="a model, or the name of a network or a preset")
     importing = actions.add_parser(
         "import", help="take in a model from a .zip or a folder: a package, an nnU-Net v2 model or a MONAI bundle"
     )
@@ -39,8 +40,12 @@ def add(commands: Any) -> None:
     learning = actions.add_parser("likeness", help=words, description=words)
     learning.add_argument("model", metavar="MODEL")
     learning.add_argument("data", type=Path, metavar="DATA", help="the data set it was trained on")
+    words = "calibrate a model's confidence on the validation and test cases of its data set"
+    calibrating = actions.add_parser("calibrate", help=words, description=words)
+    calibrating.add_argument("model", metavar="MODEL")
+    calibrating.add_argument("data", type=Path, metavar="DATA", help="the data set it was trained on")
     pairs = (listing, _list), (showing, _show), (importing, _import), (exporting, _export), (publishing, _publish)
-    for action, function in (*pairs, (learning, _learn)):
+    for action, function in (*pairs, (learning, _learn), (calibrating, _calibrate)):
         action.add_argument("--json", action="store_true", help="print one JSON object")
         action.set_defaults(run=run, act=function)
 
@@ -52,7 +57,7 @@ def run(args: Namespace) -> int:
 
 def _list(args: Namespace) -> None:
     if args.networks:
-        _networks(args)
+        networks.tell(as_json=args.json)
         return
     from core.inference.kinds import list_models
 
@@ -66,27 +71,11 @@ def _list(args: Namespace) -> None:
         answer(table(rows, ("model", "version", "title", "", "")))
 
 
-def _networks(args: Namespace) -> None:
-    from core import registry
-
-    networks = registry.parts("model")
-    if args.json:
-        answer_json(
-            {
-                "networks": [
-                    {"name": name, "description": (part.__doc__ or "").strip(), "schema": part.model_json_schema()}
-                    for name, part in networks.items()
-                ]
-            }
-        )
-    else:
-        rows = [(name, " ".join((part.__doc__ or "").split())) for name, part in networks.items()]
-        answer(table(rows, ("network", "")))
-
-
 def _show(args: Namespace) -> None:
     from core.inference.kinds import find_model
 
+    if networks.show(args.model, as_json=args.json):
+        return
     package = find_model(args.model)
     if args.json:
         answer_json({**package.as_dict(), "card": package.card})
@@ -153,6 +142,15 @@ def _learn(args: Namespace) -> None:
 
     with Progress() as progress:
         package = record_likeness(find_package(args.model), args.data, progress.control())
+    _told(args, package)
+
+
+def _calibrate(args: Namespace) -> None:
+    from core.inference.calibrating import record_calibration
+    from core.inference.package import find_package
+
+    with Progress() as progress:
+        package = record_calibration(find_package(args.model), args.data, progress.control())
     _told(args, package)
 
 

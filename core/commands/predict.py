@@ -11,6 +11,7 @@ from core.commands import by_kind
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import Cancelled, IsocenterError
 from core.imaging.titles import stem_of
+from core.inference.confidence import CODE
 from core.inference.sides import asymmetries
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--series", metavar="UID", help="of a DICOM folder, the series to predict")
     parser.add_argument(
         "--uncertainty", action="store_true",
-        help="write SCAN_uncertainty.nii.gz too: 1 - the probability of the label of each voxel; it is not calibrated",
+        help="write SCAN_uncertainty.nii.gz too: 1 - the probability of the label of each voxel",
     )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument(
@@ -185,7 +186,8 @@ def _show(result: PredictionResult) -> None:
     if sided := ", ".join(f"{one.name} {one.text}" for one in asymmetries(result.structures)):
         answer(f"asymmetry (L - R) / mean: {sided}")
     if result.uncertainty is not None:
-        answer(f"Uncertainty: {result.uncertainty} (1 - probability, not calibrated)")
+        known = any(finding["code"] == CODE for finding in result.findings)
+        answer(f"Uncertainty: {result.uncertainty} (1 - probability, {'' if known else 'not '}calibrated)")
 
 
 def _refuse_equal_names(scans: list[Path]) -> None:

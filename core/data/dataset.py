@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,12 +59,29 @@ class Dataset:
         names = ", ".join(label.name for label in self.regions or self.labels)
         return f"{len(self.cases)} cases · {self.layout} · {names}"
 
+    def described(self) -> list[tuple[str, str]]:
+        """What a person wants to know of the data set, as pairs of name and text."""
+        known = list(self.facts.values())
+        rows = [("Cases", f"{len(self.cases)} · {self.layout}")]
+        if self.labels:
+            rows.append(("Labels", ", ".join(f"{one.name} ({one.value})" for one in self.labels[:8])))
+        if known:
+            rows.append(("Shapes", _span([fact.shape for fact in known], "{:.0f}")))
+            rows.append(("Spacing", _span([fact.spacing_mm for fact in known], "{:.3g}") + " mm"))
+        return rows
+
     def require_usable(self) -> None:
         """Raise DatasetError with every error finding."""
         errors = [finding.message for finding in self.findings if finding.severity == "error"]
         if errors:
             shown = " ".join(errors[:5]) + (f" (and {len(errors) - 5} more)" if len(errors) > 5 else "")
             raise DatasetError(shown.rstrip("."), where=self.path, mend="Mend or remove these cases, then check again.")
+
+
+def _span(values: Sequence[tuple[float, ...]], form: str) -> str:
+    low, high = np.min(values, axis=0), np.max(values, axis=0)
+    texts = [" × ".join(form.format(n) for n in edge) for edge in (low, high)]
+    return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
 
 
 def inspect(path: Path, control: JobControl | None = None) -> Dataset:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from core.files import write_text
 from core.inference import cost
-from core.inference.package import ModelPackage
+from core.inference.package import CARD, ModelPackage
+
+
+def write_card(package: ModelPackage) -> None:
+    """Write card.md into the package's folder."""
+    write_text(package.folder / CARD, card_text(package))
 
 
 def card_text(package: ModelPackage) -> str:
@@ -36,6 +42,7 @@ def card_text(package: ModelPackage) -> str:
     if training.started_from:
         lines += ["", f"It began with the weights of {training.started_from}"]
     lines += ["", "## Accuracy", "", *_accuracy(package)]
+    lines += ["", "## Confidence", "", _confidence(package)]
     lines += _cost(package)
     if manifest.whole_head is not None:
         sides = " and ".join(region.side for region in manifest.whole_head.regions)
@@ -69,6 +76,25 @@ def _accuracy(package: ModelPackage) -> list[str]:
         spread = "" if dice.sd is None else f"{dice.sd:.3f}"
         table.append(f"| {name} | {dice.mean:.3f} | {spread} |")
     return [f"Dice per structure on {cases} {what}.", "", *table]
+
+
+def _confidence(package: ModelPackage) -> str:
+    """Whether a confidence of 0.9 means that 9 of 10 such voxels are right."""
+    found = package.manifest.calibration
+    if found is None:
+        return "Not calibrated: it shows where to look first, not how likely an error is."
+    kinds = {"val": "validation", "test": "test"}
+    fitted = f"{found.fitted_cases} {kinds[found.fitted_on]} cases"
+    measured = (
+        "on the same cases, each half at the temperature of the other half"
+        if found.halves
+        else f"on {found.cases} {kinds[found.measured_on]} cases"
+    )
+    return (
+        f"Calibrated by temperature scaling ({found.temperature:.2f}), fitted on {fitted}. Expected calibration error"
+        f" over voxels in and around the structures, {measured}: {found.error_before:.3f} before,"
+        f" {found.error_after:.3f} after. Label maps are not changed by it."
+    )
 
 
 def _cost(package: ModelPackage) -> list[str]:

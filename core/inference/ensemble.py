@@ -16,7 +16,7 @@ from core.inference.assemble import Facts, assemble, write_manifest
 from core.inference.evaluate import evaluate_package
 from core.inference.manifest import Dice, Member
 from core.inference.package import WEIGHTS, ModelPackage, weights_file
-from core.inference.publish import dice_of, write_package
+from core.inference.publish import dice_of, with_calibrated, with_look, write_package
 
 
 def publish_ensemble(
@@ -68,11 +68,13 @@ def publish_ensemble(
         return replace(package, manifest=manifest)
 
     def measure(package: ModelPackage, job: JobControl) -> ModelPackage:
-        if row.test:
-            answer = evaluate_package(package, Path(row.data_path), control=job, split="test")
+        package = with_look(package, Path(row.data_path), job.part(0.0, 0.1))
+        if row.test:  # no other cases can calibrate it: each of them trained some of its networks
+            package = with_calibrated(package, Path(row.data_path), job.part(0.1, 0.4))
+            answer = evaluate_package(package, Path(row.data_path), control=job.part(0.4, 1.0), split="test")
             changes = {"dice": dice_of(answer["metrics"], package), "measured_on": "test"}
         else:
-            table = out_of_fold.measure(row.id, job).table("dice")["over_cases"]
+            table = out_of_fold.measure(row.id, job.part(0.1, 1.0)).table("dice")["over_cases"]
             names = [label.name for label in package.plan.labels]
             dice = {name: Dice(mean=table["mean"][name], sd=table["sd"][name]) for name in names}
             changes = {"dice": dice, "measured_on": "folds"}

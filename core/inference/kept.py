@@ -26,7 +26,8 @@ from core.paths import ensure_home, evaluations_folder
 
 Array = np.ndarray[Any, Any]
 # What says nothing of the network's answer.
-WORDS_ONLY = {"name", "version", "title", "training", "intended_use", "forbidden_use", "graph_sha256", "likeness"}
+WORDS_ONLY = {"name", "version", "title", "training", "intended_use", "forbidden_use", "graph_sha256", "likeness",
+              "calibration"}  # fmt: skip
 HEX = 20
 
 

@@ -13,6 +13,7 @@ from core import registry
 from core.config import MAX_CONFIG_BYTES, read_yaml
 from core.data.plan import Plan
 from core.errors import ConfigError, ModelError
+from core.inference.confidence import Calibration
 from core.inference.likeness import Likeness
 from core.registry import Part
 
@@ -91,6 +92,7 @@ class Manifest(Part):
     whole_head: WholeHead | None = None
     members: list[Member] | None = Field(None, min_length=1, max_length=MAX_NETWORKS - 1)
     likeness: Likeness | None = None
+    calibration: Calibration | None = None
 
     @model_validator(mode="after")
     def _members_make_format_2(self) -> Manifest:

@@ -27,8 +27,9 @@ from core.files import write_text
 from core.imaging.reader import read
 from core.inference.baselines import baselines
 from core.inference.evaluate import TOLERANCE_MM, check_tolerance, evaluate_package, measure_case
+from core.metrics.intervals import bootstrap_mean
 from core.tasks.segmentation.metrics import metrics
-from core.tasks.segmentation.metrics.summary import bootstrap, summarise
+from core.tasks.segmentation.metrics.summary import summarise
 
 KEPT = "out_of_fold.json"
 Row = dict[str, Any]
@@ -209,7 +210,7 @@ def _paired(differences: np.ndarray[Any, Any]) -> dict[str, Any]:
     p = float(wilcoxon(differences).pvalue) if differences.any() else 1.0
     return {
         "mean": float(differences.mean()),
-        "interval": bootstrap(differences) if len(differences) > 1 else None,
+        "interval": bootstrap_mean(differences) if len(differences) > 1 else None,
         "p": p, "higher": int((differences > 0).sum()), "lower": int((differences < 0).sum()),
     }  # fmt: skip
 

@@ -138,7 +138,10 @@ class ModelPackage:
             what = "one network" if there == 1 else f"{there} networks"
             raise ConfigError(f"{self.title} has {what}, not {count}", mend=f"Choose 1 to {there}.")
         kept = (self.manifest.members or [])[: count - 1] or None
-        manifest = self.manifest.model_copy(update={"format": 2 if kept else 1, "members": kept})
+        changes: dict[str, Any] = {"format": 2 if kept else 1, "members": kept}
+        if count < there:
+            changes["calibration"] = None  # that of all of them together
+        manifest = self.manifest.model_copy(update=changes)
         return replace(self, manifest=manifest, left_out=self.left_out + there - count)
 
     @property

@@ -17,6 +17,7 @@ from core.data.prepare import Prepared, prepare, restore_labels, restore_probabi
 from core.errors import IsocenterError
 from core.imaging.volume import Finding, Volume
 from core.inference import checks, cost
+from core.inference.confidence import CODE, calibrated
 from core.inference.likeness import unlike
 from core.inference.package import ModelPackage
 from core.inference.runtime import Runtime, load
@@ -44,7 +45,10 @@ class Structure:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """Label values and the probability of the chosen class at each voxel, both on the scan's own grid."""
+    """Label values and the probability of the chosen class at each voxel, both on the scan's own grid.
+
+    The probability is calibrated where the package knows how.
+    """
 
     labels: Array
     certainty: Array
@@ -110,6 +114,9 @@ def segment(
         labels, certainty = segment_region(prepared, package, runtime, mirror, control.part(0.1, 0.95))
         named = package.plan.labels
     control.progress(0.95, "Measuring")
+    certainty = calibrated(certainty, package.manifest.calibration)
+    if package.manifest.calibration is not None:
+        found.append(Finding(CODE, "info", package.manifest.calibration.text))
     structures = measure(labels, certainty, named, volume)
     missing = [structure.name for structure in structures if structure.voxels == 0]
     found += [Finding("structure_not_found", "warning", f"{name}: not found in this scan.") for name in missing]

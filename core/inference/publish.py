@@ -13,13 +13,14 @@ from typing import Any
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import DatasetError, UnreadableScan
-from core.files import write_bytes, write_text
+from core.files import write_bytes
 from core.inference.assemble import Facts, appearing, assemble, write_manifest
-from core.inference.card import card_text
+from core.inference.calibrating import with_calibration
+from core.inference.card import write_card
 from core.inference.evaluate import evaluate_package
 from core.inference.learn_likeness import with_likeness
 from core.inference.manifest import Dice
-from core.inference.package import CARD, ModelPackage, graph_file, list_packages, read_package, version_key
+from core.inference.package import ModelPackage, graph_file, list_packages, read_package, version_key
 from core.paths import ensure_home, models_folder
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,8 @@ def publish(
         return assemble(run, checkpoint, part, name=slug, version=version, facts=facts, half=half)
 
     def measure(made: ModelPackage, job: JobControl) -> ModelPackage:
-        return _measured(_with_likeness(made, run, job.part(0.0, 0.1)), run, job.part(0.1, 1.0))
+        known = with_look(made, Path(run.data_path), job.part(0.0, 0.1))
+        return with_calibrated(_measured(known, run, job.part(0.1, 0.7)), Path(run.data_path), job.part(0.7, 1.0))
 
     return write_package(name or run.name, run.id, make, measure, control)
 
@@ -67,7 +69,7 @@ def write_package(
         control.progress(0.05, "Preparing it for the CPU")
         package = measure(_with_graph(package), control.part(0.1, 0.98))
         write_manifest(part, package.manifest)
-        write_text(part / CARD, card_text(package))
+        write_card(package)
     with Catalog() as catalog:
         catalog.add_model(name=slug, version=version, folder=target, run=origin, sha256=package.manifest.sha256)
     control.progress(1.0, "Published")
@@ -92,12 +94,21 @@ def _with_graph(package: ModelPackage) -> ModelPackage:
     return replace(package, manifest=package.manifest.model_copy(update=changes))
 
 
-def _with_likeness(package: ModelPackage, run: RunRow, control: JobControl) -> ModelPackage:
+def with_look(package: ModelPackage, data: Path, control: JobControl) -> ModelPackage:
     """The package with what its training scans looked like; without it where they are gone."""
     try:
-        return with_likeness(package, Path(run.data_path), control)
+        return with_likeness(package, data, control)
     except (DatasetError, UnreadableScan) as error:
         log.warning("The training scans' look is not recorded: %s", error)
+        return package
+
+
+def with_calibrated(package: ModelPackage, data: Path, control: JobControl) -> ModelPackage:
+    """The package with calibrated confidence; without it where the cases for it are gone."""
+    try:
+        return with_calibration(package, data, control)
+    except (DatasetError, UnreadableScan) as error:
+        log.warning("The confidence is not calibrated: %s", error)
         return package
 
 

@@ -1,8 +1,9 @@
 """The uncertainty map of a prediction: 1 - the probability of the label that each voxel was given.
 
-It is 0 where the model is sure, and at most 1 - 1 / classes. With mirroring or several networks the probabilities are
-their mean, so the map holds their disagreement. It is not calibrated: a value of 0.3 does not mean that 30 % of such
-voxels are wrong, and a model that is sure can be wrong. Where the model did not look (a whole head outside its regions)
+It is 0 where the model is sure. With mirroring or several networks the probabilities are their mean, so the map holds
+their disagreement. Where the package's confidence is calibrated (core.inference.confidence), so is the map: of voxels
+at 0.3 near the structures about 30 % are wrong, on scans like the training ones. Where it is not, it only shows where
+to look first; and a model that is sure can be wrong. Where the model did not look (a whole head outside its regions)
 it is 0.
 """
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import lightning.pytorch as pl
 
     from core.catalog import RunRow
+    from core.catalog.groups import GroupRow
     from core.inference.assemble import Facts
     from core.inference.package import AnyPackage
     from core.training.estimate import Trial
@@ -29,7 +30,11 @@ if TYPE_CHECKING:
 
 
 class CheckedData(Protocol):
-    """What the check of a data set found, whatever kind of data it is."""
+    """What the check of a data set found, whatever kind of data it is.
+
+    It may have more for the window: `described()`, pairs of name and text about the data, and `columns`, the kind of
+    each column by name, for data whose columns are chosen among.
+    """
 
     @property
     def path(self) -> Path: ...
@@ -59,6 +64,36 @@ class Preparation:
     remarks: Sequence[str] = ()
 
 
+class Folding(Protocol):
+    """Data that were dealt into folds: what a cross-validation records of them, and the run of each fold."""
+
+    @property
+    def experiment(self) -> Any:
+        """With what was left to be planned filled in, one for all folds."""
+        ...
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def folds(self) -> list[list[str]]:
+        """The cases that each fold keeps out."""
+        ...
+
+    @property
+    def test(self) -> list[str]:
+        """The cases that no fold touches."""
+        ...
+
+    @property
+    def plan(self) -> dict[str, Any]: ...
+    @property
+    def fingerprint(self) -> str:
+        """Equal where the data and their folds are the same."""
+        ...
+
+    def preparation(self, fold: int) -> Preparation: ...
+
+
 @dataclass
 class Session:
     """What is fitted: the module, its batches, and callbacks of the task's own.
@@ -66,6 +101,7 @@ class Session:
     module: its validation logs `val/loss` and the monitored metric.
     train, val: Lightning's data loaders; of several processes, each takes its part (`core.data.sharing`).
     callbacks: of the first process only. volumes: whether the network works on volumes, for the memory layout.
+    gpu_precision: what the precision `auto` is on a GPU; empty: the one that a probe finds fastest.
     """
 
     module: TaskModule
@@ -73,6 +109,7 @@ class Session:
     val: Any
     callbacks: list[pl.Callback] = field(default_factory=list)
     volumes: bool = False
+    gpu_precision: str = ""
 
 
 class ModelKind(ABC):
@@ -119,9 +156,16 @@ class ModelKind(ABC):
 
 
 class Task(Part):
-    """Base of every task's configuration."""
+    """Base of every task's configuration.
+
+    title: for people; without one, the name. has_folds: whether it can be cross-validated, through `deal` and `dealt`.
+    inspected: the dotted keys of the experiment that `inspect` depends on, so that no other change reads data again.
+    """
 
     data_kind: ClassVar[Literal["scans", "table", "cohort", "stays"]]
+    title: ClassVar[str] = ""
+    has_folds: ClassVar[bool] = False
+    inspected: ClassVar[tuple[str, ...]] = ("data", "task")
     monitor: str
 
     @property
@@ -161,6 +205,21 @@ class Task(Part):
         """A short run on some of the data, from which the whole one's time and memory are estimated; None: no such.
 
         Raises IsocenterError where the experiment cannot work.
+        """
+        return None
+
+    def deal(self, experiment: Any, count: int, control: JobControl) -> Folding:
+        """Check the data and draw the folds. Raises ConfigError or DatasetError where that cannot work."""
+        raise NotImplementedError
+
+    def dealt(self, experiment: Any, group: GroupRow, control: JobControl) -> Folding:
+        """The folds of a group as they were drawn. Raises DatasetError where its data have changed."""
+        raise NotImplementedError
+
+    def check(self, experiment: Any, control: JobControl | None = None) -> Sequence[Any] | None:
+        """Where an experiment departs from what its system was asked to be; None where nothing was asked.
+
+        Each has `text`, a sentence, and `as_dict()`. With a control, the data is looked at too where it is chosen.
         """
         return None
 

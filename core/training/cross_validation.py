@@ -11,15 +11,10 @@ from core import config
 from core.catalog import Catalog, RunRow
 from core.catalog.groups import GroupRow, add_group, group, runs_of
 from core.control import JobControl
-from core.data.dataset import Dataset
-from core.data.folds import Folds, draw_folds
-from core.data.plan import Plan
-from core.data.split import Split, with_fewer_labels
-from core.errors import Cancelled, ConfigError, DatasetError, IsocenterError
-from core.tasks.segmentation.preparing import checked, preparation
+from core.errors import Cancelled, ConfigError, IsocenterError
+from core.tasks.base import Folding
 from core.training import tensorboard
 from core.training.launch import add_run, execute, new_id
-from core.training.planning import check_split, propose
 
 log = logging.getLogger(__name__)
 Started = Callable[[int, str], None]
@@ -30,8 +25,7 @@ class CrossValidation:
     """A group with what its runs are made from. `prepare` begins one, `reopen` goes on with one."""
 
     group: GroupRow
-    experiment: Any
-    dataset: Dataset
+    folding: Folding
 
     def train(
         self, only: Iterable[int] | None = None, *, started: Started = lambda fold, run_id: None,
@@ -81,11 +75,7 @@ class CrossValidation:
         return chosen
 
     def _add(self, fold: int) -> str:
-        split = Folds(self.group.folds, self.group.test).split(fold)
-        split = with_fewer_labels(self.dataset, split, self.experiment.data.label_fraction, self.experiment.seed)
-        plan = Plan.model_validate(self.group.plan)
-        ready = preparation(self.experiment, self.dataset, plan, split)
-        return add_run(ready, run_group=self.group.id, fold=fold)
+        return add_run(self.folding.preparation(fold), run_group=self.group.id, fold=fold)
 
 
 def prepare(experiment: Any, count: int, job: JobControl | None = None) -> CrossValidation:
@@ -93,34 +83,19 @@ def prepare(experiment: Any, count: int, job: JobControl | None = None) -> Cross
 
     Raises ConfigError or DatasetError before anything is written.
     """
-    if experiment.task.name != "segmentation":
-        raise ConfigError(f"{experiment.task.name} has no cross-validation yet", mend="Use the task segmentation.")
+    if not experiment.task.has_folds:
+        raise ConfigError(f"{experiment.task.name} has no cross-validation yet", mend="Train a single run.")
     if experiment.trainer.tensorboard:
         tensorboard.require()
-    dataset = checked(experiment, job or JobControl())
-    dataset.require_usable()
-    folds = draw_folds(dataset, count=count, test_fraction=experiment.data.test_fraction, seed=experiment.seed)
-    proposal = propose(experiment, dataset)
-    experiment, plan = proposal.experiment, proposal.plan
-    for fold in range(count):
-        try:
-            # A structure that a fold's validation lacks still counts in the others'; one it cannot learn does not.
-            split = folds.split(fold)
-            check_split(dataset, Split(split.train, [], split.test), plan)
-        except DatasetError as error:
-            raise DatasetError(
-                f"fold {fold}: {error.what}",
-                where=dataset.path,
-                mend="Add cases that have it, leave it out with task.target_label, or try another seed.",
-            ) from None
+    folding = experiment.task.deal(experiment, count, job or JobControl())
     group_id = new_id(f"{experiment.name} {count} folds")
     with Catalog() as catalog:
         add_group(
-            catalog, id=group_id, name=experiment.name, data_path=str(dataset.path), config=config.to_yaml(experiment),
-            plan=plan.model_dump(mode="json"), folds=folds.folds, test=folds.test,
-            fingerprint=folds.fingerprint(dataset),
+            catalog, id=group_id, name=experiment.name, data_path=str(folding.path),
+            config=config.to_yaml(folding.experiment), plan=folding.plan, folds=folding.folds, test=folding.test,
+            fingerprint=folding.fingerprint,
         )  # fmt: skip
-        return CrossValidation(group(catalog, group_id), experiment, dataset)
+        return CrossValidation(group(catalog, group_id), folding)
 
 
 def reopen(group_id_or_name: str, job: JobControl | None = None) -> CrossValidation:
@@ -128,15 +103,4 @@ def reopen(group_id_or_name: str, job: JobControl | None = None) -> CrossValidat
     with Catalog() as catalog:
         row = group(catalog, group_id_or_name)
     experiment = config.parse(config.read_yaml(row.config), where=row.id)
-    dataset = checked(experiment, job or JobControl())
-    dataset.require_usable()
-    folds = Folds(row.folds, row.test)
-    gone = {id for part in [*row.folds, row.test] for id in part} - dataset.facts.keys()
-    if gone or folds.fingerprint(dataset) != row.fingerprint:
-        what = f"{min(gone)} is gone" if gone else "images have changed"
-        raise DatasetError(
-            f"the data are not those that the folds were drawn from ({what})",
-            where=dataset.path,
-            mend="Put them back, or begin a new cross-validation.",
-        )
-    return CrossValidation(row, experiment, dataset)
+    return CrossValidation(row, experiment.task.dealt(experiment, row, job or JobControl()))

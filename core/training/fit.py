@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import logging
 import warnings
-from pathlib import Path
 from typing import Any
 
 from core import config, world
-from core.catalog import Catalog, RunRow
+from core.catalog import Catalog, CheckpointRow, RunRow
 from core.control import JobControl
-from core.errors import ModelError, TrainingFailed
+from core.errors import ModelError, OutOfMemory
 from core.training import memory, tensorboard
 from core.training.control import StopRequested
 
 
-def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl) -> None:
+def fit(
+    run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl, smaller: int = 0
+) -> None:  # fmt: skip
     """Train a prepared run in the calling thread, from its last checkpoint where `resume` says so.
 
     A step that does not fit into memory is tried again in smaller pieces, from the last checkpoint on, where this
-    process is alone. Several call this each for its part; only the first writes to the catalog.
+    process is alone. Several call this each for its part, and only the first writes to the catalog; one that runs out
+    of memory raises OutOfMemory, and whoever started them may begin again with `smaller`, how often to make pieces.
     Raises StopRequested when asked to stop, IsocenterError for what a person can mend.
     """
     experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    for _ in range(smaller):
+        experiment, _change = memory.smaller(experiment) or (experiment, "")
     for _ in range(1 + (memory.TIMES if world.size() == 1 else 0)):
         try:
             return _fit(experiment, run, catalog, resume=resume, beside_window=beside_window, job=job)
@@ -36,9 +40,9 @@ def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job
         if retry is None:
             break
         experiment, change = retry
-        catalog.add_event(run.id, "warning", f"Out of memory. Going on with {change}.")
+        catalog.add_event(run.id, "warning", memory.told(change))
         run, resume = catalog.run(run.id), True
-    raise TrainingFailed(
+    raise OutOfMemory(
         f"a training step does not fit into memory ({told})", where=run.id,
         mend="The checkpoints from before are kept. Choose a smaller data.patch_size or a smaller network.",
     )  # fmt: skip
@@ -46,6 +50,8 @@ def fit(run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job
 
 def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl) -> None:
     checkpoint = _resume_point(catalog, run) if resume else None
+    if resume and world.first():  # steps beyond the checkpoint are done again, and would stand there twice
+        catalog.forget_metrics(run.id, after_step=-1 if checkpoint is None else checkpoint.step)
     job.progress(None, "Loading the training engine")
     # From here on, torch and Lightning: seconds of imports that nothing else in this module needs.
     import lightning.pytorch as pl
@@ -77,6 +83,9 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
     if session.volumes and device == "cpu":
         lay_out_for_cpu(module.network)
     precision = settings.precision
+    if precision == "auto" and device == "cuda" and session.gpu_precision:
+        precision = session.gpu_precision
+        tell(f"Precision {precision}.")
     if precision == "auto":
         timed = probe(module, session.train, device) if session.volumes else ("32", {})
         precision, seconds = world.share(timed)  # all take the same
@@ -142,7 +151,7 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
                 warnings.filterwarnings("ignore", said)
             trainer.fit(
                 module, session.train, session.val,
-                ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True,
+                ckpt_path=str(checkpoint.path) if checkpoint else None, weights_only=True,
             )  # fmt: skip
     except StopRequested as request:
         if not request.discard and not world.share((folder / "last.ckpt").exists()):
@@ -155,11 +164,11 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
             board.close()
 
 
-def _resume_point(catalog: Catalog, run: RunRow) -> Path | None:
+def _resume_point(catalog: Catalog, run: RunRow) -> CheckpointRow | None:
     """The last checkpoint, if it stands at the end of an epoch; a run stopped in its first epoch begins anew."""
     row = catalog.checkpoint(run.id, "last")
     if row is None or run.epoch == 0:
         return None
     if not row.path.is_file():
         raise ModelError("the run's last checkpoint is gone", where=row.path, mend="Start the run anew.")
-    return row.path
+    return row

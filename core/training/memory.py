@@ -21,10 +21,10 @@ def smaller(experiment: Any) -> tuple[Any, str] | None:
     """The experiment with less in memory at once and what was changed, or None where nothing is left to change.
 
     Half a batch whose gradients are added up over twice the steps is the same update; checkpointing computes the
-    forward pass twice and changes no result.
+    forward pass twice and changes no result. Several devices still share the batch equally.
     """
     trainer, model = experiment.trainer, getattr(experiment, "model", None)
-    if trainer.batch_size > 1 and trainer.batch_size % 2 == 0:
+    if trainer.batch_size > 1 and trainer.batch_size % (2 * trainer.devices) == 0:
         batch, accumulate = trainer.batch_size // 2, trainer.accumulate * 2
         halved = trainer.model_copy(update={"batch_size": batch, "accumulate": accumulate})
         text = f"a batch of {batch} with the gradients of {accumulate} steps added up"
@@ -34,6 +34,11 @@ def smaller(experiment: Any) -> tuple[Any, str] | None:
         text = "parts of the network computed twice (model.checkpointing)"
         return experiment.model_copy(update={"model": saving}), text
     return None
+
+
+def told(change: str) -> str:
+    """The event that says what is done about it."""
+    return f"Out of memory. Going on with {change}."
 
 
 def release() -> None:

@@ -46,6 +46,12 @@ class TaskModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.experiment.optimizer.build(self.parameters())
+        if self.experiment.scheduler.per_epoch:
+            lr, epochs = self.experiment.optimizer.lr, self.experiment.trainer.epochs
+            schedule = torch.optim.lr_scheduler.LambdaLR(
+                optimizer, lambda epoch: self.rate_scale * self.experiment.scheduler.at_epoch(epoch, epochs, lr)
+            )
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda _step: self.rate_scale * self.experiment.scheduler.factor(self.progress)
         )

@@ -67,13 +67,17 @@ class Recorder(pl.Callback):
         self._validation_seconds = 0.0
         self._validation_began = 0.0
         self._samples = 0
+        self._waited, self._step_ended = 0.0, math.nan
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._epoch_began, self._samples, self._validation_seconds = time.monotonic(), 0, 0.0
+        self._waited, self._step_ended = 0.0, math.nan
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, index: int) -> None:
         if self.writer.error is not None:
             raise self.writer.error
+        if index:  # the first batch of an epoch is made while nothing can be done beside it
+            self._waited += time.monotonic() - self._step_ended
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, index: int
@@ -82,6 +86,7 @@ class Recorder(pl.Callback):
         if self.pace.loss is not None:
             self._add("train/loss", self.pace.loss, trainer)
             self._add("lr", trainer.optimizers[0].param_groups[0]["lr"], trainer)
+        self._step_ended = time.monotonic()
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._validation_began = time.monotonic()
@@ -100,6 +105,8 @@ class Recorder(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         seconds = time.monotonic() - self._epoch_began - self._validation_seconds
         self._add("train/samples_per_s", self._samples / max(seconds, 1e-6), trainer)
+        # From the end of a step to the start of the next: waiting for its batch, and what the engine costs.
+        self._add("train/waiting_share", self._waited / max(seconds, 1e-6), trainer)
         self.catalog.update_run(self.run_id, epoch=trainer.current_epoch + 1)
 
     def _add(self, key: str, value: float, trainer: pl.Trainer) -> None:

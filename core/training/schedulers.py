@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,11 +12,20 @@ from core.registry import Part, register
 
 
 class Schedule(Part):
-    """Base: a schedule that depends on progress alone is applied every step by the engine."""
+    """Base: a schedule that depends on progress alone is applied every step by the engine.
+
+    per_epoch: it is applied after each epoch instead, by `at_epoch`.
+    """
+
+    per_epoch: ClassVar[bool] = False
 
     def factor(self, progress: float) -> float:
         """The factor of the learning rate at `progress` in 0..1 of all steps."""
         raise NotImplementedError
+
+    def at_epoch(self, epoch: int, epochs: int, lr: float) -> float:
+        """The factor of the learning rate `lr` in an epoch, counted from 0, of all `epochs`."""
+        return self.factor(epoch / max(epochs, 1))
 
     def watch(self, monitor: str, tell: Callable[[str], None], *, mode: str = "max") -> Any:
         """A callback that sets the module's `rate_scale` by the monitored metric; None where progress rules alone."""
@@ -46,6 +55,33 @@ class CosineConfig(Schedule):
         0.5
         """
         return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+@register("scheduler")
+class CosineAnnealingConfig(Schedule):
+    """Half a cosine from the full rate to a lowest one, a step each epoch, as torch's CosineAnnealingLR.
+
+    Past `t_max` the rate stays at its lowest, where torch's would rise again.
+    """
+
+    per_epoch: ClassVar[bool] = True
+    name: Literal["cosine_annealing"] = "cosine_annealing"
+    eta_min: float = Field(1e-6, ge=0, le=1, title="Lowest rate", description="The learning rate at the end.")
+    t_max: int | None = Field(
+        None, ge=1, le=100_000, title="T max", description="Epochs until the lowest rate; empty: all epochs."
+    )
+
+    def factor(self, progress: float) -> float:
+        return CosineConfig(final=0.0).factor(progress)
+
+    def at_epoch(self, epoch: int, epochs: int, lr: float) -> float:
+        """
+        >>> CosineAnnealingConfig(eta_min=0.0).at_epoch(5, 10, 1e-4).__round__(6)
+        0.5
+        """
+        part = min(epoch / (self.t_max or max(epochs, 1)), 1.0)
+        lowest = min(self.eta_min / lr, 1.0)
+        return lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * part))
 
 
 @register("scheduler")

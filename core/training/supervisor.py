@@ -18,15 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import core
-from core import errors
-from core.catalog import RunRow
+from core import config, errors
+from core.catalog import Catalog, RunRow
 from core.control import JobControl
-from core.errors import Cancelled, IsocenterError, TrainingFailed
-from core.training import control
+from core.errors import Cancelled, IsocenterError, OutOfMemory, TrainingFailed
+from core.training import control, memory
 from core.training.control import StopRequested
 
 logger = logging.getLogger(__name__)
 
+WORKER = "core.training.worker"
 LOG = "processes.log"  # in the run's folder: what the processes wrote to stderr
 STOP_SECONDS = 60.0  # for a cancelled run to keep its checkpoints
 END_SECONDS = 10.0
@@ -35,16 +36,34 @@ END_SECONDS = 10.0
 def supervise(run: RunRow, devices: int, *, resume: bool, beside_window: bool, job: JobControl) -> None:
     """Train a prepared run in `devices` processes of this computer, and wait for them.
 
-    A cancelled `job` asks them to stop and keep their checkpoints, and ends them where they do not. Raises as `fit`
-    does: StopRequested, the IsocenterError of a process, or TrainingFailed for one that crashed.
+    Where one runs out of memory, all are started again with smaller pieces, from the last checkpoint on. A cancelled
+    `job` asks them to stop and keep their checkpoints, and ends them where they do not. Raises as `fit` does:
+    StopRequested, the IsocenterError of a process, or TrainingFailed for one that crashed.
     """
+    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    for smaller in range(memory.TIMES + 1):
+        try:
+            return _attempt(run, devices, smaller, resume=resume, beside_window=beside_window, job=job)
+        except OutOfMemory:
+            retry = memory.smaller(experiment)
+            if retry is None or smaller == memory.TIMES:
+                raise
+        experiment, change = retry
+        with Catalog() as catalog:
+            catalog.add_event(run.id, "warning", memory.told(change))
+        resume = True
+
+
+def _attempt(
+    run: RunRow, devices: int, smaller: int, *, resume: bool, beside_window: bool, job: JobControl
+) -> None:  # fmt: skip
     job.progress(None, f"Starting {devices} processes")
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(devices),
-        "-m", "core.training.worker", run.id, *["--resume"] * resume, *["--beside-window"] * beside_window,
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(devices), "-m", WORKER,
+        run.id, "--smaller", str(smaller), *["--resume"] * resume, *["--beside-window"] * beside_window,
     ]  # fmt: skip
     log = run.folder / LOG
-    with open(log, "wb") as written:
+    with open(log, "ab" if smaller else "wb") as written:
         group = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=written, text=True, encoding="utf-8",
             errors="replace", env=_environment(), start_new_session=True,  # a Ctrl-C is this process's to obey

@@ -26,6 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="core.training.worker")
     parser.add_argument("run")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--smaller", type=int, default=0)
     parser.add_argument("--beside-window", action="store_true")
     args = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
@@ -41,7 +42,9 @@ def main() -> int:
             run = catalog.run(args.run)
             ended = "finished"
             try:
-                fit(run, catalog, resume=args.resume, beside_window=args.beside_window, job=job)
+                fit(
+                    run, catalog, resume=args.resume, beside_window=args.beside_window, job=job, smaller=args.smaller
+                )  # fmt: skip
             except StopRequested as request:
                 ended = "discarded" if request.discard else "stopped"
         if world.first():

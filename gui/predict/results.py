@@ -8,6 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QIcon, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
+from core.inference.confidence import CODE
 from core.inference.sides import asymmetries
 from gui.predict.stored import totals
 from gui.theme import theme
@@ -58,13 +59,16 @@ class ResultsView(QWidget):
         row = self._row
         if row is None:
             return
-        self.table.show_structures(row.structures)
+        known = next((one["message"] for one in row.findings if one["code"] == CODE), "")
+        self.table.show_structures(row.structures, known)
         while (item := self._notices.takeAt(0)) is not None:
             item.widget().hide()
             item.widget().deleteLater()
         if self._simulated:
             self._notices.addWidget(notice("The model was trained on simulated data.", "warn"))
         for finding in row.findings:
+            if finding["code"] == CODE:  # told beside the figures
+                continue
             self._notices.addWidget(notice(finding["message"], LEVELS.get(finding["severity"], "info")))
         self.made.setText(f"{row.model} {row.model_version} · {seconds_text(row.seconds)} · {row.device.upper()}")
 
@@ -100,8 +104,12 @@ class StructuresTable(QTableWidget):
             self.horizontalHeaderItem(column).setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
         self.horizontalHeaderItem(2).setToolTip(CONFIDENCE_TIP)
 
-    def show_structures(self, structures: list[dict[str, Any]]) -> None:
-        """Put structures, their totals and how much left and right differ into the table."""
+    def show_structures(self, structures: list[dict[str, Any]], calibrated: str = "") -> None:
+        """Put structures, their totals and how much left and right differ into the table.
+
+        calibrated: how well the confidence is calibrated, in words; "" where it is not.
+        """
+        told = calibrated or "Neither is calibrated."
         colours = structure_colours(structures)
         sums = [(text, volume_figure(volume_ml), "") for text, volume_ml in totals(structures)]
         sums += [(f"Asymmetry, {one.name.lower()}", one.text, ASYMMETRY_TIP) for one in asymmetries(structures)]
@@ -110,7 +118,7 @@ class StructuresTable(QTableWidget):
             name = QTableWidgetItem(swatch(colours[int(structure["label"])]), structure["name"])
             confidence = structure.get("confidence")
             said = "–" if confidence is None else f"{confidence:.2f}"
-            unsure = "" if confidence is None else f"Mean uncertainty {1 - confidence:.2f}. Neither is calibrated."
+            unsure = "" if confidence is None else f"Mean uncertainty {1 - confidence:.2f}. {told}"
             self._set_row(at, name, volume_figure(structure["volume_ml"]), said)
             self.item(at, 2).setToolTip(unsure)
         for at, (text, figure, tip) in enumerate(sums, start=len(structures)):

@@ -14,6 +14,7 @@ from core.control import JobControl
 from core.errors import IsocenterError
 from core.files import sha256
 from core.imaging.volume import Volume
+from core.inference.confidence import CODE
 from core.inference.sides import SIDES, asymmetries, side
 from core.paths import predictions_folder
 
@@ -30,12 +31,14 @@ class StoredPredictionError(IsocenterError):
 class Overlay(NamedTuple):
     """A segmentation to lay over a scan: (i, j, k) labels on the scan's own grid, and its structures.
 
-    uncertainty: uint8 on the same grid, in steps of core.inference.uncertainty, where one was kept.
+    uncertainty: uint8 on the same grid, in steps of core.inference.uncertainty, where one was kept. calibrated: whether
+    the model's probabilities were.
     """
 
     labels: np.ndarray[Any, Any]
     structures: list[dict[str, Any]]
     uncertainty: np.ndarray[Any, Any] | None = None
+    calibrated: bool = False
 
 
 def check_scan(row: PredictionRow) -> None:
@@ -74,7 +77,9 @@ def load_overlay(row: PredictionRow, scan: Volume, control: JobControl) -> Overl
             where=scan.source.path,
             mend="Predict the scan again.",
         )
-    return Overlay(np.asarray(segmentation.voxels), row.structures, _uncertainty(row.output, scan, control))
+    map_ = _uncertainty(row.output, scan, control)
+    calibrated = any(finding["code"] == CODE for finding in row.findings)
+    return Overlay(np.asarray(segmentation.voxels), row.structures, map_, calibrated)
 
 
 def _uncertainty(segmentation: Path, scan: Volume, control: JobControl) -> np.ndarray[Any, Any] | None:

@@ -35,6 +35,7 @@ from gui.review.summary import SummaryTable, warnings_of
 from gui.theme.structures import structure_colours
 from gui.theme.theme import theme
 from gui.widgets import EmptyState, button, label, notice, section, tool_button
+from gui.widgets.trash_bar import TrashBar
 
 if TYPE_CHECKING:
     from core.catalog.evaluations import EvaluationRow
@@ -86,6 +87,8 @@ class ReviewPage(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self._splitter)
+        self.trash = TrashBar("review-")
+        self.trash.undone.connect(self._bring_back)
         self._top = QFrame()
         top = QVBoxLayout(self._top)
         top.setContentsMargins(24, 16, 24, 8)
@@ -96,6 +99,7 @@ class ReviewPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addWidget(self.trash)
         column.addWidget(self._top)
         column.addWidget(self._stack, 1)
         self._tools = self._make_tools()
@@ -242,20 +246,36 @@ class ReviewPage(QWidget):
         self._mark(self._case)
 
     def remove(self) -> None:
-        """Delete the evaluation shown, with the predictions that no other one shows."""
+        """Move the evaluation shown to the trash, with the predictions that no other one shows; Undo brings it back."""
         row = self.shown
         if row is None:
             return
 
-        def work(_control: JobControl) -> None:
+        def work(_control: JobControl) -> str:
             from core.catalog import Catalog
-            from core.catalog.evaluations import remove_evaluation
+            from core.catalog.evaluations import to_trash
 
             with Catalog() as catalog:
-                remove_evaluation(catalog, row.id)
+                return to_trash(catalog, row.id)
+
+        def done(name: str) -> None:
+            from core.catalog.records import TRASH_DAYS
+
+            self.trash.offer(words(row), TRASH_DAYS, name)
+            self.reload()
 
         self.case_view.clear()
-        self._context.jobs.run("Deleting the evaluation", work, done=lambda _: self.reload())
+        self._context.jobs.run("Deleting the evaluation", work, done=done)
+
+    def _bring_back(self, name: str) -> None:
+        def work(_control: JobControl) -> int:
+            from core.catalog import Catalog
+            from core.catalog.evaluations import from_trash
+
+            with Catalog() as catalog:
+                return from_trash(catalog, name)
+
+        self._context.jobs.run("Putting the evaluation back", work, done=lambda id: self.reload(show=id))
 
     # ---- evaluating ---------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The selected runs beside each other: their Dice and loss over training, and how their settings differ."""
+"""The selected runs beside each other: what they are judged by and their loss over training, and their settings."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from core.catalog import Catalog
 from core.config import read_yaml
+from gui.metric_names import metric_title, monitor_of
 from gui.runs.table import Listed
 from gui.theme.structures import structure_colours
 from gui.train.changes import flat, value_text
@@ -31,14 +32,22 @@ from gui.train.yaml_editor import to_text
 from gui.widgets.cards import EmptyState
 from gui.widgets.labels import label, section
 
-KEYS = ("val/dice", "val/loss")
-Series = dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]
+LOSS = "val/loss"
+# What is shown beside the loss where that is what runs are judged by: the first that there is.
+USUAL = ("val/auroc", "val/r2", "val/pearson", "val/dice", "val/accuracy")
+Series = dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]  # by metric, the one that is judged by first, and by run
 
 
 def series_of(catalog: Catalog, run_ids: list[str]) -> Series:
     """Epochs (counted from 1) and values of the compared metrics, by key and run."""
-    found: Series = {key: {} for key in KEYS}
-    for key in KEYS:
+    configs = {run.id: run.config for run in catalog.runs()}
+    run_ids = [run_id for run_id in run_ids if run_id in configs]  # one may be in the trash meanwhile
+    judged = list(dict.fromkeys(monitor_of(configs[run_id]) for run_id in run_ids))
+    first = next((key for key in judged if key != LOSS), "")
+    if not first and run_ids:
+        first = next((key for key in USUAL if any(catalog.metrics(run_id, key=key) for run_id in run_ids)), "")
+    found: Series = {key: {} for key in filter(None, (first, LOSS))}
+    for key in found:
         for run_id in run_ids:
             points = catalog.metrics(run_id, key=key)
             found[key][run_id] = (
@@ -75,7 +84,7 @@ class ComparePanel(QWidget):
         super().__init__()
         self.setObjectName("compare")
         self._rows: list[Listed] = []
-        self.dice = CurveCard("Dice, validation", "compare-dice", whole=True)
+        self.judged = CurveCard("", "compare-judged", whole=True)
         self.loss = CurveCard("Loss, validation", "compare-loss", whole=True)
         self.title = section("Settings")
         self.table = QTableWidget()
@@ -100,7 +109,7 @@ class ComparePanel(QWidget):
         across = QHBoxLayout(content)
         across.setContentsMargins(16, 12, 16, 16)
         across.setSpacing(16)
-        across.addWidget(self.dice, 3)
+        across.addWidget(self.judged, 3)
         across.addWidget(self.loss, 3)
         right = QVBoxLayout()
         right.setSpacing(8)
@@ -156,10 +165,13 @@ class ComparePanel(QWidget):
     def show_series(self, series: Series) -> None:
         colours = self._colours()
         names = [row.run.name for row in self._rows]
-        for card, key in ((self.dice, "val/dice"), (self.loss, "val/loss")):
+        first = next((key for key in series if key != LOSS), "")
+        self.judged.setVisible(bool(first))
+        self.judged.set_title(metric_title(first))
+        for card, key in ((self.judged, first), (self.loss, LOSS)):
             curves = []
             for place, row in enumerate(self._rows):
-                epochs, values = series[key].get(row.run.id, (np.empty(0), np.empty(0)))
+                epochs, values = series.get(key, {}).get(row.run.id, (np.empty(0), np.empty(0)))
                 name = row.run.name if names.count(row.run.name) == 1 else f"{row.run.name} ({row.run.id[-4:]})"
                 if len(epochs) and np.isfinite(values).any():
                     curves.append(Curve(name, epochs, values, colours[place].name()))

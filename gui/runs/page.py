@@ -10,6 +10,7 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QHideEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QFileDialog,
     QFrame,
     QHBoxLayout,
@@ -29,14 +30,16 @@ from core.files import write_text
 from gui.context import AppContext
 from gui.runs.compare import ComparePanel, series_of
 from gui.runs.folds import FoldsPanel
-from gui.runs.table import NAME, Listed, RunsFilter, RunsModel, listed
+from gui.runs.table import NAME, STARTED, Listed, RunsFilter, RunsModel, listed
+from gui.train.data_kinds import task_titles
 from gui.train.engine import training
 from gui.train.publishing import Publisher
 from gui.train.reader import CatalogReader
 from gui.train.states import RESUMABLE
-from gui.widgets.cards import EmptyState, sign
-from gui.widgets.controls import button, menu_button, tool_button
+from gui.widgets.cards import EmptyState
+from gui.widgets.controls import button, menu_button
 from gui.widgets.labels import label
+from gui.widgets.trash_bar import TrashBar
 
 REFRESH_MS = 1000
 
@@ -80,7 +83,9 @@ class RunsPage(QWidget):
         column.setSpacing(0)
         self.bar = self._bar()
         column.addWidget(self.bar)
-        column.addWidget(self._trash_bar())
+        self.trash = TrashBar()
+        self.trash.undone.connect(self._undo_delete)
+        column.addWidget(self.trash)
         column.addWidget(self.publisher.bar)
         self.table = QTableView()
         self.table.setObjectName("runs-table")
@@ -96,10 +101,10 @@ class RunsPage(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
-        for place, width in enumerate((280, 140, 100, 110, 170, 110)):
+        for place, width in enumerate((260, 130, 120, 140, 100, 160, 100)):
             self.table.setColumnWidth(place, width)
         self.table.setSortingEnabled(True)
-        self.table.sortByColumn(4, Qt.SortOrder.DescendingOrder)
+        self.table.sortByColumn(STARTED, Qt.SortOrder.DescendingOrder)
         self.table.selectionModel().selectionChanged.connect(self._selection_changed)
         self.table.doubleClicked.connect(lambda _: self._open())
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
@@ -146,11 +151,18 @@ class RunsPage(QWidget):
         self.filter = QLineEdit()
         self.filter.setObjectName("runs-filter")
         self.filter.setAccessibleName("Filter the runs")
-        self.filter.setPlaceholderText("Filter by name, state, data")
+        self.filter.setPlaceholderText("Filter by name, state, task, data")
         self.filter.setClearButtonEnabled(True)
         self.filter.setMinimumWidth(100)
         self.filter.setMaximumWidth(240)
         self.filter.textChanged.connect(self._filter)
+        self.tasks = QComboBox()
+        self.tasks.setObjectName("runs-tasks")
+        self.tasks.setAccessibleName("Runs of which task")
+        self.tasks.addItem("All tasks", "")
+        for title in task_titles().values():
+            self.tasks.addItem(title, title)
+        self.tasks.currentIndexChanged.connect(lambda _: self._filter_task(self.tasks.currentData()))
         self.count = label("", "dim")
         self.open = button("Open", "open-run", self._open)
         self.open.setToolTip("Show the run's dashboard on the Train page")
@@ -173,29 +185,13 @@ class RunsPage(QWidget):
         row.addWidget(self.title)
         row.addSpacing(8)
         row.addWidget(self.filter, 1)
+        row.addWidget(self.tasks)
         row.addWidget(self.count)
         row.addStretch()
         actions = self.open, self.resume, self.publish, self.evaluate, self.more, self.delete
         for one in (self.cross_validation, *actions):
             row.addWidget(one)
         return bar
-
-    def _trash_bar(self) -> QFrame:
-        self.trash = QFrame()
-        self.trash.setProperty("role", "notice")
-        self.trash.setProperty("level", "info")
-        self.trash.setObjectName("trash")
-        self._trash_text = label("", wrap=True)
-        self._trashed: list[str] = []
-        row = QHBoxLayout(self.trash)
-        row.setContentsMargins(16, 6, 8, 6)
-        row.setSpacing(8)
-        row.addWidget(sign("info"))
-        row.addWidget(self._trash_text, 1)
-        row.addWidget(button("Undo", "undo-delete", self._undo_delete))
-        row.addWidget(tool_button("close", "trash-close", "Close this notice", self.trash.hide))
-        self.trash.hide()
-        return self.trash
 
     # ---- what is shown ------------------------------------------------------------------------------------------
 
@@ -241,6 +237,10 @@ class RunsPage(QWidget):
 
     def _filter(self, text: str) -> None:
         self.shown.set_filter(text)
+        self._show_count()
+
+    def _filter_task(self, title: str) -> None:
+        self.shown.set_task(title)
         self._show_count()
 
     def _show_count(self) -> None:
@@ -350,14 +350,9 @@ class RunsPage(QWidget):
         self._on_catalog(f"Deleting {what}", records.to_trash, ids, lambda: self._deleted(ids, what))
 
     def _deleted(self, ids: list[str], what: str) -> None:
-        self._trashed = ids
-        self._trash_text.setText(f"{what} moved to the trash, where it stays for {records.TRASH_DAYS} days.")
-        self.trash.setAccessibleName(self._trash_text.text())
-        self.trash.show()
+        self.trash.offer(what, records.TRASH_DAYS, ids)
 
-    def _undo_delete(self) -> None:
-        ids, self._trashed = self._trashed, []
-        self.trash.hide()
+    def _undo_delete(self, ids: list[str]) -> None:
         self._on_catalog("Putting runs back", records.from_trash, ids, lambda: self.select(ids))
 
     def _on_catalog(

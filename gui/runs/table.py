@@ -12,8 +12,10 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt
 
 from core.catalog import Catalog, RunRow
+from gui.metric_names import lower_is_better, metric_name, monitor_of
 from gui.theme import theme
-from gui.train.history import duration_text, figure_text
+from gui.train.data_kinds import task_titles
+from gui.train.history import duration_text
 from gui.train.states import STATES
 
 Index = QModelIndex | QPersistentModelIndex
@@ -22,10 +24,16 @@ SORT = Qt.ItemDataRole.UserRole
 
 @dataclass(frozen=True)
 class Listed:
-    """A run and the best validation Dice it has reached so far."""
+    """A run and the best value so far of the metric that it is judged by."""
 
     run: RunRow
     best: float
+    monitor: str
+
+    @property
+    def task(self) -> str:
+        """What the run's task is called."""
+        return task_titles().get(self.run.task, self.run.task)
 
     @property
     def seconds(self) -> float:
@@ -40,11 +48,12 @@ def listed(catalog: Catalog) -> list[Listed]:
     catalog.mark_interrupted()
     rows = []
     for run in catalog.runs():
-        best = run.summary.get("val/dice", math.nan)
+        monitor = monitor_of(run.config)
+        best = run.summary.get(monitor, math.nan)
         if run.live:
             kept = catalog.checkpoint(run.id, "best")
             best = kept.value if kept is not None and kept.value is not None else math.nan
-        rows.append(Listed(run, best))
+        rows.append(Listed(run, best, monitor))
     return rows
 
 
@@ -63,18 +72,28 @@ def _when(seconds: float | None) -> str:
     return time.strftime("%H:%M" if then[:3] == now[:3] else "%d %b %Y %H:%M", then)
 
 
+def best_text(row: Listed) -> str:
+    return f"{metric_name(row.monitor)} {row.best:.3f}" if math.isfinite(row.best) else "–"
+
+
+def best_order(row: Listed) -> tuple[str, float]:
+    """Runs of one metric beside each other, the better ones higher; those without a value below them."""
+    if not math.isfinite(row.best):
+        return ("", 0.0)
+    return (metric_name(row.monitor), -row.best if lower_is_better(row.monitor) else row.best)
+
+
 COLUMNS = (
     Column("Name", lambda row: row.run.name, lambda row: row.run.name.lower()),
     Column("State", lambda row: " ".join(STATES[row.run.state][:2]), lambda row: row.run.state),
-    Column(
-        "Best Dice", lambda row: figure_text(row.best), lambda row: -1.0 if math.isnan(row.best) else row.best, True
-    ),
+    Column("Task", lambda row: row.task, lambda row: row.task),
+    Column("Best", best_text, best_order, True),
     Column("Epochs", lambda row: f"{row.run.epoch} / {row.run.epochs}", lambda row: row.run.epoch, True),
     Column("Started", lambda row: _when(row.run.started), lambda row: row.run.started or 0.0),
     Column("Duration", lambda row: duration_text(row.seconds), lambda row: row.seconds, True),
     Column("Data", lambda row: Path(row.run.data_path).name, lambda row: row.run.data_path),
 )
-NAME, STATE = 0, 1
+NAME, STATE, STARTED = 0, 1, 5
 
 
 class RunsModel(QAbstractTableModel):
@@ -141,12 +160,24 @@ class RunsFilter(QSortFilterProxyModel):
         self.setSortRole(SORT)
         self._source = source
         self._words: list[str] = []
+        self._task = ""
 
     def set_filter(self, text: str) -> None:
         self._words = text.lower().split()
         self.invalidate()
 
+    def set_task(self, task: str) -> None:
+        """Keep only the runs of a task, by its title; of all for an empty one."""
+        self._task = task
+        self.invalidate()
+
+    def lessThan(self, left: Index, right: Index) -> bool:  # noqa: N802 - Qt's name
+        """By our own order: Qt cannot compare pairs."""
+        return bool(left.data(SORT) < right.data(SORT))
+
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:  # noqa: N802 - Qt's name
         one = self._source.rows[row]
+        if self._task and one.task != self._task:
+            return False
         whole = " ".join([*(column.text(one) for column in COLUMNS), one.run.id]).lower()
         return all(word in whole for word in self._words)

@@ -359,7 +359,7 @@ class ScansPage(QStackedWidget):
             self._context.tell(error)
             return
         if more and more[0] is not None:
-            self.scene.set_uncertainty(UncertaintyMap(more[0]))
+            self.scene.set_uncertainty(UncertaintyMap(more[0], calibrated=more[1:] == [True]))
         self.scene.go_to_overlay()
 
     def toggle_uncertainty(self) -> None:

@@ -11,14 +11,15 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
 
+from gui.charts.axis import Axis
 from gui.theme import theme
-from gui.train.axis import Axis
 from gui.train.history import figure_text, smoothed
 from gui.widgets.labels import label
 
 RAW_ALPHA = 28
 NO_EPOCHS = math.nan
 BINS = 600
+MOST_SMOOTHED = 10  # a mean is taken over at most this part of a curve, which would be flat otherwise
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class CurveCard(QFrame):
         self.readout.setTextFormat(Qt.TextFormat.RichText)  # holds our own words and numbers, escaped
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         head = QVBoxLayout() if whole else QHBoxLayout()  # names of runs are long: they get a line of their own
-        head.addWidget(label(title, "strong"))
+        self._title = label(title, "strong")
+        head.addWidget(self._title)
         head.addWidget(self.readout, 1)
         if whole:
             self.readout.setWordWrap(True)
@@ -79,6 +81,10 @@ class CurveCard(QFrame):
         theme().changed.connect(self._restyle)
         self._restyle()
 
+    def set_title(self, title: str) -> None:
+        self._title.setText(title)
+        self.setAccessibleName(f"{title} over training")
+
     def show_curves(self, curves: list[Curve], steps_per_epoch: float = NO_EPOCHS) -> None:
         """Draw these series; the x axis counts epochs once their length is known."""
         before = (self._curves, self._steps_per_epoch)
@@ -95,13 +101,14 @@ class CurveCard(QFrame):
             pair = (self.plot.plot(connect="finite"), self.plot.plot(connect="finite", antialias=True))
             self._items.append(pair)
         for (raw, line), curve in zip(self._items, curves, strict=False):
-            smooth = self._smoothing > 1 and len(curve.y) > 2
+            window = min(self._smoothing, (curve.x[-1] - curve.x[0]) / MOST_SMOOTHED) if len(curve.x) else 0.0
+            smooth = window > 1 and len(curve.y) > 2
             colour = self._colour(curve.colour)
             faint = QColor(colour)
             faint.setAlpha(RAW_ALPHA)
             raw.setData(*(extremes(curve.x, curve.y) if smooth else ([], [])))
             raw.setPen(pg.mkPen(faint, width=1))
-            line.setData(*extremes(curve.x, smoothed(curve.x, curve.y, self._smoothing) if smooth else curve.y))
+            line.setData(*extremes(curve.x, smoothed(curve.x, curve.y, window) if smooth else curve.y))
             line.setPen(pg.mkPen(colour, width=1.5))
             # A single value has no line yet: a dot says that it is there.
             line.setSymbol("o" if len(curve.y) == 1 else None)

@@ -8,13 +8,21 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
+from core import registry
+from gui.metric_names import metric_name, metric_title
 from gui.theme.structures import structure_colours
 from gui.train.curves import Curve, CurveCard
-from gui.train.history import DICE, History, duration_text, figure_text
-from gui.widgets.cards import card
+from gui.train.data_kinds import kind_of
+from gui.train.history import PACE, History, duration_text, figure_text
+from gui.widgets.cards import card, scrolled
 from gui.widgets.labels import label
 
-TURN_MS = 20  # five parts: each is drawn at most ten times a second
+TURN_MS = 20  # a part each: a few parts are drawn at most ten times a second
+LOSS, RATE, PACE_GROUP = "loss", "lr", "samples_per_s"
+SEEN_AT_ONCE = 4  # cards that share the height there is; of more, each has its least height and the page scrolls
+CARD_PX = 220
+USUAL = ("dice", "auroc", "auprc", "r2", "pearson", "mae", "accuracy")  # what is looked at first, of what there is
+COLOURS = {"train": "accent", "val": "warn", RATE: "ok", PACE_GROUP: "dim"}
 
 
 class FigureCard(QWidget):
@@ -46,21 +54,21 @@ class FigureCard(QWidget):
 
 
 class Dashboard(QWidget):
-    """Shows a `History`; `refresh` may be called as often as one likes."""
+    """Shows a `History`; `refresh` may be called as often as one likes.
+
+    What the run logs says which figures and curves there are: the metric it is judged by first.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("dashboard")
         self._history = History()
-        self.dice = FigureCard("Dice, validation", "figure-dice")
+        self.monitor = FigureCard("", "figure-monitor")
         self.epoch = FigureCard("Epoch", "figure-epoch")
         self.left = FigureCard("Left", "figure-left")
-        self.pace = FigureCard("Patches / s", "figure-pace")
-        self.loss_card = CurveCard("Loss", "curves-loss")
-        self.dice_card = CurveCard("Dice", "curves-dice")
-        self.rate_card = CurveCard("Learning rate", "curves-rate", form="{:.2g}")
-        self.pace_card = CurveCard("Patches / s", "curves-pace", form="{:.1f}")
-        self.cards = (self.loss_card, self.dice_card, self.rate_card, self.pace_card)
+        self.pace = FigureCard("", "figure-pace")
+        self.cards: dict[str, CurveCard] = {}  # by group
+        self._shown: list[str] = []
         self._waiting: list[Callable[[History], None]] = []
         self._turn = QTimer(self)
         self._turn.setInterval(TURN_MS)
@@ -73,20 +81,19 @@ class Dashboard(QWidget):
         column.setSpacing(16)
         figures = QHBoxLayout()
         figures.setSpacing(12)
-        for figure in (self.dice, self.epoch, self.left, self.pace):
+        for figure in (self.monitor, self.epoch, self.left, self.pace):
             figures.addWidget(figure, 1)
         column.addLayout(figures)
-        grid = QGridLayout()
-        grid.setSpacing(16)
-        for index, one in enumerate(self.cards):
-            grid.addWidget(one, index // 2, index % 2)
-        for half in (0, 1):
-            grid.setColumnStretch(half, 1)
-            grid.setRowStretch(half, 1)
-        column.addLayout(grid, 1)
+        inside = QWidget()
+        self._grid = QGridLayout(inside)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(16)
+        self._scroll = scrolled(inside)
+        column.addWidget(self._scroll, 1)
         self.smoothing = QSlider(Qt.Orientation.Horizontal)
         self.smoothing.setObjectName("smoothing")
         self.smoothing.setAccessibleName("Smoothing of the curves")
+        self.smoothing.setToolTip("Each value becomes the mean of so many steps, at most a tenth of the run")
         self.smoothing.setRange(0, 30)  # tenths of a decade: 1 to 1000 steps
         self.smoothing.setFixedWidth(140)
         self.smoothing.valueChanged.connect(self._smooth)
@@ -95,7 +102,7 @@ class Dashboard(QWidget):
         self.log = QCheckBox("Loss on a log scale")
         self.log.setObjectName("log-loss")
         self.log.setAccessibleName("Loss on a logarithmic scale")
-        self.log.toggled.connect(self.loss_card.set_log)
+        self.log.toggled.connect(lambda on: LOSS in self.cards and self.cards[LOSS].set_log(on))
         tools = QHBoxLayout()
         tools.setSpacing(8)
         tools.addWidget(label("Smoothing", "dim"))
@@ -110,11 +117,8 @@ class Dashboard(QWidget):
         """Draw this history within a tenth of a second, together with whatever else comes until then."""
         self._history = history
         if not self._waiting:
-            self._waiting = self._parts()
+            self._waiting = [self._show_figures, self._arrange]
             self._turn.start()
-
-    def _parts(self) -> list[Callable[[History], None]]:
-        return [self._show_figures, self._show_loss, self._show_dice, self._show_rate, self._show_pace]
 
     def _draw_next(self) -> None:
         """One part a turn: all at once would hold up whatever the user does meanwhile."""
@@ -123,53 +127,104 @@ class Dashboard(QWidget):
         if not self._waiting:
             self._turn.stop()
 
-    def _show_loss(self, history: History) -> None:
-        series = {"train/loss": ("train", "accent"), "val/loss": ("val", "warn")}
-        self.loss_card.show_curves(self._named(history, series), history.steps_per_epoch)
+    def _arrange(self, history: History) -> None:
+        """Give each group of series its card, and have the cards drawn one after another."""
+        found = groups(history)
+        if list(found) != self._shown:
+            self._shown = list(found)
+            for one in self.cards.values():
+                self._grid.removeWidget(one)
+                one.hide()
+            few = len(found) <= SEEN_AT_ONCE
+            for place, group in enumerate(found):
+                card = self._card(group, history)
+                card.setMinimumHeight(0 if few else CARD_PX)
+                self._grid.addWidget(card, place // 2, place % 2)
+                card.show()
+            for half in (0, 1):
+                self._grid.setColumnStretch(half, 1)
+            for row in range(self._grid.rowCount()):
+                self._grid.setRowStretch(row, 1 if row * 2 < max(len(found), SEEN_AT_ONCE) else 0)
+        for group, series in found.items():
+            self._waiting.append(lambda history, group=group, series=series: self._draw(history, group, series))
 
-    def _show_dice(self, history: History) -> None:
-        colours = structure_colours({"label": n, "name": name} for n, name in enumerate(history.structures, 1))
-        structures = {
-            DICE + name: (name, colours[number].name()) for number, name in enumerate(history.structures, 1)
-        } or {"val/dice": ("mean", "accent")}
-        self.dice_card.show_curves(self._named(history, structures), history.steps_per_epoch)
+    def _card(self, group: str, history: History) -> CurveCard:
+        if group not in self.cards:
+            title = f"{_unit(history)} / s" if group == PACE_GROUP else metric_name(group)
+            form = {RATE: "{:.2g}", PACE_GROUP: "{:.1f}"}.get(group, "{:.3f}")
+            self.cards[group] = CurveCard(title, f"curves-{group}", form=form)
+            if group == LOSS:
+                self.cards[group].set_log(self.log.isChecked())
+            self._smooth(self.smoothing.value())
+        return self.cards[group]
 
-    def _show_rate(self, history: History) -> None:
-        self.rate_card.show_curves(self._named(history, {"lr": ("", "ok")}), history.steps_per_epoch)
-
-    def _show_pace(self, history: History) -> None:
-        series = {"train/samples_per_s": ("", "dim")}
-        self.pace_card.show_curves(self._named(history, series), history.steps_per_epoch)
-
-    def _named(self, history: History, wanted: dict[str, tuple[str, str]]) -> list[Curve]:
-        found = ((history.series.get(key), name, colour) for key, (name, colour) in wanted.items())
-        return [
-            Curve(name, points.steps, points.values, colour) for points, name, colour in found if points is not None
-        ]
+    def _draw(self, history: History, group: str, series: dict[str, str]) -> None:
+        apart = not set(series.values()) <= {"train", "val", ""}
+        colours = structure_colours({"label": n, "name": name} for n, name in enumerate(series.values(), 1))
+        curves = []
+        for number, (key, name) in enumerate(series.items(), 1):
+            points = history.series.get(key)
+            if points is not None:
+                colour = colours[number].name() if apart else COLOURS.get(name or group, "accent")
+                curves.append(Curve(name, points.steps, points.values, colour))
+        self.cards[group].show_curves(curves, history.steps_per_epoch)
 
     def _show_figures(self, history: History) -> None:
         run = history.run
         self.setAccessibleName(f"Dashboard of {run.name}" if run is not None else "Dashboard")
-        best = history.best()
-        self.dice.show_figure(figure_text(history.last("val/dice")), f"best {best:.3f}" if math.isfinite(best) else "")
         if run is None:
-            for figure in (self.epoch, self.left, self.pace):
+            for figure in (self.monitor, self.epoch, self.left, self.pace):
                 figure.show_figure("–")
             return
+        key = history.monitor
+        best = history.best(key)
+        self.monitor.show_figure(
+            figure_text(history.last(key)), f"best {best:.3f}" if math.isfinite(best) else "", title=metric_title(key)
+        )
         self.epoch.show_figure(f"{run.epoch} / {run.epochs}")
         if run.live:
             self.left.show_figure(duration_text(history.seconds_left()), title="Left")
         else:
             took = run.ended - run.started if run.started and run.ended else math.nan
             self.left.show_figure(duration_text(took), title="Took")
-        self.pace.show_figure(figure_text(history.last("train/samples_per_s"), 1))
+        self.pace.show_figure(figure_text(history.last(PACE), 1), title=f"{_unit(history)} / s")
 
     def _smooth(self, value: int) -> None:
         steps = round(10 ** (value / 10))
         self.smoothing_text.setText(f"{steps} steps" if value else "off")
-        # The learning rate is exact: nothing to smooth.
-        for one in (self.loss_card, self.dice_card, self.pace_card):
-            one.set_smoothing(steps)
+        for group, one in self.cards.items():
+            if group != RATE:  # the learning rate is exact: nothing to smooth
+                one.set_smoothing(steps)
+
+
+def groups(history: History) -> dict[str, dict[str, str]]:
+    """The series that are drawn together: for each metric, the keys with what each is called in the drawing.
+
+    The metric that the run is judged by comes first, then the loss; the learning rate and the pace last. Where a
+    metric is given one by one (for structures, say), these are drawn and their mean is not.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for key in history.series:
+        part, _, rest = key.partition("/")
+        if part in ("train", "val"):
+            name, _, one = rest.partition("/")
+            found.setdefault(name, {})[key] = one or part
+        else:
+            found.setdefault(key, {})[key] = ""
+    for name, series in found.items():
+        ones = {key: text for key, text in series.items() if text not in ("train", "val", "")}
+        if ones:
+            found[name] = ones
+    monitored = history.monitor.partition("/")[2]
+    others = [name for name in found if name not in (RATE, PACE_GROUP)]
+    order = [monitored, LOSS, *USUAL, *others, RATE, PACE_GROUP]
+    return {name: found[name] for name in dict.fromkeys(order) if name in found}
+
+
+def _unit(history: History) -> str:
+    """What a step is made of, for people."""
+    task = registry.parts("task").get(history.run.task) if history.run is not None else None
+    return kind_of(task).unit if task is not None else "Samples"
 
 
 def side_panel(width: int) -> tuple[QFrame, QVBoxLayout]:

@@ -1,103 +1,33 @@
-"""Choosing the folder that is trained on, and what its check found."""
+"""What the check of the data that is to be trained on found: asked of the task, whatever kind of data it is."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QGridLayout,
-    QHBoxLayout,
-    QMenu,
-    QProgressBar,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from core import config, registry
 from core.control import JobControl
 from core.imaging.volume import Finding
 from gui.context import AppContext
 from gui.jobs.jobs import Job
-from gui.theme import icons
+from gui.train.data_kinds import KINDS, DataKind
 from gui.train.engine import Failure
-from gui.train.fields import PathEditor
-from gui.train.form import LABEL_WIDTH
+from gui.train.field_row import LABEL_WIDTH
 from gui.widgets.cards import notice
 from gui.widgets.labels import label
 
-RECENT = "train/recent_folders"
 SETTLE_MS = 400
 SHOWN_FINDINGS = 6
 LEVELS = {"error": "bad", "warning": "warn", "info": "info"}
 
 
-class FolderEditor(PathEditor):
-    """The data folder: typed, chosen, dropped, or one of the last."""
-
-    def __init__(self, context: AppContext) -> None:
-        super().__init__(optional=True, placeholder="drop a folder here", folder=True)
-        self._settings = context.settings
-        self.setAcceptDrops(True)
-        self.line.setAcceptDrops(False)  # else the line would take a dropped folder as text
-        menu = QMenu(self.button)
-        menu.aboutToShow.connect(lambda: self._fill(menu))
-        self.button.setMenu(menu)
-        self.button.setText("")
-        icons.bind(self.button, "folder")
-        self.button.setProperty("role", "menu")
-        self.button.setFixedWidth(36)
-        self.button.setStyleSheet(
-            "QPushButton { padding: 4px; } QPushButton::menu-indicator { image: none; width: 0; }"
-        )
-
-    def set_value(self, value: Any) -> None:
-        super().set_value(value)
-        self.line.setToolTip(self.line.text() or self.line.accessibleDescription())
-
-    def _fill(self, menu: QMenu) -> None:
-        menu.clear()
-        menu.addAction("Choose a folder…", self.ask)
-        recent = self.recent()
-        if recent:
-            menu.addSeparator()
-        for folder in recent:
-            menu.addAction(folder.replace("&", "&&"), lambda f=folder: self.choose(Path(f)))
-
-    def recent(self) -> list[str]:
-        stored = self._settings.value(RECENT, [])
-        return [stored] if isinstance(stored, str) else [str(folder) for folder in stored or []]
-
-    def remember(self, folder: str) -> None:
-        self._settings.setValue(RECENT, [folder, *(f for f in self.recent() if f != folder)][:8])
-
-    def choose(self, folder: Path) -> None:
-        self.set_value(str(folder))
-        self.changed.emit()
-
-    def ask(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Choose the folder of images and labels", self.line.text())
-        if chosen:
-            self.choose(Path(chosen))
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
-        if _dropped_folder(event) is not None:
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
-        folder = _dropped_folder(event)
-        if folder is not None:
-            self.choose(folder)
-            event.acceptProposedAction()
-
-
 class DataCheck(QWidget):
-    """Checks the folder as a job and says in plain words what was found, worst first."""
+    """Checks the data as a job and says in plain words what was found, worst first."""
 
     changed = Signal()
 
@@ -106,7 +36,11 @@ class DataCheck(QWidget):
         self.setObjectName("data-check")
         self._context = context
         self.path = ""
-        self.dataset: Any = None  # core.data.dataset.Dataset once checked
+        self.kind: DataKind = KINDS["scans"]
+        self.dataset: Any = None  # core.tasks.base.CheckedData once checked
+        self._asked: dict[str, Any] | None = None  # what the check depends on, with the task's name
+        self._tree: dict[str, Any] = {}
+        self._wrong = ""  # why it cannot be checked with these settings
         self.failure: Failure | None = None
         self._job: Job | None = None
         self._settle = QTimer(self)
@@ -124,21 +58,35 @@ class DataCheck(QWidget):
     def checking(self) -> bool:
         return self._job is not None or self._settle.isActive()
 
-    def set_path(self, path: str) -> None:
-        """Check this folder shortly, unless it is the one shown."""
-        if path == self.path:
+    def set_tree(self, tree: Mapping[str, Any], problems: Mapping[str, str]) -> None:
+        """Check the data of these settings shortly, unless it is what is shown already."""
+        task = registry.parts("task").get(config.task_of(tree))
+        if task is None:
             return
-        self.path = path
+        kind: Any = task
+        wanted = {key: _at(tree, key) for key in kind.inspected}
+        asked = {"task.name": config.task_of(tree), "data.path": _at(tree, "data.path"), **wanted}
+        if asked == self._asked:
+            return
+        self._asked, self.kind = asked, KINDS[kind.data_kind]
+        path = asked["data.path"]
+        self.path = path if isinstance(path, str) else ""
+        blocks = {key.partition(".")[0] for key in wanted}
+        wrong = (f"{key} {text}" for key, text in problems.items() if key.partition(".")[0] in blocks)
+        self._wrong = next(wrong, "")
         self._cancel()
         self.dataset = self.failure = None
         self._show(None)
-        self._settle.start() if path else self._settle.stop()
+        self._settle.start() if self.path and not self._wrong else self._settle.stop()
+        self._tree = {key: value for key, value in tree.items() if key in {"task", "data", *blocks}}
         self.changed.emit()
 
     def blocker(self) -> str:
         """Why the data cannot be trained on, in words; empty when it can."""
         if not self.path:
-            return "choose the folder of images and labels"
+            return f"choose {self.kind.what}"
+        if self._wrong:
+            return self._wrong
         if self.failure is not None:
             return f"the data cannot be read: {self.failure.what}"
         if self.dataset is None:
@@ -150,18 +98,17 @@ class DataCheck(QWidget):
         return ""
 
     def check(self) -> None:
-        """Check the folder now."""
+        """Check the data now."""
         self._cancel()
         self._settle.stop()
-        path = Path(self.path).expanduser()
+        tree = self._tree
         self.dataset = self.failure = None
 
         def work(control: JobControl) -> Any:
-            from core.data.dataset import inspect
+            experiment = config.parse(tree)
+            return experiment.task.inspect(experiment, control)
 
-            return inspect(path, control)
-
-        job = self._context.jobs.run(f"Checking {path.name}", work, done=self._done, failed=self._failed)
+        job = self._context.jobs.run(f"Checking {Path(self.path).name}", work, done=self._done, failed=self._failed)
         self._job = job
         job.changed.connect(lambda: self._report(job))
         self._show(self._progress(job))
@@ -240,14 +187,14 @@ class DataCheck(QWidget):
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
-        for row, (name, text) in enumerate(facts(dataset)):
+        for row, (name, text) in enumerate(described(dataset)):
             grid.addWidget(label(name, "dim"), row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(label(text, wrap=True), row, 1)
         grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         column.addLayout(grid)
         findings = grouped(dataset.findings)
         if not any(level in ("error", "warning") for level, _ in findings):
-            column.addWidget(label("✓ pairs, shapes, labels and geometry checked", "ok", wrap=True))
+            column.addWidget(label("✓ Checked: nothing wrong was found", "ok", wrap=True))
         for level, text in findings[:SHOWN_FINDINGS]:
             column.addWidget(notice(text, LEVELS[level]))
         if len(findings) > SHOWN_FINDINGS:
@@ -255,20 +202,15 @@ class DataCheck(QWidget):
         return body
 
 
-def facts(dataset: Any) -> list[tuple[str, str]]:
-    """What a person wants to know of a data set, as pairs of name and text."""
-    known = list(dataset.facts.values())
-    rows = [("Cases", f"{len(dataset.cases)} · {dataset.layout}")]
-    if dataset.labels:
-        rows.append(("Labels", ", ".join(f"{one.name} ({one.value})" for one in dataset.labels[:8])))
-    if known:
-        rows.append(("Shapes", _span([fact.shape for fact in known], "{:.0f}")))
-        rows.append(("Spacing", _span([fact.spacing_mm for fact in known], "{:.3g}") + " mm"))
-    return rows
+def described(dataset: Any) -> list[tuple[str, str]]:
+    """What there is to know of checked data, as pairs of name and text; its one line where it has no more."""
+    told = getattr(dataset, "described", None)
+    return told() if told is not None else [("Data", dataset.summary())]
 
 
-def grouped(findings: tuple[Finding, ...]) -> list[tuple[str, str]]:
+def grouped(findings: Iterable[Finding]) -> list[tuple[str, str]]:
     """Findings as severity and sentence, those of one kind told once with a count."""
+    findings = list(findings)
     counts = Counter((finding.severity, finding.code) for finding in findings)
     told: set[tuple[str, str]] = set()
     rows = []
@@ -281,13 +223,9 @@ def grouped(findings: tuple[Finding, ...]) -> list[tuple[str, str]]:
     return rows
 
 
-def _span(values: list[tuple[float, ...]], form: str) -> str:
-    low, high = np.min(values, axis=0), np.max(values, axis=0)
-    texts = [" × ".join(form.format(n) for n in edge) for edge in (low, high)]
-    return texts[0] if texts[0] == texts[1] else f"{texts[0]} to {texts[1]}"
-
-
-def _dropped_folder(event: Any) -> Path | None:
-    urls = event.mimeData().urls()
-    path = Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
-    return path if path is not None and path.is_dir() else None
+def _at(tree: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key; None where there is none."""
+    node: Any = tree
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return node

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
@@ -46,6 +47,9 @@ class Editor(QWidget):
 
     def show_planned(self, text: str) -> None:
         """Where it is empty, say what the planner would take; with no text, what emptiness means."""
+
+    def show_columns(self, columns: Mapping[str, str]) -> None:
+        """Which columns the data has, with their kinds; only editors of names of columns heed it."""
 
     def name_as(self, key: str, title: str, tip: str) -> None:
         """Give the widget that takes the focus its object name, accessible name and tooltip."""
@@ -353,7 +357,8 @@ def make_editor(annotation: Any, description: str = "") -> Editor:
     # A description says "empty: what it then means"; the empty field shows just that.
     found = re.search(r"\b(?:[Ee]mpty|0): ([^.;]+)", description) if optional else None
     hint = found[1] if found else ""
-    origin, arguments = get_origin(annotation), get_args(annotation)
+    # A list's members may have bounds of their own; they are checked with the whole.
+    origin, arguments = get_origin(annotation), tuple(map(_bare, get_args(annotation)))
     if annotation is bool and not optional:
         return BoolEditor()
     if origin is Literal:
@@ -380,3 +385,8 @@ def make_editor(annotation: Any, description: str = "") -> Editor:
     if origin is dict and get_args(arguments[1]) in ((int,), (float,), (str,)):
         return PairsEditor(arguments[0], *get_args(arguments[1]), lists=True, optional=optional, placeholder=hint)
     return AnyEditor(optional=optional, placeholder=hint)
+
+
+def _bare(annotation: Any) -> Any:
+    """A type without what Annotated adds to it."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation

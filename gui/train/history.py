@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import yaml
 
-from core import config
 from core.catalog import CheckpointRow, EventRow, RunRow
+from gui.metric_names import best_of, monitor_of, settings_of
 from gui.train.watch import Points, Update
 
-DICE = "val/dice/"
+PACE = "train/samples_per_s"
 
 
 @dataclass
@@ -38,24 +36,30 @@ class History:
         self.previews = update.previews
 
     @property
+    def monitor(self) -> str:
+        """The metric that the run's best checkpoint is chosen by; empty without a run."""
+        return monitor_of(self.run.config) if self.run is not None else ""
+
+    @property
     def structures(self) -> list[str]:
-        """Names of the structures, in the order of their labels."""
-        return [key.removeprefix(DICE) for key in self.series if key.startswith(DICE)]
+        """Names of what the monitored metric is given for one by one, such as structures in the order of labels."""
+        of_each = f"{self.monitor}/"
+        return [key.removeprefix(of_each) for key in self.series if key.startswith(of_each)]
 
     def last(self, key: str) -> float:
         """The newest value of a metric; NaN where there is none."""
         points = self.series.get(key)
         return float(points.values[-1]) if points is not None and len(points.values) else math.nan
 
-    def best(self, key: str = "val/dice") -> float:
+    def best(self, key: str) -> float:
+        """The best value of a metric so far; NaN where there is none."""
         points = self.series.get(key)
-        values = points.values[np.isfinite(points.values)] if points is not None else np.empty(0)
-        return float(values.max()) if len(values) else math.nan
+        return best_of(points.values.tolist(), key) if points is not None else math.nan
 
     @property
     def steps_per_epoch(self) -> float:
         """Steps in one epoch, as the last finished epoch shows; NaN in the first."""
-        points = self.series.get("train/samples_per_s")
+        points = self.series.get(PACE)
         if points is None or not len(points.steps):
             return math.nan
         return float(points.steps[-1] / (points.epochs[-1] + 1))
@@ -67,7 +71,7 @@ class History:
             return math.nan
         now = time.time() if now is None else now
         left = math.nan
-        points = self.series.get("train/samples_per_s")
+        points = self.series.get(PACE)
         if points is not None and len(points.times) > 1:
             recent = slice(max(len(points.times) - 6, 0), None)
             # The median passes over an epoch in which the run stood still.
@@ -84,25 +88,18 @@ class History:
 
     def setting(self, key: str) -> float:
         """A number of the run's settings by dotted key; 0 where there is none."""
-        node: Any = _settings(self.run.config) if self.run else {}
+        node: Any = settings_of(self.run.config) if self.run else {}
         for part in key.split("."):
             node = node.get(part) if isinstance(node, dict) else None
         return float(node) if isinstance(node, int | float) else 0.0
 
 
-@lru_cache(maxsize=4)
-def _settings(text: str) -> Any:
-    """A run's settings as a tree. Kept, since a dashboard asks several times a second."""
-    try:
-        return config.read_yaml(text)
-    except yaml.YAMLError:
-        return {}
-
-
 def _joined(old: Points, new: Points) -> Points:
-    return Points(
-        *(np.concatenate([getattr(old, name), getattr(new, name)]) for name in ("steps", "epochs", "values", "times"))
-    )
+    """All points of both; where a resumed run goes back, what it does again takes the place of what it did."""
+    names = ("steps", "epochs", "values", "times")
+    again = len(old.steps) > 0 and len(new.steps) > 0 and new.steps[0] < old.steps[-1]
+    kept = old.steps < new.steps[0] if again else slice(None)
+    return Points(*(np.concatenate([getattr(old, name)[kept], getattr(new, name)]) for name in names))
 
 
 def smoothed(steps: np.ndarray, values: np.ndarray, window: float) -> np.ndarray:

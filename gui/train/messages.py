@@ -12,6 +12,7 @@ from PySide6.QtGui import QDesktopServices, QFontDatabase
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout
 
 from core.catalog import EventRow
+from gui.metric_names import in_a_sentence, lower_is_better
 from gui.theme.tokens import SECTION_PX
 from gui.train.engine import Failure
 from gui.train.history import History
@@ -108,13 +109,14 @@ class FailureCard(QFrame):
 
 def remark(history: History, early_stopping: int) -> str:
     """What a person should make of the validation so far, in a sentence or two; empty when there is nothing to say."""
-    points = history.series.get("val/dice")
+    key = history.monitor
+    points = history.series.get(key)
     if history.run is None or not history.run.live or points is None or not np.isfinite(points.values).any():
         return ""
-    since = len(points.values) - 1 - int(np.nanargmax(points.values))
+    since = len(points.values) - 1 - int((np.nanargmin if lower_is_better(key) else np.nanargmax)(points.values))
     if since < FLAT_VALIDATIONS:
         return ""
-    text = f"No better Dice for {since} validations; the best was {history.best():.3f}."
+    text = f"No better {in_a_sentence(key)} for {since} validations; the best was {history.best(key):.3f}."
     if early_stopping:
         text += f" Early stopping ends the run in {max(early_stopping - since, 1)} more."
-    return text if math.isfinite(history.best()) else ""
+    return text if math.isfinite(history.best(key)) else ""

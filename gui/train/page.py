@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from core import config
+from core import config, registry
 from core.errors import IsocenterError
 from gui.context import AppContext
+from gui.train.blocks import MakeEditor
 from gui.train.cross_validate import CrossValidateDialog
 from gui.train.dashboard import Dashboard, side_panel
-from gui.train.data_check import DataCheck, FolderEditor
+from gui.train.data_check import DataCheck
+from gui.train.data_editor import DataEditor
+from gui.train.data_kinds import kind_of
 from gui.train.engine import Failure, training
 from gui.train.header import RunHeader
 from gui.train.history import History
@@ -23,7 +26,7 @@ from gui.train.messages import EventLog, FailureCard, remark
 from gui.train.plan_panel import PlanPanel, shown
 from gui.train.preview import PreviewPanel
 from gui.train.publishing import Publisher
-from gui.train.settings import Settings
+from gui.train.settings import Settings, with_value
 from gui.train.undo_bar import UndoBar
 from gui.train.watch import RunWatcher, Update
 from gui.widgets.cards import EmptyState, notice
@@ -31,6 +34,10 @@ from gui.widgets.controls import button
 from gui.widgets.labels import label, section
 
 _HELD_OUT, _MINUTES = ("data", "test_fraction"), ("trainer", "max_minutes")
+READY = (
+    "The curves grow here once it has started; a run can be paused, stopped and gone on with at any time, and its best "
+    "checkpoint is kept."
+)
 ASKED = {"stop": "stopping…", "pause": "pausing…", "resume": "going on…", "discard": "discarding…"}
 
 
@@ -48,10 +55,8 @@ class TrainPage(QWidget):
         self.history = History()
         self._asked = ""
         self._failures: dict[str, Failure] = {}
-        self.folder = FolderEditor(context)
-        self.settings = Settings(context.settings, custom={"data.path": lambda: self.folder})
         self.check = DataCheck(context)
-        self.settings.form.add_below("data", "path", self.check)
+        self.settings = Settings(context.settings, custom=self._editors)
         self.plan = PlanPanel(context)
         self.header = RunHeader()
         self.undo = UndoBar("discard-undo")
@@ -61,6 +66,7 @@ class TrainPage(QWidget):
         self.failure = FailureCard()
         self._build()
         self._connect()
+        self._task_changed()
         self._settings_changed()
         if self.engine.run_id:
             self.show_run(self.engine.run_id)
@@ -83,7 +89,7 @@ class TrainPage(QWidget):
         self.cross_validate = button("Cross-validate…", "cross-validate", self._ask_folds)
         self.cross_validate.setToolTip("A run for each of several folds, so that every case is measured once")
         inside.addWidget(self.cross_validate)
-        self.choose = button("Choose a folder…", "choose-data", self.folder.ask, icon="folder")
+        self.choose = button("", "choose-data", lambda: self.place.ask(), icon="folder")
         self.empty = EmptyState("train", "", "", self.choose)
         self.empty.layout().setContentsMargins(96, 0, 96, 0)
         middle = QWidget()
@@ -99,6 +105,7 @@ class TrainPage(QWidget):
         self.stack.addWidget(self.dashboard)
         column.addWidget(self.stack, 1)
         self.right, beside = side_panel(260)
+        self.preview.hide()  # until there is one; many tasks have none
         beside.addWidget(self.preview)
         self._remark_place = QVBoxLayout()
         beside.addLayout(self._remark_place)
@@ -124,6 +131,7 @@ class TrainPage(QWidget):
 
     def _connect(self) -> None:
         self.settings.changed.connect(self._settings_changed)
+        self.settings.task_changed.connect(self._task_changed)
         self.settings.failed.connect(self.context.tell)
         self.check.changed.connect(self._checked)
         self.plan.planned.connect(self._planned)
@@ -159,19 +167,46 @@ class TrainPage(QWidget):
 
     # ---- setting up ---------------------------------------------------------------------------------------------
 
-    def choose_data(self, folder: Path) -> None:
-        """Set the folder that is trained on, as if it was chosen or dropped."""
-        self.folder.choose(folder)
+    @property
+    def task(self) -> Any:
+        """The class of the chosen task."""
+        return registry.part("task", self.settings.task)
+
+    @property
+    def place(self) -> DataEditor:
+        """The editor of the data's place in the form that is shown."""
+        return cast(DataEditor, self.settings.form.editor("data.path"))
+
+    def _editors(self, task: str) -> dict[str, MakeEditor]:
+        data_kind = registry.part("task", task).data_kind  # type: ignore[attr-defined]
+        return {"data.path": lambda: DataEditor(self.context, data_kind)}
+
+    def choose_data(self, place: Path, values: Mapping[str, Any] | None = None, *, kind: str = "") -> None:
+        """Set what is trained on, as if it was chosen or dropped, and further settings by dotted key.
+
+        kind: of data; a task that takes none such gives way to one that does.
+        """
+        if kind and self.task.data_kind != kind:
+            fitting = (name for name, part in registry.parts("task").items() if getattr(part, "data_kind", "") == kind)
+            self.settings.use_task(next(fitting, self.settings.task))
+        tree = self.settings.tree()
+        for key, value in {"data.path": str(place), **(values or {})}.items():
+            tree = with_value(tree, key, value)
+        self.settings.set_tree(tree)
+
+    def _task_changed(self) -> None:
+        self.settings.form.add_below("data", "path", self.check)
+        self.cross_validate.setVisible(self.task.has_folds)
+        self.choose.setText(kind_of(self.task).action)
 
     def _settings_changed(self) -> None:
-        data = self.settings.tree().get("data")
-        path = data.get("path") if isinstance(data, dict) else None
-        self.check.set_path(path if isinstance(path, str) else "")
+        self.check.set_tree(self.settings.tree(), self.settings.problems)
         self._show_start()
 
     def _checked(self) -> None:
         if self.check.dataset is not None:
-            self.folder.remember(str(self.check.path))
+            self.place.remember(str(self.check.path))
+            self.settings.form.show_columns(getattr(self.check.dataset, "columns", {}))
         self._show_start()
 
     def blocker(self) -> str:
@@ -211,19 +246,12 @@ class TrainPage(QWidget):
                 "The data is read once more and the split into training and validation drawn.",
             )
         elif self.check.dataset is not None and not why:
-            title = "Ready to train"
-            text = (
-                f"{self.check.dataset.summary()}. The curves grow here once it has started; a run can be paused, "
-                "stopped and gone on with at any time, and its best checkpoint is kept."
-            )
+            title, text = "Ready to train", f"{self.check.dataset.summary()}. {READY}"
         elif self.check.path:
             title, text = "Not ready yet", f"To start: {why}."
         else:
             title = "Train a model on your own data"
-            text = (
-                "Choose a folder of images and labels: it is checked for pairs, shapes, labels, geometry and "
-                "duplicates. Then look through the settings and start."
-            )
+            text = f"{kind_of(self.task).text} Then look through the settings and start."
         self.empty.title.setText(title)
         self.empty.text.setText(text)
         self.choose.setVisible(not self.check.path)
@@ -236,7 +264,7 @@ class TrainPage(QWidget):
         if self.blocker() or dataset is None:
             return
         share, minutes = (tree.get(block, {}).get(key) for block, key in (_HELD_OUT, _MINUTES))
-        dialog = CrossValidateDialog(len(dataset.facts), float(share or 0), float(minutes or 0), self)
+        dialog = CrossValidateDialog(len(dataset.cases), float(share or 0), float(minutes or 0), self)
         dialog.start_requested.connect(self._start_folds)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -308,6 +336,7 @@ class TrainPage(QWidget):
                 self.context.runs_changed.emit()
         self.stack.setCurrentWidget(self.dashboard)
         self.right.show()
+        self.preview.setVisible(bool(self.history.previews))
         self.preview.set_structures(self.history.structures)
         self.preview.set_epochs(self.history.previews)
         self.log.append_events(update.events)

@@ -44,9 +44,11 @@ class Publisher(QObject):
         """Publish a run's best checkpoint."""
 
         def work(control: JobControl) -> Any:
+            from core.inference import kinds
             from core.inference.publish import publish
 
-            return publish(run.id, control=control)
+            kind = kinds.kind_of(run.task)
+            return publish(run.id, control=control) if kind is None else kind.publish(run, control=control)
 
         self._begin(run.name, work)
 
@@ -73,7 +75,7 @@ class Publisher(QObject):
         self.bar.hide()
 
     def _done(self, package: Any) -> None:
-        self._text.setText(f"Published as {package.name}, version {package.version}. The Predict panel offers it now.")
+        self._text.setText(f"Published as {package.name}, version {package.version}. It is among the models now.")
         self.bar.setAccessibleName(self._text.text())
         self.bar.show()
         self._context.models_changed.emit()

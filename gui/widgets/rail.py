@@ -9,6 +9,7 @@ from gui.theme import icons
 
 PAGES = {
     "scans": "Scans",
+    "tables": "Tables",
     "predict": "Predict",
     "train": "Train",
     "runs": "Runs",

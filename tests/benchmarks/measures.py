@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.training import devices
+from tests.benchmarks.arithmetic import sgemm, swinunetr, waiting
 from tests.benchmarks.materials import LARGE_SHAPE, experiment, large_compressed_scan, large_scan, small_dataset
 from tests.benchmarks.peers import peer_prediction, peer_training
 from tests.benchmarks.predicting import cold, runtimes
@@ -110,6 +111,9 @@ MEASURES: dict[str, Callable[..., list[Figure]]] = {
     "series": series,
     "cold": cold,
     "runtimes": runtimes,
+    "sgemm": sgemm,
+    "swinunetr": swinunetr,
+    "waiting": waiting,
     "peer_prediction": peer_prediction,
     "peer_training": peer_training,
 }

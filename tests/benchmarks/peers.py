@@ -44,7 +44,7 @@ def peer_prediction(folder: Path, *, quick: bool) -> list[Figure]:
 def peer_training(folder: Path, *, quick: bool) -> list[Figure]:
     """nnU-Net's plain U-Net trained by our engine and by its own trainer, in turns: same layers, patch and batch.
 
-    Ours trains in the precision that its probe chooses on this machine, and in 32 bits for comparison: nnU-Net's trainer
+    Ours trains in the precision that its probe chooses here, and in 32 bits for comparison: nnU-Net's trainer
     takes 32 bits on every CPU.
     """
     data = small_dataset(folder / "data", cases=12)

@@ -86,12 +86,13 @@ def is_identifier(column: Column) -> bool:
     return False
 
 
-def left_out(table: Table) -> list[str]:
-    """The columns from which nothing can be learned: empty, constant, free text, identifiers."""
+def left_out(table: Table, *, identifiers: bool = False) -> list[str]:
+    """The columns from which nothing can be learned: empty, constant, free text, and identifiers unless kept."""
     names = []
     for column in table.columns.values():
         facts = facts_of(column)
-        if facts.missing == 1 or facts.different <= 1 or column.kind == "text" or is_identifier(column):
+        empty = facts.missing == 1 or facts.different <= 1 or column.kind == "text"
+        if empty or (not identifiers and is_identifier(column)):
             names.append(column.name)
     return names
 

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from core.data.tables.check import left_out
-from core.data.tables.table import MISSING, Column, Kind, Table
+from core.data.tables.table import MISSING, Column, Table
 from core.errors import DatasetError
 from core.registry import Part
 
@@ -114,14 +114,12 @@ def smooth_clip(scaled: Array) -> Array:
         return np.asarray(scaled / np.sqrt(1 + (scaled / 3) ** 2))
 
 
-def fit_coding(table: Table, *, kinds: dict[str, Kind] | None = None) -> TableCoding:
+def fit_coding(table: Table, *, identifiers: bool = False) -> TableCoding:
     """The coding of these rows: give the training rows only. Columns that cannot be learned from are left out.
 
-    Raises DatasetError where nothing is left.
+    identifiers: keep columns that look like some. Raises DatasetError where nothing is left.
     """
-    if kinds:
-        table = Table({n: c.as_kind(kinds[n]) if n in kinds else c for n, c in table.columns.items()})
-    table = table.without(left_out(table))
+    table = table.without(left_out(table, identifiers=identifiers))
     numbers, words = [], []
     for column in table.columns.values():
         if column.kind in ("number", "date"):

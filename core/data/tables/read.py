@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import weakref
 from collections import Counter
 from pathlib import Path
 from typing import IO, Any
@@ -25,7 +26,8 @@ EMPTY = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", "
 MOST_COLUMNS = 20_000
 MOST_BYTES = 16 * 1024**3
 MOST_EXCEL_BYTES = 200 * 2**20
-PIECE_ROWS = 50_000
+# Cells parsed at once: pandas holds Python's lock meanwhile, and with it a window beside it, for some 40 ms.
+PIECE_CELLS = 200_000
 SAMPLE_ROWS = 2_000
 # A column with at most this many different words is a category; with more, and mostly different ones, it is text.
 MOST_LEVELS = 20_000
@@ -36,22 +38,40 @@ def is_table(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read_table(path: Path, control: JobControl | None = None) -> Table:
-    """Read a whole table. Raises DatasetError for what is no table, or one that is damaged, empty or too large."""
-    control = control or JobControl()
+# Tables that someone still holds, by file as it was: the window looks at a table, checks it and predicts from it.
+_held: weakref.WeakValueDictionary[tuple[str, int, int, bool], Table] = weakref.WeakValueDictionary()
+
+
+def read_table(path: Path, control: JobControl | None = None, *, as_text: bool = False) -> Table:
+    """Read a whole table; one that is still held anywhere and whose file did not change is not read again.
+
+    as_text: all columns as they are written, for one who wants to say what is no number; takes far more memory.
+    Raises DatasetError for what is no table, or one that is damaged, empty or too large.
+    """
     path = Path(path)
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise DatasetError(f"the table cannot be read ({error.strerror or error})", where=path) from error
+    key = (str(path.absolute()), found.st_mtime_ns, found.st_size, as_text)
+    table = _held.get(key)
+    if table is None:
+        table = _held[key] = _read(path, found.st_size, control or JobControl(), as_text)
+    return table
+
+
+def _read(path: Path, size: int, control: JobControl, as_text: bool) -> Table:
     name = path.name.lower()
     try:
-        size = path.stat().st_size
         if size == 0:
             raise DatasetError("the file is empty", where=path, mend="Export the table again.")
         if size > (MOST_EXCEL_BYTES if name.endswith(".xlsx") else MOST_BYTES):
             raise DatasetError("the file is too large to be read as a table", where=path, mend="Split it, or use CSV.")
         if name.endswith(".parquet"):
-            return _from_parquet(path)
+            return _from_parquet(path, as_text)
         if name.endswith(".xlsx"):
-            return _from_excel(path)
-        return _from_text(path, control)
+            return _from_excel(path, as_text)
+        return _from_text(path, control, as_text)
     except OSError as error:
         raise DatasetError(f"the table cannot be read ({error.strerror or error})", where=path) from error
 
@@ -59,7 +79,7 @@ def read_table(path: Path, control: JobControl | None = None) -> Table:
 # ---- text ---------------------------------------------------------------------------------------------------------
 
 
-def _from_text(path: Path, control: JobControl) -> Table:
+def _from_text(path: Path, control: JobControl, as_text: bool) -> Table:
     import pandas as pd
 
     encoding = _encoding(path)
@@ -76,12 +96,13 @@ def _from_text(path: Path, control: JobControl) -> Table:
         with _opened(path, encoding) as stream:
             for frame in pd.read_csv(
                 stream, sep=delimiter, header=0, names=range(len(names)), dtype=str, keep_default_na=False,
-                na_values=list(EMPTY), chunksize=PIECE_ROWS, skipinitialspace=True, on_bad_lines="error",
-                index_col=False,
+                na_values=list(EMPTY), chunksize=max(PIECE_CELLS // len(names), 500), skipinitialspace=True,
+                on_bad_lines="error", index_col=False,
             ):  # fmt: skip
                 control.progress(None, f"Reading {path.name}: {rows:,} rows")
                 if not kinds:
-                    kinds = [_kind([_cell(c) for c in frame[i].iloc[:SAMPLE_ROWS]]) for i in range(len(names))]
+                    cells = ([_cell(c) for c in frame[i].iloc[:SAMPLE_ROWS]] for i in range(len(names)))
+                    kinds = ["text" if as_text else _kind(column) for column in cells]
                 for i, kind in enumerate(kinds):
                     pieces[i].append(_piece(frame[i], kind))
                 rows += len(frame)
@@ -217,7 +238,7 @@ def _joined(name: str, kind: Kind, pieces: list[Any]) -> Column:
 # ---- Excel and Parquet --------------------------------------------------------------------------------------------
 
 
-def _from_excel(path: Path) -> Table:
+def _from_excel(path: Path, as_text: bool) -> Table:
     """The first sheet of a workbook; formulas as the values that were last computed."""
     import zipfile
 
@@ -242,7 +263,7 @@ def _from_excel(path: Path) -> Table:
         ) from None
     if not cells[0]:
         raise DatasetError("the table has a header and no rows", where=path)
-    kinds = [_kind(column[:SAMPLE_ROWS]) for column in cells]
+    kinds: list[Kind] = ["text" if as_text else _kind(column[:SAMPLE_ROWS]) for column in cells]
     return Table({name: column_of(name, cells[i], kinds[i]) for i, name in enumerate(names)})
 
 
@@ -253,7 +274,7 @@ def _written(value: Any) -> str | None:
     return None if text in EMPTY else text
 
 
-def _from_parquet(path: Path) -> Table:
+def _from_parquet(path: Path, as_text: bool) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -264,11 +285,16 @@ def _from_parquet(path: Path) -> Table:
             raise DatasetError("the table has no rows", where=path)
         columns = {}
         for name, field in zip(names, file.schema_arrow, strict=True):
-            columns[name] = _from_arrow(name, file.read([field.name]).column(0))
+            column = file.read([field.name]).column(0)
+            columns[name] = _cells(name, column) if as_text else _from_arrow(name, column)
     except pa.ArrowException as error:
         what = str(error).splitlines()[0][:200]
         raise DatasetError(f"not readable as Parquet ({what})", where=path, mend="Export the table again.") from None
     return Table(columns)
+
+
+def _cells(name: str, column: Any) -> Column:
+    return column_of(name, [_written(value) for value in column.to_pylist()], "text")
 
 
 def _from_arrow(name: str, column: Any) -> Column:

@@ -10,11 +10,12 @@ from core import registry
 from core.control import JobControl
 from core.data.regions import regions
 from core.registry import register
-from core.tasks.base import CheckedData, Preparation, Session, Task
+from core.tasks.base import CheckedData, Folding, Preparation, Session, Task
 from core.tasks.segmentation.losses.overlap import DiceCEConfig
 
 if TYPE_CHECKING:
     from core.catalog import RunRow
+    from core.catalog.groups import GroupRow
     from core.training.estimate import Trial
     from core.training.planning import Proposal
 
@@ -28,6 +29,9 @@ class SegmentationConfig(Task):
     """Give every voxel one of the data set's labels."""
 
     data_kind: ClassVar[Literal["scans"]] = "scans"
+    title: ClassVar[str] = "Segmentation"
+    has_folds: ClassVar[bool] = True
+    inspected: ClassVar[tuple[str, ...]] = ("data.path",)
     name: Literal["segmentation"] = "segmentation"
     loss: Loss = Field(DiceCEConfig(), title="Loss", description="What training makes small.")
     class_weights: list[float] | None = Field(
@@ -126,6 +130,16 @@ class SegmentationConfig(Task):
         from core.tasks.segmentation.trial import trial
 
         return trial(experiment, data)
+
+    def deal(self, experiment: Any, count: int, control: JobControl) -> Folding:
+        from core.tasks.segmentation.folding import deal
+
+        return deal(experiment, count, control)
+
+    def dealt(self, experiment: Any, group: GroupRow, control: JobControl) -> Folding:
+        from core.tasks.segmentation.folding import dealt
+
+        return dealt(experiment, group, control)
 
     def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
         from core.tasks.segmentation.session import session

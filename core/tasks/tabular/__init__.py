@@ -9,11 +9,12 @@ from pydantic import Field
 from core import registry
 from core.control import JobControl
 from core.registry import register
-from core.tasks.base import CheckedData, ModelKind, Preparation, Session, Task
+from core.tasks.base import CheckedData, Folding, ModelKind, Preparation, Session, Task
 from core.tasks.tabular.settings import DistillationConfig, TableDataConfig, TableTrainerConfig
 
 if TYPE_CHECKING:
     from core.catalog import RunRow
+    from core.catalog.groups import GroupRow
 
 
 @register("task")
@@ -21,6 +22,11 @@ class TabularConfig(Task):
     """Predict one column of a table from the others."""
 
     data_kind: ClassVar[Literal["table"]] = "table"
+    has_folds: ClassVar[bool] = True
+    title: ClassVar[str] = "Table"
+    inspected: ClassVar[tuple[str, ...]] = (
+        "data.path", "data.target", "data.group", "data.leave_out", "data.kinds", "task.kind",
+    )  # fmt: skip
     name: Literal["tabular"] = "tabular"
     kind: Literal["auto", "classification", "regression"] = Field(
         "auto", title="Kind", description="Auto: a number with many values is a regression."
@@ -59,6 +65,16 @@ class TabularConfig(Task):
         from core.tasks.tabular.preparing import prepare
 
         return prepare(experiment, control)
+
+    def deal(self, experiment: Any, count: int, control: JobControl) -> Folding:
+        from core.tasks.tabular.folding import deal
+
+        return deal(experiment, count, control)
+
+    def dealt(self, experiment: Any, group: GroupRow, control: JobControl) -> Folding:
+        from core.tasks.tabular.folding import dealt
+
+        return dealt(experiment, group, control)
 
     def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
         from core.tasks.tabular.session import session

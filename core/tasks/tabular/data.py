@@ -21,13 +21,15 @@ BLOCK = 32
 class Rows:
     """numbers (rows, width) float32, codes (rows, columns) int64, target (rows,) int64 classes or float32 values.
 
-    soft: a teacher's probabilities (rows, classes), where one is learned from. weight: of each row in the loss.
+    soft: a teacher's probabilities (rows, classes), where one is learned from. share: of the loss of each row that is
+    the teacher's, 1 for a row that was made up and has no outcome. weight: of each row in the loss.
     """
 
     numbers: Tensor
     codes: Tensor
     target: Tensor
     soft: Tensor | None = None
+    share: Tensor | None = None
     weight: Tensor | None = None
 
     def __len__(self) -> int:
@@ -40,10 +42,7 @@ class Rows:
         return cls(torch.from_numpy(numbers), torch.from_numpy(codes), torch.as_tensor(target), **extra)
 
     def take(self, index: Tensor) -> Rows:
-        return Rows(
-            self.numbers[index], self.codes[index], self.target[index],
-            None if self.soft is None else self.soft[index], None if self.weight is None else self.weight[index],
-        )  # fmt: skip
+        return Rows(*(None if t is None else t[index] for t in vars(self).values()))
 
     def to(self, device: torch.device) -> Rows:
         return Rows(*(None if t is None else t.to(device) for t in vars(self).values()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -17,35 +17,45 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from core import config
 from core.data.tables.encode import TableCoding, fit_coding
 from core.data.tables.table import Column, Table
-from core.tasks.tabular.calibration import fit_temperature, tempered
+from core.metrics.calibration import fit_temperature, tempered
+from core.metrics.classification import best_threshold
 
 Array = np.ndarray[Any, Any]
 
 FEWEST_TO_VALIDATE = 40
+AT_ONCE = 4096  # rows
 
 
 class _NetworkClassifier(ClassifierMixin, BaseEstimator):
     """What the classifiers share; a subclass names its network's settings.
 
     bags: networks that are fitted, each early-stopped on a part of its own and averaged; 1: a single one.
-    teacher: a method by name, or any scikit-learn classifier, to learn from; None: from the outcome alone.
-    threshold: of the second class's probability, where there are two.
+    teacher: a method by name or several, or any scikit-learn classifier, to learn from; None: from the outcome alone.
+    made: rows made of each row for the teacher to judge, at most 200,000.
+    class_weight: "balanced", or the weight of each class's rows by class.
+    calibrate: one temperature, fitted to the rows that each network did not see.
+    threshold: of the second class's probability, where there are two: a number, or what it is to be best by on those
+    rows ("f1", "balanced_accuracy", "accuracy").
+
+    `temperature_` and `threshold_` are what was found, `networks_` the fitted networks, `coding_` how columns are read.
     """
 
     def _network(self) -> dict[str, Any]:
         raise NotImplementedError
 
     def _experiment(self) -> Any:
-        teacher = self.teacher if isinstance(self.teacher, str) else "xgboost"
+        teacher = self.teacher
+        if teacher is not None and not isinstance(teacher, str | list | tuple):
+            teacher = "xgboost"  # a fitted method of one's own takes its place
         distillation = {
-            "teacher": teacher, "weight": self.distill_weight, "temperature": self.temperature,
-            "consistency": self.consistency,
+            "teacher": teacher if isinstance(teacher, str) else list(teacher or ()), "weight": self.distill_weight,
+            "temperature": self.temperature, "consistency": self.consistency, "made": self.made,
         }  # fmt: skip
         tree = {
             "task": {
                 "name": "tabular", "kind": "classification", "label_smoothing": self.label_smoothing,
                 "mixup": self.mixup, "noise": self.noise, "balance_classes": self.class_weight == "balanced",
-                "distillation": None if self.teacher is None else distillation,
+                "distillation": None if teacher is None else distillation,
             },
             "model": self._network(),
             "optimizer": {"name": self.optimizer, "lr": self.lr, "weight_decay": self.weight_decay},
@@ -70,24 +80,29 @@ class _NetworkClassifier(ClassifierMixin, BaseEstimator):
             )
         experiment = self._experiment()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.coding_ = fit_coding(_table(X)) if _varies(X) else TableCoding(numbers=[], words=[])
+        self.coding_ = fit_coding(_table(X), identifiers=True) if _varies(X) else TableCoding(numbers=[], words=[])
         self.networks_: list[Any] = []
         held_out = np.zeros((len(codes), len(self.classes_)))
         judged = np.zeros(len(codes), bool)
         for number, (train, val) in enumerate(self._parts(codes, seed)):
-            rows, valid = self._rows(X, codes, train, experiment, seed), None
-            if len(val):
-                valid = self._rows(X, codes, val, None, seed)
+            rows = self._rows(X[train], codes[train], experiment, seed)
+            valid = self._rows(X[val], codes[val], None, seed) if len(val) else None
             network = fit_network(
-                experiment, rows, valid, cardinalities=self.coding_.cardinalities, classes=len(self.classes_),
-                seed=seed + number,
-            )  # fmt: skip
+                experiment, rows, valid, cardinalities=[], classes=len(self.classes_), seed=seed + number
+            )
             self.networks_.append(network.double())
             if len(val):
                 held_out[val] = self._outputs(network, X[val])
                 judged[val] = True
-        self.temperature_ = fit_temperature(held_out[judged], codes[judged]) if self.calibrate and judged.any() else 1.0
+        self._decide(held_out[judged], codes[judged])
         return self
+
+    def _decide(self, held_out: Array, codes: Array) -> None:
+        """The temperature and the threshold, from rows that the networks did not see."""
+        self.temperature_ = fit_temperature(held_out, codes) if self.calibrate and len(codes) else 1.0
+        self.threshold_ = self.threshold if not isinstance(self.threshold, str) else 0.5
+        if isinstance(self.threshold, str) and len(codes) and len(self.classes_) == 2:
+            self.threshold_ = best_threshold(tempered(held_out, self.temperature_)[:, 1], codes, self.threshold)
 
     def _parts(self, codes: Array, seed: int) -> list[tuple[Array, Array]]:
         """The rows that are fitted and those that stop the fit, for each network."""
@@ -103,20 +118,25 @@ class _NetworkClassifier(ClassifierMixin, BaseEstimator):
         size = max(round(self.validation_fraction * len(codes)), len(self.classes_))
         return list(StratifiedShuffleSplit(1, test_size=size, random_state=seed).split(everything, codes))
 
-    def _rows(self, X: Array, codes: Array, index: Array, experiment: Any, seed: int) -> Any:
+    def _rows(self, X: Array, codes: Array, experiment: Any, seed: int) -> Any:
+        """Coded rows, with a teacher's lessons where there is an experiment that asks for them."""
         from core.tasks.tabular.data import Rows
-        from core.tasks.tabular.teachers import make_teacher, teach
+        from core.tasks.tabular.taught import training_rows
 
-        numbers, words = self.coding_.encode(_table(X[index]))
-        soft = weight = None
-        if experiment is not None and self.teacher is not None:
-            teacher = make_teacher(self.teacher, seed) if isinstance(self.teacher, str) else self.teacher
-            inputs = np.concatenate([numbers, words], axis=1)
-            soft = teach(teacher, inputs, codes[index], len(self.classes_), folds=5, seed=seed)
-        if experiment is not None and self.class_weight == "balanced":
-            counts = np.bincount(codes[index], minlength=len(self.classes_))
-            weight = (len(index) / (len(counts) * np.maximum(counts, 1)))[codes[index]]
-        return Rows.of(numbers, words, codes[index].astype(np.int64), soft=soft, weight=weight)
+        numbers, words = self.coding_.encode(_table(X))
+        if experiment is None:
+            return Rows.of(numbers, words, codes.astype(np.int64))
+        own = None if self.teacher is None or isinstance(self.teacher, str | list | tuple) else self.teacher
+        return training_rows(
+            experiment.task, numbers, words, codes.astype(np.int64), len(self.classes_), self.coding_, seed=seed,
+            teachers=None if own is None else [lambda: clone(own)], rates=self._rates(),
+        )  # fmt: skip
+
+    def _rates(self) -> Array | None:
+        """The weight of each class's rows, where a dictionary gives some."""
+        if not isinstance(self.class_weight, dict):
+            return None
+        return np.array([self.class_weight.get(name, 1.0) for name in self.classes_.tolist()], np.float64)
 
     def _outputs(self, network: Any, X: Array) -> Array:
         """Probabilities in double precision, so that they do not depend on which rows are asked together."""
@@ -125,8 +145,8 @@ class _NetworkClassifier(ClassifierMixin, BaseEstimator):
         numbers, words = self.coding_.encode(_table(X))
         with torch.inference_mode():
             parts = [
-                network(torch.from_numpy(numbers[i : i + 4096]).double(), torch.from_numpy(words[i : i + 4096]))
-                for i in range(0, len(numbers), 4096)
+                network(torch.from_numpy(numbers[i : i + AT_ONCE]).double(), torch.from_numpy(words[i : i + AT_ONCE]))
+                for i in range(0, len(numbers), AT_ONCE)
             ]
             return torch.cat(parts).softmax(dim=-1).mean(dim=1).numpy()
 
@@ -141,7 +161,7 @@ class _NetworkClassifier(ClassifierMixin, BaseEstimator):
         """(rows,) classes."""
         probabilities = self.predict_proba(X)
         if len(self.classes_) == 2:
-            return np.asarray(self.classes_[(probabilities[:, 1] > self.threshold).astype(int)])
+            return np.asarray(self.classes_[(probabilities[:, 1] > self.threshold_).astype(int)])
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
     def __sklearn_tags__(self) -> Any:
@@ -154,13 +174,13 @@ class MLPTableClassifier(_NetworkClassifier):
     """A multilayer perceptron for tables; see `core.models.tables.mlp` and `core.tasks.tabular` for the settings."""
 
     def __init__(
-        self, *, hidden: Any = (256, 256, 256), activation: str = "gelu", dropout: float = 0.15,
+        self, *, hidden: Any = (256, 256), activation: str = "gelu", dropout: float = 0.15,
         embed_numbers: bool = False, members: int = 1, bags: int = 1, optimizer: str = "adamw", lr: float = 2e-3,
         weight_decay: float = 1e-2, warmup: float = 0.1, epochs: int = 200, batch_size: int = 256, patience: int = 30,
         gradient_clip: float = 1.0, mixup: float = 0.0, noise: float = 0.0, label_smoothing: float = 0.0,
-        class_weight: str | None = None, teacher: Any = None, distill_weight: float = 0.7, temperature: float = 2.0,
-        consistency: float = 0.0, calibrate: bool = True, threshold: float = 0.5, validation_fraction: float = 0.15,
-        random_state: Any = None,
+        class_weight: Any = None, teacher: Any = None, distill_weight: float = 0.7, temperature: float = 2.0,
+        consistency: float = 0.0, made: int = 10, calibrate: bool = True, threshold: Any = 0.5,
+        validation_fraction: float = 0.15, random_state: Any = None,
     ) -> None:  # fmt: skip
         self.hidden, self.activation, self.dropout = hidden, activation, dropout
         self.embed_numbers, self.members, self.bags = embed_numbers, members, bags
@@ -168,7 +188,7 @@ class MLPTableClassifier(_NetworkClassifier):
         self.epochs, self.batch_size, self.patience, self.gradient_clip = epochs, batch_size, patience, gradient_clip
         self.mixup, self.noise, self.label_smoothing, self.class_weight = mixup, noise, label_smoothing, class_weight
         self.teacher, self.distill_weight, self.temperature = teacher, distill_weight, temperature
-        self.consistency, self.calibrate, self.threshold = consistency, calibrate, threshold
+        self.consistency, self.made, self.calibrate, self.threshold = consistency, made, calibrate, threshold
         self.validation_fraction, self.random_state = validation_fraction, random_state
 
     def _network(self) -> dict[str, Any]:
@@ -185,16 +205,16 @@ class TokenTransformerClassifier(_NetworkClassifier):
         self, *, d_model: int = 64, heads: int = 8, layers: int = 3, dropout: float = 0.1, bags: int = 1,
         optimizer: str = "adamw", lr: float = 5e-4, weight_decay: float = 1e-2, warmup: float = 0.1, epochs: int = 100,
         batch_size: int = 256, patience: int = 20, gradient_clip: float = 1.0, mixup: float = 0.0, noise: float = 0.0,
-        label_smoothing: float = 0.0, class_weight: str | None = None, teacher: Any = None,
-        distill_weight: float = 0.7, temperature: float = 2.0, consistency: float = 0.0, calibrate: bool = True,
-        threshold: float = 0.5, validation_fraction: float = 0.15, random_state: Any = None,
+        label_smoothing: float = 0.0, class_weight: Any = None, teacher: Any = None,
+        distill_weight: float = 0.7, temperature: float = 2.0, consistency: float = 0.0, made: int = 10,
+        calibrate: bool = True, threshold: Any = 0.5, validation_fraction: float = 0.15, random_state: Any = None,
     ) -> None:  # fmt: skip
         self.d_model, self.heads, self.layers, self.dropout, self.bags = d_model, heads, layers, dropout, bags
         self.optimizer, self.lr, self.weight_decay, self.warmup = optimizer, lr, weight_decay, warmup
         self.epochs, self.batch_size, self.patience, self.gradient_clip = epochs, batch_size, patience, gradient_clip
         self.mixup, self.noise, self.label_smoothing, self.class_weight = mixup, noise, label_smoothing, class_weight
         self.teacher, self.distill_weight, self.temperature = teacher, distill_weight, temperature
-        self.consistency, self.calibrate, self.threshold = consistency, calibrate, threshold
+        self.consistency, self.made, self.calibrate, self.threshold = consistency, made, calibrate, threshold
         self.validation_fraction, self.random_state = validation_fraction, random_state
 
     def _network(self) -> dict[str, Any]:

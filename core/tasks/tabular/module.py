@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from core.tasks.tabular.data import BLOCK, Rows
+from core.tasks.tabular.figures import figures
 from core.tasks.tabular.losses import consistency, cross_entropy, distillation, mix, soft_targets
-from core.tasks.tabular.metrics import figures
 from core.training.module import TaskModule
 
 Array = np.ndarray[Any, Any]
@@ -76,19 +76,18 @@ class TableModule(TaskModule):
             numbers = numbers + task.noise * torch.randn_like(numbers) if task.noise else numbers
             each = (self.network(numbers, codes)[..., 0] - rows.target[:, None]).square().mean(dim=1)
             return _mean(each, rows.weight)
-        teacher = task.distillation
-        share = teacher.weight if rows.soft is not None and teacher is not None else 0.0
-        wanted = soft_targets(rows.target, self.classes, task.label_smoothing)
+        wanted, taught, share = soft_targets(rows.target, self.classes, task.label_smoothing), rows.soft, rows.share
         if task.mixup:
-            soft = wanted if rows.soft is None else torch.cat([wanted, rows.soft], dim=1)
-            numbers, codes, soft = mix(numbers, codes, soft, task.mixup)
-            wanted, taught = soft[:, : self.classes], soft[:, self.classes :]
-        else:
-            taught = rows.soft if rows.soft is not None else wanted[:, :0]
+            parts = [wanted] if taught is None or share is None else [wanted, taught, share[:, None]]
+            numbers, codes, mixed = mix(numbers, codes, torch.cat(parts, dim=1), task.mixup)
+            wanted = mixed[:, : self.classes]
+            if share is not None:
+                taught, share = mixed[:, self.classes : -1], mixed[:, -1]
         logits = self._noisy(numbers, codes)
-        each = (1 - share) * cross_entropy(logits, wanted)
-        if share and teacher is not None:
-            each = each + share * distillation(logits, taught, teacher.temperature)
+        each = cross_entropy(logits, wanted)
+        teacher = task.distillation
+        if teacher is not None and taught is not None and share is not None:
+            each = (1 - share) * each + share * distillation(logits, taught, teacher.temperature)
             if teacher.consistency:
                 each = each + teacher.consistency * consistency(logits, self._noisy(numbers, codes))
         return _mean(each, rows.weight)

@@ -15,8 +15,8 @@ from core.data.tables.read import read_table
 from core.data.tables.table import Table
 from core.errors import ConfigError, DatasetError
 from core.files import replacing
-from core.tasks.tabular.calibration import tempered
-from core.tasks.tabular.metrics import figures
+from core.metrics.calibration import tempered
+from core.tasks.tabular.figures import figures
 from core.tasks.tabular.package import TablePackage
 from core.tasks.tabular.preparing import fingerprint, load_split
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from core.errors import ConfigError, DatasetError
 from core.imaging.volume import Finding
 from core.registry import Part
 from core.tasks.base import Preparation
+from core.tasks.tabular.splitting import draw
 
 Array = np.ndarray[Any, Any]
 
@@ -63,6 +65,10 @@ class TablePlan(Part):
     outcome: Outcome
     rows_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
+    def encode(self, table: Table) -> tuple[Array, Array, Array]:
+        """Numbers, codes and target of a table's rows, as `Rows` holds them."""
+        return *self.coding.encode(table), self.outcome.codes(table[self.outcome.column])
+
 
 @dataclass(frozen=True)
 class CheckedTable:
@@ -79,6 +85,36 @@ class CheckedTable:
     def usable(self) -> bool:
         return self.outcome is not None and not any(finding.severity == "error" for finding in self.findings)
 
+    @property
+    def learned(self) -> Outcome:
+        """The outcome. Raises DatasetError where there is none."""
+        if self.outcome is None:
+            raise DatasetError("there is no outcome to learn", where=self.path)
+        return self.outcome
+
+    @property
+    def strata(self) -> Array | None:
+        """The class of each of `rows`; None for numbers."""
+        return self.target if self.outcome is not None and self.outcome.classes else None
+
+    def groups(self, data: Any) -> Array | None:
+        """A number for the subject of each of `rows`; None where no column names them."""
+        return None if data.group is None else subjects(self.table[data.group].take(self.rows))
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The kind of each column, by name."""
+        return {name: column.kind for name, column in self.table.columns.items()}
+
+    def described(self) -> list[tuple[str, str]]:
+        """What a person wants to know of the table, as pairs of name and text."""
+        kinds = Counter(self.columns.values())
+        rows = [("Rows", f"{len(self.table):,}")]
+        rows.append(("Columns", ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())))
+        if self.outcome is not None:
+            rows.append((self.outcome.column, self.summary().partition("; ")[2].partition(": ")[2] or "a number"))
+        return rows
+
     def summary(self) -> str:
         found = f"{len(self.table):,} rows, {len(self.table.columns):,} columns"
         if self.outcome is None:
@@ -93,6 +129,8 @@ class CheckedTable:
 def read_inputs(path: Path, data: Any, control: JobControl) -> Table:
     """The table with the kinds that the settings ask for."""
     table = read_table(path, control)
+    if not data.kinds:
+        return table
     columns = {name: c.as_kind(data.kinds[name]) if name in data.kinds else c for name, c in table.columns.items()}
     return Table(columns)
 
@@ -100,7 +138,8 @@ def read_inputs(path: Path, data: Any, control: JobControl) -> Table:
 def checked(experiment: Any, control: JobControl) -> CheckedTable:
     """The table of an experiment with its findings.
 
-    Raises ConfigError where no table or no outcome is chosen, DatasetError where there is no such table or column.
+    Without an outcome chosen that is its one finding, so that the columns can be chosen from.
+    Raises ConfigError where no table is chosen, DatasetError where there is no such table or column.
     """
     data = experiment.data
     if data.path is None:
@@ -108,7 +147,7 @@ def checked(experiment: Any, control: JobControl) -> CheckedTable:
     path = data.path.expanduser().absolute()
     table = read_inputs(path, data, control)
     if not data.target:
-        raise ConfigError("no outcome is chosen", mend=f"Set data.target to one of: {_some(table.names)}.")
+        return CheckedTable(path, table, [Finding("no-target", "error", "No outcome is chosen.")])
     for name in filter(None, (data.target, data.group)):
         if name not in table.columns:
             near = difflib.get_close_matches(name, table.names, n=3, cutoff=0.5) or table.names
@@ -174,27 +213,39 @@ def _is_quantity(column: Column) -> bool:
     return len(different) > MOST_NUMBERED_CLASSES or bool((different != np.rint(different)).any())
 
 
+def usable(experiment: Any, control: JobControl) -> CheckedTable:
+    """The checked table of an experiment that can be trained on. Raises ConfigError or DatasetError else."""
+    found = checked(experiment, control)
+    errors = [finding.message for finding in found.findings if finding.severity == "error"]
+    if found.outcome is None or errors:
+        raise DatasetError(" ".join(errors), where=found.path, mend="Mend the table, or choose other columns.")
+    return found
+
+
 def prepare(experiment: Any, control: JobControl) -> Preparation:
     """Check the table, split its rows and fit the coding to the training rows.
 
     Raises ConfigError or DatasetError where the experiment cannot work.
     """
+    found = usable(experiment, control)
     found = checked(experiment, control)
+    if not experiment.data.target:
+        raise ConfigError("no outcome is chosen", mend=f"Set data.target to one of: {_some(found.table.names)}.")
     errors = [finding.message for finding in found.findings if finding.severity == "error"]
     if found.outcome is None or errors:
         raise DatasetError(" ".join(errors), where=found.path, mend="Mend the table, or choose other columns.")
     control.progress(None, "Splitting the rows")
     data = experiment.data
-    groups = None if data.group is None else _codes(found.table[data.group].take(found.rows))
-    strata = found.target if found.outcome.classes else None
-    split = {
-        part: found.rows[index]
-        for part, index in draw(
-            len(found.rows), strata, groups, data.val_fraction, data.test_fraction, experiment.seed
-        ).items()
-    }
-    coding = fit_coding(inputs_of(found.table, data).take(split["train"]))
-    outcome = found.outcome
+    split = draw(
+        len(found.rows), found.strata, found.groups(data), data.val_fraction, data.test_fraction, experiment.seed
+    )
+    return preparation(experiment, found, {part: found.rows[index] for part, index in split.items()})
+
+
+def preparation(experiment: Any, found: CheckedTable, split: dict[str, Array]) -> Preparation:
+    """A run of a checked table whose parts are these rows. Raises DatasetError where it cannot learn all outcomes."""
+    outcome = found.learned
+    coding = fit_coding(inputs_of(found.table, experiment.data).take(split["train"]))
     if outcome.classes:
         _require_classes(outcome, found, split)
     plan = TablePlan(coding=coding, outcome=outcome, rows_sha256=fingerprint(found.table))
@@ -224,58 +275,6 @@ def _require_classes(outcome: Outcome, found: CheckedTable, split: dict[str, Arr
         )  # fmt: skip
 
 
-def draw(
-    rows: int, strata: Array | None, groups: Array | None, val_fraction: float, test_fraction: float, seed: int
-) -> dict[str, Array]:
-    """Row numbers of train, val and test, sorted: outcomes evenly spread, and a group never on two sides.
-
-    strata: (rows,) class codes, groups: (rows,) codes. Raises ConfigError where the parts cannot be made.
-    """
-    if val_fraction + test_fraction >= 1:
-        raise ConfigError("data.val_fraction and data.test_fraction leave nothing to train on")
-    left = np.arange(rows)
-    parts: dict[str, Array] = {}
-    for part, fraction in (("test", test_fraction), ("val", val_fraction)):
-        if not fraction:
-            parts[part] = left[:0]
-            continue
-        share = fraction * rows / len(left)
-        taken = _taken(
-            None if strata is None else strata[left], None if groups is None else groups[left], len(left), share, seed
-        )
-        parts[part], left = left[taken], left[~taken]
-    if not len(left) or not len(parts["val"]):
-        raise ConfigError("too few rows or subjects for the parts asked for", mend="Choose another data.val_fraction.")
-    return {"train": left, "val": np.sort(parts["val"]), "test": np.sort(parts["test"])}
-
-
-def _taken(strata: Array | None, groups: Array | None, rows: int, share: float, seed: int) -> Array:
-    """Which rows are drawn, (rows,) bool: whole groups, or rows of each stratum, until `share` of them is reached."""
-    rng = np.random.default_rng(seed)
-    taken = np.zeros(rows, bool)
-    if groups is not None:
-        names, sizes = np.unique(groups, return_counts=True)
-        order = rng.permutation(len(names))
-        if strata is not None:
-            # Subjects by their commonest outcome, each kind of them drawn by itself.
-            commonest = np.array([np.bincount(strata[groups == name]).argmax() for name in names])
-        else:
-            commonest = np.zeros(len(names), int)
-        for kind in np.unique(commonest):
-            members = [i for i in order if commonest[i] == kind]
-            wanted, count = share * sizes[members].sum(), 0
-            for i in members:
-                if count + sizes[i] / 2 > wanted:
-                    break
-                taken |= groups == names[i]
-                count += sizes[i]
-        return taken
-    for kind in np.unique(strata) if strata is not None else [None]:
-        mine = np.flatnonzero(strata == kind) if strata is not None else np.arange(rows)
-        taken[rng.permutation(mine)[: round(share * len(mine))]] = True
-    return taken
-
-
 def fingerprint(table: Table) -> str:
     """The sha256 of a table's names and cells."""
     found = hashlib.sha256()
@@ -297,7 +296,7 @@ def load_split(folder: Path) -> dict[str, Array]:
     return {part: np.asarray(rows, np.int64) for part, rows in split.items()}
 
 
-def _codes(column: Column) -> Array:
+def subjects(column: Column) -> Array:
     """A number for each subject; rows without one are each a subject of their own."""
     names = [f"\0{row}" if cell is None else cell for row, cell in enumerate(column.strings())]
     return np.asarray(np.unique(names, return_inverse=True)[1])

@@ -21,8 +21,8 @@ from core.inference.assemble import Facts, appearing, protocol_of, shareable, we
 from core.inference.network import without_memory
 from core.inference.package import CARD, EXPERIMENT, WEIGHTS
 from core.inference.publish import model_name, next_version
+from core.metrics.calibration import fit_temperature
 from core.paths import ensure_home, models_folder
-from core.tasks.tabular.calibration import fit_temperature
 from core.tasks.tabular.package import TableManifest, TablePackage, TableTraining, read_table_package
 from core.tasks.tabular.predicting import measure, outputs
 from core.tasks.tabular.preparing import fingerprint, load_plan, load_split, read_inputs

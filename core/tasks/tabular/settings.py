@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from core.config import TrainerConfig
 from core.registry import Part
+
+# Told to the window: these fields hold names of the table's columns.
+COLUMNS: dict[str, Any] = {"of": "columns"}
 
 Teacher = Literal["xgboost", "gradient_boosting", "random_forest", "logistic_regression"]
 
@@ -17,18 +20,28 @@ class TableDataConfig(Part):
     """Which table is learned from, and how it is split."""
 
     path: Path | None = Field(None, title="Table", description="A CSV, TSV, Excel or Parquet file, one row a case.")
-    target: str = Field("", max_length=500, title="Outcome", description="The column that is predicted.")
+    target: str = Field(
+        "", max_length=500, title="Outcome", description="The column that is predicted.", json_schema_extra=COLUMNS
+    )
     group: str | None = Field(
-        None, max_length=500, title="Subject", description="A column that names the subject: never on both sides."
+        None,
+        max_length=500,
+        title="Subject",
+        description="A column that names the subject: never on both sides.",
+        json_schema_extra=COLUMNS,
     )
     leave_out: list[str] = Field(
         [],
         max_length=20_000,
         title="Leave out",
         description="Columns not learned from, such as later results.",
+        json_schema_extra=COLUMNS,
     )
     kinds: dict[str, Literal["number", "category", "date", "text"]] = Field(
-        {}, title="Kinds", description="What a column holds, where the guess is wrong."
+        {},
+        title="Kinds",
+        description="What a column holds, where the guess is wrong.",
+        json_schema_extra=COLUMNS,
     )
     val_fraction: float = Field(0.2, gt=0, lt=1, title="Validation share", description="Rows kept for validation.")
     test_fraction: float = Field(
@@ -61,7 +74,9 @@ class TableTrainerConfig(TrainerConfig):
 class DistillationConfig(Part):
     """Learn from the probabilities of a teacher as well (Hinton et al., arXiv 1503.02531)."""
 
-    teacher: Teacher = Field("xgboost", title="Teacher", description="The method that is fitted first.")
+    teacher: list[Teacher] = Field(
+        ["xgboost"], min_length=1, title="Teachers", description="Methods that are fitted first; their mean is learned."
+    )
     weight: float = Field(0.7, ge=0, le=1, title="Lambda", description="Part of the loss that is the teacher's.")
     temperature: float = Field(2.0, gt=0, le=20, title="Temperature", description="Softens the probabilities.")
     consistency: float = Field(
@@ -74,3 +89,15 @@ class DistillationConfig(Part):
         title="Teacher's folds",
         description="Each row is taught by a teacher that did not see it; 0: one teacher that saw all (leaks).",
     )
+    made: int = Field(
+        10,
+        ge=0,
+        le=100,
+        title="Made rows",
+        description="Rows made of each row, with cells of others, that the teachers judge; at most 200,000.",
+    )
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def _one_or_more(cls, teacher: Any) -> Any:
+        return [teacher] if isinstance(teacher, str) else teacher

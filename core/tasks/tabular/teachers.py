@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from core.control import JobControl
+from core.data.tables.encode import TableCoding
 from core.errors import ConfigError
+from core.tasks.tabular.splitting import deal
 
 Array = np.ndarray[Any, Any]
+Make = Callable[[], Any]  # an unfitted scikit-learn classifier or regressor
 
 NAMES = {
     "logistic_regression": "Logistic regression",
@@ -17,21 +23,18 @@ NAMES = {
     "xgboost": "XGBoost",
 }
 
+MOST_MADE = 200_000  # rows that are made up for the teachers to judge
+MOST_ONE_HOT = 50  # words of a column that a method sees one by one
+LARGEST_SWAP = 0.6  # part of a made row's cells that are another row's
 
-def make_teacher(name: str, seed: int) -> Any:
+
+def make_teacher(name: str, seed: int, classes: int = 2) -> Any:
     """An unfitted scikit-learn classifier. Raises ConfigError for a name that is not known."""
     if name == "xgboost":
         from xgboost import XGBClassifier
 
-        return XGBClassifier(
-            n_estimators=300,
-            learning_rate=0.05,
-            max_depth=4,
-            subsample=0.8,
-            colsample_bytree=0.8,
-            random_state=seed,
-            n_jobs=1,  # its threads would compete with those of torch
-        )
+        # One thread, as its threads would compete with those of torch.
+        return XGBClassifier(**_BOOSTED, random_state=seed, n_jobs=1)
     if name == "gradient_boosting":
         from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -41,29 +44,105 @@ def make_teacher(name: str, seed: int) -> Any:
 
         return RandomForestClassifier(500, min_samples_leaf=2, random_state=seed)
     if name == "logistic_regression":
-        from sklearn.linear_model import LogisticRegression
+        from sklearn.linear_model import LogisticRegressionCV
 
-        return LogisticRegression(C=0.1, max_iter=2000)
+        # Its strength is chosen by its own folds. Two classes: few coefficients (L1) do best where columns are many.
+        penalty = {"l1_ratios": [1.0], "solver": "liblinear"} if classes == 2 else {"l1_ratios": [0.0]}
+        return LogisticRegressionCV(
+            Cs=[0.03, 0.1, 0.3, 1.0, 3.0], cv=3, scoring="neg_log_loss", max_iter=2000, random_state=seed,
+            use_legacy_attributes=False, **penalty,
+        )  # fmt: skip
     raise ConfigError(f"there is no method named {name!r}", mend=f"Choose one of: {', '.join(NAMES)}.")
 
 
-def teach(teacher: Any, inputs: Array, target: Array, classes: int, *, folds: int, seed: int) -> Array:
-    """A teacher's probabilities (rows, classes) of the training rows.
+_BOOSTED = {
+    "n_estimators": 600, "learning_rate": 0.02, "max_depth": 4, "subsample": 0.7, "colsample_bytree": 0.4,
+    "min_child_weight": 3,
+}  # fmt: skip
 
-    folds: each row is judged by a teacher that was fitted without it. A teacher that has seen a row knows its outcome,
-    and would teach that rather than what it learned. 0: one teacher judges what it was fitted on.
+
+def inputs_for(numbers: Array, codes: Array, cardinalities: Sequence[int]) -> Array:
+    """What a simple method sees of coded rows: the numbers, and words one by one where a column has few, else codes."""
+    parts = [numbers]
+    for place, count in enumerate(cardinalities):
+        column = codes[:, place]
+        one_by_one = count <= MOST_ONE_HOT
+        parts.append(np.eye(count, dtype=np.float32)[column] if one_by_one else column[:, None].astype(np.float32))
+    return np.concatenate(parts, axis=1) if len(parts) > 1 else numbers
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """soft: the teachers' mean probabilities (rows, classes) of the training rows.
+
+    numbers, codes, made_soft: rows that were made up, and the teachers' probabilities of them.
     """
-    from sklearn.base import clone
-    from sklearn.model_selection import StratifiedKFold
 
-    found = np.zeros((len(target), classes))
-    fewest = int(np.bincount(target).min())
-    if folds < 2 or fewest < 2:
-        model = clone(teacher).fit(inputs, target)
-        found[:, model.classes_.astype(int)] = model.predict_proba(inputs)
-        return found
-    splitter = StratifiedKFold(min(folds, fewest), shuffle=True, random_state=seed)
-    for fitted, judged in splitter.split(inputs, target):
-        model = clone(teacher).fit(inputs[fitted], target[fitted])
-        found[np.ix_(judged, model.classes_.astype(int))] = model.predict_proba(inputs[judged])
-    return found
+    soft: Array
+    numbers: Array
+    codes: Array
+    made_soft: Array
+
+
+def teach(
+    makers: Sequence[Make], numbers: Array, codes: Array, target: Array, classes: int, coding: TableCoding, *,
+    folds: int, made: int, seed: int, groups: Array | None = None, control: JobControl | None = None,
+) -> Lessons:  # fmt: skip
+    """What teachers have to say of the training rows, and of rows made of them.
+
+    folds: each row is judged by teachers that were fitted without it. A teacher that has seen a row knows its outcome,
+    and would teach that rather than what it learned. 0: one set of teachers judges what it was fitted on.
+    made: further rows for each row: it with some cells from other rows. A few thousand rows do not tell a network what
+    a teacher is like between them; more rows do (Fakoor et al., arXiv 2006.14284). groups: (rows,) stay in one fold.
+    """
+    control = control or JobControl()
+    rng = np.random.default_rng((seed, 2))
+    fold_of = _folds(target, groups, folds, seed)
+    made = min(made, MOST_MADE // max(len(target), 1))
+    soft = np.zeros((len(target), classes))
+    parts: list[tuple[Array, Array, Array]] = []
+    inputs = inputs_for(numbers, codes, coding.cardinalities)
+    for fold in range(fold_of.max() + 1):
+        judged = np.flatnonzero(fold_of == fold)
+        fitted = np.flatnonzero(fold_of != fold) if fold_of.any() else judged
+        teachers = []
+        for make in makers:
+            control.check()
+            teachers.append(make().fit(inputs[fitted], target[fitted]))
+        soft[judged] = _mean(teachers, inputs[judged], classes)
+        for _ in range(made):
+            control.check()
+            swapped = _swapped(numbers, codes, judged, coding, rng)
+            parts.append((*swapped, _mean(teachers, inputs_for(*swapped, coding.cardinalities), classes)))
+    if not parts:
+        return Lessons(soft, numbers[:0], codes[:0], soft[:0])
+    return Lessons(soft, *(np.concatenate(one) for one in zip(*parts, strict=True)))
+
+
+def _folds(target: Array, groups: Array | None, folds: int, seed: int) -> Array:
+    """The fold of each row; all 0 where there are too few rows of an outcome for folds."""
+    members = len(target) if groups is None else len(np.unique(groups))
+    most = min(folds, int(np.bincount(target).min()), members)
+    if most < 2:
+        return np.zeros(len(target), np.int64)
+    return deal(len(target), target, groups, most, seed)
+
+
+def _mean(teachers: Sequence[Any], inputs: Array, classes: int) -> Array:
+    total = np.zeros((len(inputs), classes))
+    for teacher in teachers:
+        total[:, np.asarray(teacher.classes_, int)] += teacher.predict_proba(inputs)
+    return total / len(teachers)
+
+
+def _swapped(
+    numbers: Array, codes: Array, rows: Array, coding: TableCoding, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Rows with up to LARGEST_SWAP of their cells from others; whether a cell is empty goes with its number."""
+    columns = len(coding.numbers)
+    place = np.array([*range(columns), *(i for i, one in enumerate(coding.numbers) if one.indicator)], np.int64)
+    share = rng.uniform(0, LARGEST_SWAP, len(rows))[:, None]
+    other = rng.integers(len(numbers), size=len(rows))
+    swap = (rng.random((len(rows), columns)) < share)[:, place]
+    swap_words = rng.random((len(rows), codes.shape[1])) < share
+    return np.where(swap, numbers[other], numbers[rows]), np.where(swap_words, codes[other], codes[rows])

@@ -29,6 +29,29 @@ def test_metrics_are_read_on_from_the_last_seen() -> None:
         assert math.isnan(first[1].value)
 
 
+def test_points_that_will_be_written_again_go_and_a_reader_misses_none_of_the_new() -> None:
+    with Catalog() as catalog:
+        add_run(catalog)
+        catalog.add_metrics("run-1", [("train/loss", step, 0, float(step), 1.0) for step in range(6)])
+        last_seen = catalog.metrics("run-1")[-1].id
+        for after_step, left in ((3, [0.0, 1.0, 2.0, 3.0]), (-1, [])):
+            catalog.forget_metrics("run-1", after_step=after_step)
+            assert [p.value for p in catalog.metrics("run-1")] == left
+            catalog.add_metrics("run-1", [("train/loss", 9, 0, 9.0, 1.0)])
+            new = catalog.metrics("run-1", after=last_seen)
+            assert [p.value for p in new] == [9.0]
+            last_seen = new[-1].id
+
+
+def test_forgetting_points_leaves_those_of_other_runs() -> None:
+    with Catalog() as catalog:
+        for id in ("run-1", "run-2"):
+            add_run(catalog, id)
+            catalog.add_metrics(id, [("train/loss", 5, 0, 1.0, 1.0)])
+        catalog.forget_metrics("run-1", after_step=2)
+        assert not catalog.metrics("run-1") and len(catalog.metrics("run-2")) == 1
+
+
 def test_run_is_found_by_id_or_newest_of_a_name() -> None:
     with Catalog() as catalog:
         add_run(catalog, "run-1")

@@ -15,7 +15,7 @@ import yaml
 from core.catalog import Catalog
 from core.cli import main
 from core.errors import ConfigError, ModelError
-from core.inference import cost
+from core.inference import cost, likeness
 from core.inference.archive import export_package, import_package
 from core.inference.assemble import write_manifest
 from core.inference.ensemble import publish_ensemble
@@ -108,12 +108,17 @@ def test_a_missing_changed_or_additional_network_is_refused(three: ModelPackage,
         import_package(three.folder)
 
 
-@pytest.mark.parametrize("held_out", [0.0, 0.2])
-def test_folds_are_published_as_one_model(tmp_path: Path, held_out: float, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("held_out", [0.0, 0.4])
+def test_folds_are_published_as_one_model(
+    tmp_path: Path, held_out: float, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from core import config
 
     tree = config.to_tree(tiny_experiment(make_dataset(tmp_path / "data"), epochs=1))
     tree["data"]["test_fraction"] = held_out
+    monkeypatch.setattr(likeness, "FEWEST", 4)
+    monkeypatch.setattr("core.inference.learn_likeness.FEWEST", 4)
+    monkeypatch.setattr("core.inference.calibrating.FEWEST_CASES", 2)
     validation = prepare(config.parse(tree), 2)
     validation.train([0])
     with pytest.raises(ModelError, match="1 of 2 folds are finished"):
@@ -125,8 +130,12 @@ def test_folds_are_published_as_one_model(tmp_path: Path, held_out: float, capsy
     training = package.manifest.training
     assert len(package.networks) == 2 and training.run == validation.group.id
     assert training.measured_on == ("test" if held_out else "folds") and set(training.dice) == {"Label 1", "Label 2"}
-    assert training.cases["train"] == (5 if held_out else 6)
+    assert training.cases["train"] == (4 if held_out else 6)
     assert "2 times the time" in package.card and ("own accuracy was not measured" in package.card) == (not held_out)
+    assert package.manifest.likeness is not None and package.manifest.likeness.scans == training.cases["train"]
+    calibration = package.manifest.calibration
+    assert (calibration is not None and calibration.halves) == bool(held_out)
+    assert ("Not calibrated" in package.card) == (not held_out)
     with Catalog() as catalog:
         assert [row["run"] for row in catalog.models()] == [validation.group.id]
     scan = tmp_path / "data" / "images" / "ball_00.nii.gz"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.catalog import Catalog
-from core.catalog.evaluations import evaluation, evaluations, remove_evaluation
+from core.catalog.evaluations import evaluation, evaluations, from_trash, to_trash
 from core.errors import CatalogError, IsocenterError
 from core.imaging.reader import read
 from core.inference import kept
@@ -79,13 +79,37 @@ def test_removing_an_evaluation_leaves_what_another_one_shows(package: ModelPack
     first, second = evaluate("bright", data), evaluate("bright", data)
     with Catalog() as catalog:
         paths = [files.prediction for files in evaluation(catalog, first["id"]).files.values()]
-        remove_evaluation(catalog, first["id"])
+        to_trash(catalog, first["id"])
         assert all(path is not None and path.is_file() for path in paths)
-        remove_evaluation(catalog, second["id"])
+        to_trash(catalog, second["id"])
         assert not any(path is not None and path.exists() for path in paths)
         assert evaluations(catalog) == []
         with pytest.raises(CatalogError, match="no evaluation"):
             evaluation(catalog, first["id"])
+
+
+def test_a_deleted_evaluation_comes_back_with_its_predictions(package: ModelPackage, data: Path):
+    first = evaluate("bright", data)
+    with Catalog() as catalog:
+        before = evaluation(catalog, first["id"])
+        name = to_trash(catalog, before.id)
+        assert evaluations(catalog) == []
+        assert from_trash(catalog, name) == before.id
+        assert evaluations(catalog) == [before]
+        assert all(f.prediction is not None and f.prediction.is_file() for f in before.files.values())
+        with pytest.raises(CatalogError, match="not in the trash"):
+            from_trash(catalog, name)
+
+
+def test_an_evaluation_comes_back_though_its_cases_were_predicted_again(package: ModelPackage, data: Path):
+    first = evaluate("bright", data)
+    with Catalog() as catalog:
+        name = to_trash(catalog, first["id"])
+    second = evaluate("bright", data)  # takes the id that became free
+    with Catalog() as catalog:
+        id = from_trash(catalog, name)
+        assert {row.id for row in evaluations(catalog)} == {id, second["id"]} and id != second["id"]
+        assert all(f.prediction.is_file() for f in evaluation(catalog, id).files.values() if f.prediction)
 
 
 def test_cases_that_a_model_was_trained_on_are_counted(make_package: Callable[..., ModelPackage], data: Path):

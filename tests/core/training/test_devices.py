@@ -13,7 +13,7 @@ import pytest
 from core import config
 from core.catalog import Catalog, RunRow
 from core.data.sharing import ShareOfBatches, share_of
-from core.errors import ConfigError, TrainingFailed
+from core.errors import ConfigError, OutOfMemory, TrainingFailed
 from core.training import control
 from core.training.launch import execute, prepare_run
 from tests.core.making import make_dataset, tiny_experiment
@@ -112,6 +112,27 @@ def test_death_of_a_process_is_told_and_ends_the_others(dataset: Path) -> None:
     with Catalog() as catalog:
         run = catalog.run(run_id)
     assert run.state == "failed" and run.error is not None and "SIGKILL" in run.error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("room", [1, 0])
+def test_a_device_that_runs_out_of_memory_has_all_go_on_with_smaller_pieces(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr("core.training.supervisor.WORKER", "tests.core.training.cramped_worker")
+    monkeypatch.setenv("ISOCENTER_TEST_ROOM", str(room))
+    run_id = prepare_run(tiny_experiment(dataset, epochs=2, batch_size=4, devices=2))
+    if room == 0:
+        with pytest.raises(OutOfMemory, match="does not fit into memory"):
+            execute(run_id)
+    else:
+        run = execute(run_id)
+        assert run.state == "finished" and run.epoch == 2
+        steps = [step for key, step in curves(run) if key == "val/dice"]
+        assert len(steps) == 2
+    with Catalog() as catalog:
+        told = [event.message for event in catalog.events(run_id) if "Out of memory" in event.message]
+    assert told == ["Out of memory. Going on with a batch of 2 with the gradients of 2 steps added up."]
 
 
 @pytest.mark.slow

@@ -107,6 +107,30 @@ def test_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_steps_that_a_resumed_run_does_again_stand_once_in_its_metrics(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.training.recorder.LAST_CHECKPOINT_SECONDS", 0.0)
+    run_id = prepare_run(tiny_experiment(dataset, epochs=4))
+    with monkeypatch.context() as patch:
+        start = Recorder.on_train_batch_end
+
+        def stop_within_the_third(self: Recorder, trainer: Any, *more: Any) -> None:
+            start(self, trainer, *more)
+            if trainer.current_epoch == 2:
+                control.request(run_id, "stop")
+
+        patch.setattr(Recorder, "on_train_batch_end", stop_within_the_third)
+        execute(run_id)
+    with Catalog() as catalog:
+        assert max(point.epoch for point in catalog.metrics(run_id)) == 2
+        execute(run_id, resume=True)
+        for key in ("train/loss", "val/dice", "lr"):
+            steps = [point.step for point in catalog.metrics(run_id, key=key)]
+            assert steps == sorted(set(steps)) and steps[-1] == 8
+        assert [p.epoch for p in catalog.metrics(run_id, key="val/dice")] == [0, 1, 2, 3]
+
+
 def test_stop_in_the_first_epoch_keeps_a_checkpoint(dataset: Path) -> None:
     run_id = prepare_run(tiny_experiment(dataset, epochs=500))
     watcher = ask_when(run_id, "stop", "train/loss", 1)

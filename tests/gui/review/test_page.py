@@ -155,3 +155,13 @@ def test_an_evaluation_that_fails_keeps_the_form_and_says_why(qtbot, tmp_path: P
 def test_deleting_an_evaluation_empties_the_page(qtbot, filled: ReviewPage):
     filled.remove()
     qtbot.waitUntil(lambda: filled.shown is None and filled.empty.isVisible())
+
+
+def test_a_deleted_evaluation_comes_back_by_undo(qtbot, filled: ReviewPage):
+    before = filled.shown
+    filled.remove()
+    qtbot.waitUntil(lambda: filled.shown is None and filled.trash.isVisible())
+    filled.trash.undo()
+    qtbot.waitUntil(lambda: filled.shown == before)
+    assert not filled.trash.isVisible()
+    assert all(files.prediction is not None and files.prediction.is_file() for files in filled.shown.files.values())

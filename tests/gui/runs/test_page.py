@@ -57,9 +57,9 @@ def test_runs_are_listed_with_their_state_and_best_dice(qtbot: QtBot, page: Runs
     write_run("a", name="small", dice=0.8)
     write_run("b", name="large", dice=0.9, state="failed")
     show(qtbot, page, 2)
-    assert set(zip(column(page, 0), column(page, 1), column(page, 2), strict=True)) == {
-        ("small", "✓ finished", "0.800"),
-        ("large", "✕ failed", "0.900"),
+    assert set(zip(column(page, 0), column(page, 1), column(page, 3), strict=True)) == {
+        ("small", "✓ finished", "Dice 0.800"),
+        ("large", "✕ failed", "Dice 0.900"),
     }
 
 
@@ -87,8 +87,8 @@ def test_two_runs_are_compared_by_curves_and_settings(qtbot: QtBot, page: RunsPa
     write_run("b", name="large", dice=0.9)
     show(qtbot, page, 2)
     page.select(["a", "b"])
-    qtbot.waitUntil(lambda: len(page.compare.dice.values_at(None)) == 2, timeout=5_000)
-    assert page.compare.dice.values_at(None) == pytest.approx({"small": 0.8, "large": 0.9})
+    qtbot.waitUntil(lambda: len(page.compare.judged.values_at(None)) == 2, timeout=5_000)
+    assert page.compare.judged.values_at(None) == pytest.approx({"small": 0.8, "large": 0.9})
     assert page.compare.loss.values_at(1.0) == pytest.approx({"small": 0.5, "large": 0.5})
     table = page.compare.table
     rows = {
@@ -164,3 +164,22 @@ def test_runs_are_exported_as_json_and_csv(qtbot: QtBot, page: RunsPage, write_r
         rows = list(csv.DictReader(file))
     assert len(rows) == sum(len(one["metrics"]) for one in content["runs"])
     assert {row["key"] for row in rows} >= {"val/dice", "train/loss"}
+
+
+def test_runs_of_one_task_are_found_and_the_better_of_a_metric_stands_higher(
+    qtbot: QtBot, page: RunsPage, write_run: WriteRun
+) -> None:
+    write_run("a", name="small", dice=0.8)
+    write_run("b", name="large", dice=0.9)
+    config = "name: stays\ntask: {name: tabular, monitor: val/loss}\n"
+    with Catalog() as catalog:
+        for id, loss in (("c", 0.4), ("d", 0.2)):
+            folder = runs_folder() / id
+            folder.mkdir(parents=True)
+            catalog.add_run(id=id, name=id, task="tabular", config=config, data_path="x", folder=folder, epochs=1)
+            catalog.update_run(id, state="finished", summary={"val/loss": loss})
+    show(qtbot, page, 4)
+    page.table.sortByColumn(3, Qt.SortOrder.DescendingOrder)
+    assert column(page, 3) == ["Loss 0.200", "Loss 0.400", "Dice 0.900", "Dice 0.800"]
+    page.tasks.setCurrentIndex(page.tasks.findData("Table"))
+    assert column(page, 0) == ["d", "c"]

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QLabel
 
 from core.imaging.volume import Source, Volume
 from gui.scans.layers import LayersPanel
+from gui.scans.uncertainty_row import UncertaintyRow
 from gui.viewer.overlays import Overlay, UncertaintyMap
 from gui.viewer.pictures import SlicePictures, heat
 from gui.viewer.planes import AXIAL
@@ -45,6 +47,16 @@ def test_the_layer_follows_the_scene_and_says_its_scale(qtbot, scene: Scene):
     assert check.isChecked()
     check.setChecked(False)
     assert not scene.uncertainty.shown
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_the_layer_says_whether_it_is_calibrated(qtbot, scene: Scene, calibrated: bool):
+    scene.uncertainty.calibrated = calibrated
+    row = UncertaintyRow(scene)
+    qtbot.addWidget(row)
+    assert ("not calibrated" in row.toolTip()) != calibrated
+    texts = [one.text() for one in row.findChildren(QLabel)]
+    assert ("1 − probability, calibrated" in texts) == calibrated
 
 
 def test_a_map_on_another_grid_is_refused(scene: Scene):

@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
 from core.catalog import Catalog
-from gui.train.axis import round_step
+from gui.charts.axis import round_step
 from gui.train.curves import Curve, CurveCard, extremes
 from gui.train.dashboard import Dashboard
 from gui.train.history import History, smoothed
@@ -30,6 +30,20 @@ def history_of(run_id: str) -> History:
     with Catalog() as catalog:
         history.add(look(catalog, run_id, (0, 0)))
     return history
+
+
+def test_a_watched_run_that_goes_back_has_each_step_once(write_run: WriteRun) -> None:
+    run_id = write_run("a")
+    history = history_of(run_id)
+    with Catalog() as catalog:
+        points = catalog.metrics(run_id, key="train/loss")
+        middle = points[len(points) // 2].step
+        seen = max(point.id for point in catalog.metrics(run_id))
+        catalog.forget_metrics(run_id, after_step=middle)
+        catalog.add_metrics(run_id, [("train/loss", middle + 1, 1, 0.125, 1.0)])
+        history.add(look(catalog, run_id, (seen, 0)))
+    steps = history.series["train/loss"].steps
+    assert steps[-1] == middle + 1 and len(steps) == len(set(steps)) and history.last("train/loss") == 0.125
 
 
 def test_smoothing_covers_the_same_stretch_whatever_the_spacing() -> None:
@@ -80,12 +94,14 @@ def test_figures_come_from_the_runs_rows(qtbot: QtBot, write_run: WriteRun) -> N
     dashboard = Dashboard()
     qtbot.addWidget(dashboard)
     dashboard.refresh(history_of(write_run(dice=0.9)))
-    qtbot.waitUntil(lambda: bool(dashboard.pace_card.values_at(None)))
-    assert dashboard.dice.figure.text() == "0.900"
+    qtbot.waitUntil(
+        lambda: "samples_per_s" in dashboard.cards and bool(dashboard.cards["samples_per_s"].values_at(None))
+    )
+    assert dashboard.monitor.figure.text() == "0.900"
     assert dashboard.epoch.figure.text() == "3 / 3"
     assert (dashboard.left.title.text(), dashboard.left.figure.text()) == ("Took", "2 min")
     assert dashboard.pace.figure.text() == "8.0"
-    assert set(dashboard.dice_card.values_at(None)) == {"anterior", "posterior"}
+    assert set(dashboard.cards["dice"].values_at(None)) == {"anterior", "posterior"}
 
 
 def test_time_left_follows_the_pace_of_the_last_epochs_and_the_time_limit(write_run: WriteRun) -> None:

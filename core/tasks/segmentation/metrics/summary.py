@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from core.metrics.intervals import bootstrap_mean
 from core.tasks.segmentation.metrics.pair import Array, metrics
-
-RESAMPLES = 2000
-CONFIDENCE = 0.95
 
 
 def summarise(
@@ -29,9 +27,9 @@ def summarise(
             figures[f"test/{key}/{name}"] = float(column.mean())
             figures[f"test/{key}_sd/{name}"] = float(column.std(ddof=1)) if len(rows) > 1 else 0.0
             if len(rows) > 1:
-                intervals[f"test/{key}/{name}"] = bootstrap(column)
+                intervals[f"test/{key}/{name}"] = bootstrap_mean(column)
         if len(rows) > 1:
-            intervals[f"test/{key}"] = bootstrap(values.mean(axis=1))
+            intervals[f"test/{key}"] = bootstrap_mean(values.mean(axis=1))
 
     for key in metrics():
         add(key, np.array([[row[key][name] for name in names] for row in rows]))
@@ -40,11 +38,3 @@ def summarise(
         figures |= {f"test/{key}/{name}": float(sum(name in row[field] for row in rows)) for name in names}
         figures[f"test/{key}"] = float(sum(len(row[field]) for row in rows))
     return figures, intervals
-
-
-def bootstrap(values: Array) -> list[float]:
-    """The 95 % interval of a mean over cases, from resampled cases (Efron 1979); the same for the same values."""
-    draws = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
-    tail = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(values[draws].mean(axis=1), (tail, 100 - tail))
-    return [float(low), float(high)]

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.metrics.intervals import bootstrap_mean
 from core.tasks.segmentation.metrics import Pair, metrics, register_metric
 from core.tasks.segmentation.metrics import pair as pair_module
-from core.tasks.segmentation.metrics.summary import bootstrap, summarise
+from core.tasks.segmentation.metrics.summary import summarise
 from core.tasks.segmentation.metrics.surface import measure_surfaces, surface_areas
 
 Array = np.ndarray[Any, Any]
@@ -137,7 +138,7 @@ def test_missed_structures_are_counted_and_stay_in_the_mean() -> None:
 
 def test_bootstrap_interval_is_that_of_the_normal_distribution_for_many_cases() -> None:
     draws = np.random.default_rng(5).normal(0.8, 0.1, 400)
-    low, high = bootstrap(draws)
+    low, high = bootstrap_mean(draws)
     half = 1.96 * draws.std() / 20
     assert (low, high) == pytest.approx((draws.mean() - half, draws.mean() + half), abs=0.002)
-    assert bootstrap(draws) == [low, high]
+    assert bootstrap_mean(draws) == [low, high]

@@ -10,8 +10,10 @@ import yaml
 
 from core import cli, config
 from core.control import JobControl
+from core.data.tables.read import read_table
 from core.errors import ConfigError, DatasetError
-from core.tasks.tabular.preparing import checked, draw, prepare
+from core.tasks.tabular.preparing import checked, prepare
+from core.tasks.tabular.splitting import draw
 
 
 @pytest.fixture(autouse=True)
@@ -128,7 +130,20 @@ def test_an_outcome_that_nothing_can_be_learned_of_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="There are: died"):
         check(table, target="deid")
     with pytest.raises(ConfigError, match="no outcome is chosen"):
-        check(table, target="")
+        prepare(config.parse(tree(table, target="")), JobControl())
+
+
+def test_without_an_outcome_the_check_still_tells_the_columns(tmp_path):
+    found = check(write_table(tmp_path / "a.csv"), target="")
+    assert not found.usable and found.columns["age"] == "number" and found.columns["sex"] == "category"
+
+
+def test_a_table_that_is_still_held_is_not_read_again(tmp_path):
+    path = write_table(tmp_path / "a.csv")
+    held = read_table(path)
+    assert read_table(path) is held
+    write_table(path, rows=121)
+    assert len(read_table(path)) == 121
 
 
 def test_parts_hold_the_outcomes_evenly_and_no_subject_twice():

@@ -1,0 +1,1 @@
+"""Cohorts: subjects with an MRI, a PET, clinical values and a score, read from a table and checked as a whole."""

@@ -1,0 +1,1 @@
+"""Stays: irregular series of measurements with facts about the patient; read, checked, and laid onto a grid of hours."""

@@ -1,0 +1,60 @@
+"""Images in template space on a model's grid, with values that can be compared between scanners."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from core.errors import UnsuitableScan
+from core.imaging.mni import Grid, tissues
+from core.imaging.volume import Volume
+
+Array = np.ndarray[Any, Any]
+
+FARTHEST = 6.0  # deviations: a bright vessel or a metal artefact is no more than that
+LEAST_REFERENCE = 0.2  # of the brain's median uptake: less in the cerebellum means that it is not in the picture
+LEAST_BRAIN = 0.3  # of the brain's voxels that an MRI has to show
+MOST_SUVR = 10.0
+
+
+def on_grid(volume: Volume, grid: Grid) -> Array:
+    """(x, y, z) float32: an image in template space looked up on the grid, blurred first where the grid is coarser."""
+    values = np.nan_to_num(volume.values(), nan=0.0, posinf=0.0, neginf=0.0)
+    coarser = np.array(grid.spacing_mm) / np.array(volume.spacing_mm)
+    sigma = 0.35 * np.maximum(coarser - 1, 0)
+    if sigma.max() > 0.05:
+        values = ndimage.gaussian_filter(values, sigma, truncate=2.5)
+    to_index = np.linalg.inv(volume.affine_ras) @ grid.affine_ras
+    return ndimage.affine_transform(
+        values, to_index[:3, :3], to_index[:3, 3], output_shape=grid.shape, order=1, cval=0.0
+    ).astype(np.float32)
+
+
+def normalised_mri(values: Array, grid: Grid, where: Path) -> Array:
+    """Zero mean and unit deviation inside the brain, as the template and the picture both have it; 0 elsewhere."""
+    inside = tissues(grid).inside & (values > 0)
+    if inside.sum() < LEAST_BRAIN * tissues(grid).inside.sum():
+        raise UnsuitableScan(
+            "the MRI shows less than a third of the brain", where=where, mend="Give a whole head, the right way up."
+        )
+    mean, spread = float(values[inside].mean()), float(values[inside].std())
+    found = np.clip((values - mean) / max(spread, 1e-6), -FARTHEST, FARTHEST)
+    return np.where(inside, found, 0).astype(np.float32)
+
+
+def suvr(values: Array, grid: Grid, where: Path) -> Array:
+    """Uptake relative to the mean of cerebellar grey matter; 0 outside of the brain. Raises UnsuitableScan."""
+    known = tissues(grid)
+    reference = values[known.reference]
+    middle = float(np.median(values[known.inside]))
+    level = float(reference.mean()) if reference.size else 0.0
+    if not middle > 0 or level < LEAST_REFERENCE * middle:
+        raise UnsuitableScan(
+            "the PET shows no uptake in the cerebellum, by which the rest is measured", where=where,
+            mend="Give a PET of the whole brain, with its background at zero.",
+        )  # fmt: skip
+    found = np.clip(values / level, 0, MOST_SUVR)
+    return np.where(known.inside, found, 0).astype(np.float32)

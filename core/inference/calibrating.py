@@ -1,0 +1,154 @@
+"""Fitting the temperature of a package's confidence on cases that it was not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from core.control import JobControl
+from core.data.case import Case
+from core.data.dataset import discover
+from core.data.plan import Plan
+from core.errors import DatasetError, ModelError, UnsuitableScan
+from core.imaging.reader import read
+from core.inference.assemble import write_manifest
+from core.inference.card import write_card
+from core.inference.confidence import Calibration, calibrated
+from core.inference.evaluate import recorded_split
+from core.inference.package import ModelPackage
+from core.inference.predictor import segment
+from core.metrics.calibration import fit_temperature
+from core.metrics.classification import calibration_error
+
+Array = np.ndarray[Any, Any]
+Sure = tuple[Array, Array]  # the probability of voxels' labels, and whether they are right
+
+MOST_CASES = 24  # of a part, evenly spread; a single number needs no more
+MOST_VOXELS = 20_000  # of a case, drawn
+AROUND_VOXELS = 3  # how far around the structures, found or true, voxels count: farther off all models are right
+FEWEST_CASES = 4
+
+
+def with_calibration(package: ModelPackage, data: Path, control: JobControl) -> ModelPackage:
+    """The package with its manifest's `calibration`; without one where no cases are left to fit it on.
+
+    Fitted on the validation part of the recorded split and measured on its test part. With one of them alone, each
+    half of its cases is measured at the temperature of the other half, and the temperature kept is that of all.
+    Raises DatasetError where the data set lacks the cases of the split, ModelError without a recorded split.
+    """
+    split = recorded_split(package)
+    if split is None:
+        raise ModelError("the split it was trained with is not known here", where=package.folder)
+    plain = replace(package, manifest=package.manifest.model_copy(update={"calibration": None}))
+    _, cases, _ = discover(data)
+    known = {case.id: case for case in cases}
+    wanted = {part: _spread(split.get(part, [])) for part in ("val", "test")}
+    if missing := [id for ids in wanted.values() for id in ids if id not in known]:
+        raise DatasetError(f"{len(missing)} cases of the split are not in it, such as {missing[0]}", where=data)
+    found: dict[str, list[Sure]] = {"val": [], "test": []}
+    total, done = sum(map(len, wanted.values())), 0
+    for part, ids in wanted.items():
+        for id in ids:
+            control.progress(done / total, f"Calibrating on {id} ({done + 1} of {total})")
+            done += 1
+            sure = _sure(known[id], plain, np.random.default_rng(done), control.silent())
+            if sure is not None and len(sure[0]):
+                found[part].append(sure)
+    calibration = fitted(found["val"], found["test"])
+    return replace(package, manifest=package.manifest.model_copy(update={"calibration": calibration}))
+
+
+def record_calibration(package: ModelPackage, data: Path, control: JobControl) -> ModelPackage:
+    """As `with_calibration`, written into the package's manifest and card. Raises ModelError for too few cases."""
+    if package.pipeline is not None:
+        raise ModelError("models of other programs are not calibrated here", where=package.folder)
+    learnt = with_calibration(package, data, control)
+    if learnt.manifest.calibration is None:
+        raise ModelError(f"it takes {FEWEST_CASES} cases that it was not trained on to calibrate it", where=data)
+    write_manifest(package.folder, learnt.manifest)
+    write_card(learnt)
+    return learnt
+
+
+def fitted(val: list[Sure], test: list[Sure]) -> Calibration | None:
+    """The calibration from voxels of validation and test cases; None where there are too few of them.
+
+    A temperature that makes nothing better where it was not fitted is not taken: then it is 1.
+    """
+    part = "val" if len(val) >= FEWEST_CASES else "test"
+    cases = val if part == "val" else test
+    if len(cases) < FEWEST_CASES:
+        return None
+    temperature = _temperature(cases)
+    halves = part == "test" or not test
+    if halves:
+        one, other = cases[::2], cases[1::2]
+        tempered = [*_tempered(other, _temperature(one)), *_tempered(one, _temperature(other))]
+        before, after = _error(cases), _error(tempered)
+    else:
+        before, after = _error(test), _error(_tempered(test, temperature))
+    if after >= before:
+        temperature, after = 1.0, before
+    return Calibration(
+        temperature=round(temperature, 4), fitted_on="val" if part == "val" else "test", fitted_cases=len(cases),
+        measured_on="val" if halves and part == "val" else "test", cases=len(cases) if halves else len(test),
+        halves=halves, error_before=round(before, 5), error_after=round(after, 5),
+    )  # fmt: skip
+
+
+def written_truth(values: Array, plan: Plan) -> Array:
+    """The label map that a perfect model would write for label values: of regions, the last that holds a voxel."""
+    truth = np.zeros(values.shape, np.int32)
+    for label in plan.labels:
+        truth[np.isin(values, label.values)] = label.value
+    return truth
+
+
+def _sure(case: Case, package: ModelPackage, rng: np.random.Generator, control: JobControl) -> Sure | None:
+    """Some voxels in and around the structures of a case; None for one that the model refuses."""
+    try:
+        answer = segment(read(case.image), package, control=control)
+    except UnsuitableScan:
+        return None
+    values = np.rint(read(case.label).values()).astype(np.int32)
+    truth = written_truth(values, package.plan)
+    places = np.argwhere((truth > 0) | (answer.labels > 0))
+    if not len(places):
+        return None
+    low, high = np.maximum(places.min(axis=0) - AROUND_VOXELS, 0), places.max(axis=0) + 1 + AROUND_VOXELS
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    near = ndimage.binary_dilation((truth[box] > 0) | (answer.labels[box] > 0), iterations=AROUND_VOXELS)
+    if package.plan.ignore_label is not None:
+        near &= values[box] != package.plan.ignore_label
+    chosen = np.flatnonzero(near)
+    if len(chosen) > MOST_VOXELS:
+        chosen = rng.choice(chosen, MOST_VOXELS, replace=False)
+    right = (truth[box] == answer.labels[box]).ravel()[chosen]
+    return answer.certainty[box].ravel()[chosen].astype(np.float64), right
+
+
+def _together(cases: list[Sure]) -> Sure:
+    return np.concatenate([sure for sure, _ in cases]), np.concatenate([right for _, right in cases])
+
+
+def _temperature(cases: list[Sure]) -> float:
+    sure, right = _together(cases)
+    return fit_temperature(np.stack([1 - sure, sure], axis=1), right.astype(int))
+
+
+def _tempered(cases: list[Sure], temperature: float) -> list[Sure]:
+    at = Calibration(temperature=temperature, fitted_cases=1, cases=1, error_before=0, error_after=0)
+    return [(calibrated(sure, at).astype(np.float64), right) for sure, right in cases]
+
+
+def _error(cases: list[Sure]) -> float:
+    return calibration_error(*_together(cases))
+
+
+def _spread(cases: list[str]) -> list[str]:
+    step = max(-(-len(cases) // MOST_CASES), 1)
+    return cases[::step]

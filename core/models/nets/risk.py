@@ -1,0 +1,169 @@
+"""A risk score from MRI, PET and clinical values: Swin encoders, cross-attention both ways, fusion, regression.
+
+Any part may be missing: an image that is not there is a learned token in each place, a clinical value a learned one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.models.nets.swin import FeedForward, SwinEncoder, last_grid
+
+
+class CrossAttention(nn.Module):
+    """Tokens of one image ask those of the other (B, n, width), (B, m, width) -> (B, n, width)."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.asking_norm, self.asked_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, asking: Tensor, asked: Tensor) -> Tensor:
+        batch, count, width = asking.shape
+        query = self.query(self.asking_norm(asking)).reshape(batch, count, self.heads, -1).transpose(1, 2)
+        pair = self.key_value(self.asked_norm(asked)).reshape(batch, asked.shape[1], 2, self.heads, -1)
+        key, value = pair.permute(2, 0, 3, 1, 4).unbind()
+        dropout = self.dropout if self.training else 0.0
+        mixed = functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        found: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, count, width))
+        return found
+
+
+class CrossBlock(nn.Module):
+    """MRI asks PET and PET asks MRI, both as they came in; then a feed-forward layer for each."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.mri_asks, self.pet_asks = (CrossAttention(width, heads, dropout) for _ in range(2))
+        self.mri_norm, self.pet_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.mri_feed, self.pet_feed = FeedForward(width, dropout), FeedForward(width, dropout)
+
+    def forward(self, mri: Tensor, pet: Tensor) -> tuple[Tensor, Tensor]:
+        mri, pet = mri + self.mri_asks(mri, pet), pet + self.pet_asks(pet, mri)
+        return mri + self.mri_feed(self.mri_norm(mri)), pet + self.pet_feed(self.pet_norm(pet))
+
+
+class ClinicalEncoder(nn.Module):
+    """(B, features) standardised values, NaN where missing -> (B, width)."""
+
+    def __init__(self, features: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.missing = nn.Parameter(torch.zeros(features))
+        self.layers = nn.Sequential(
+            nn.Linear(2 * features, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width),
+            nn.LayerNorm(width),
+        )  # fmt: skip
+
+    def forward(self, values: Tensor) -> Tensor:
+        known = values.isfinite()
+        filled = torch.where(known, values, self.missing.to(values.dtype))
+        found: Tensor = self.layers(torch.cat([filled, known.to(filled.dtype)], dim=1))
+        return found
+
+
+class RiskNetwork(nn.Module):
+    """mri, pet (B, 1, *shape), clinical (B, features) with NaN where missing, present (B, 2) bool -> scores (B,) 0..1.
+
+    present: whether MRI and PET are there; what stands in a volume that is not counts for nothing.
+    """
+
+    def __init__(
+        self, *, shape: Sequence[int], features: int, width: int, depths: Sequence[int], heads: Sequence[int],
+        window: int, clinical: int, fusion: int, cross_blocks: int, cross_heads: int, dropout: float,
+        drop_path: float, checkpointing: bool,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.shape = tuple(shape)
+        last = width * 2 ** (len(depths) - 1)
+        self.mri, self.pet = (
+            SwinEncoder(
+                width=width, depths=depths, heads=heads, window=window, drop_path=drop_path,
+                checkpointing=checkpointing,
+            )
+            for _ in range(2)
+        )  # fmt: skip
+        places = math.prod(last_grid(shape, len(depths)))
+        self.places = nn.Parameter(torch.empty(1, places, last))
+        self.missing_mri, self.missing_pet = (nn.Parameter(torch.empty(1, 1, last)) for _ in range(2))
+        for parameter in (self.places, self.missing_mri, self.missing_pet):
+            nn.init.trunc_normal_(parameter, std=0.02)
+        self.cross = nn.ModuleList(CrossBlock(last, cross_heads, dropout) for _ in range(cross_blocks))
+        self.mri_norm, self.pet_norm = nn.LayerNorm(last), nn.LayerNorm(last)
+        self.clinical = ClinicalEncoder(features, clinical, dropout) if features else None
+        self.fusion = nn.Sequential(
+            nn.Linear(2 * last + (clinical if features else 0), fusion), nn.LayerNorm(fusion), nn.GELU(),
+            nn.Dropout(dropout),
+        )  # fmt: skip
+        self.head = nn.Linear(fusion, 1)
+
+    def begin_at(self, score: float) -> None:
+        """Answer about this score before anything is learned."""
+        score = min(max(score, 0.01), 0.99)
+        with torch.no_grad():
+            self.head.weight.mul_(0.1)
+            self.head.bias.fill_(math.log(score / (1 - score)))
+
+    def encode(self, mri: Tensor, pet: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """The last stage's tokens of both images (B, n, width), with their places; learned ones where none is there."""
+        return (
+            self._encode(self.mri, mri, self.missing_mri, present[:, 0]),
+            self._encode(self.pet, pet, self.missing_pet, present[:, 1]),
+        )
+
+    def _encode(self, encoder: nn.Module, image: Tensor, missing: Tensor, there: Tensor) -> Tensor:
+        if image.shape[2:] != self.shape:
+            raise ValueError(f"a volume of {tuple(image.shape[2:])} was given, not {self.shape}")
+        absent = missing.expand(len(image), self.places.shape[1], -1)
+        # In training every weight takes part in each step, as several processes need it.
+        if self.training or bool(there.any()):
+            tokens = encoder(image)
+            absent = torch.where(there[:, None, None], tokens, absent.to(tokens.dtype))
+        return absent + self.places
+
+    def without(self, tokens: tuple[Tensor, Tensor], parts: Collection[str]) -> tuple[Tensor, Tensor]:
+        """What `encode` gave, as if only these of "mri" and "pet" were there."""
+        mri, pet = tokens
+        return (
+            mri if "mri" in parts else (self.missing_mri + self.places).expand_as(mri),
+            pet if "pet" in parts else (self.missing_pet + self.places).expand_as(pet),
+        )
+
+    @contextmanager
+    def sampling(self) -> Iterator[None]:
+        """Within the block what follows the encoders drops features as in training, so that answers vary."""
+        dropping = [
+            layer
+            for part in (self.cross, self.clinical, self.fusion)
+            if part is not None
+            for layer in part.modules()
+            if isinstance(layer, nn.Dropout | CrossAttention)
+        ]
+        before = [layer.training for layer in dropping]
+        for layer in dropping:
+            layer.training = True
+        try:
+            yield
+        finally:
+            for layer, training in zip(dropping, before, strict=True):
+                layer.training = training
+
+    def fuse(self, mri: Tensor, pet: Tensor, clinical: Tensor) -> Tensor:
+        """Scores (B,) of encoded images and standardised clinical values."""
+        for block in self.cross:
+            mri, pet = block(mri, pet)
+        parts = [self.mri_norm(mri.mean(dim=1)), self.pet_norm(pet.mean(dim=1))]
+        if self.clinical is not None:
+            parts.append(self.clinical(clinical))
+        logit: Tensor = self.head(self.fusion(torch.cat(parts, dim=1)))
+        return logit[:, 0].float().sigmoid()
+
+    def forward(self, mri: Tensor, pet: Tensor, clinical: Tensor, present: Tensor) -> Tensor:
+        return self.fuse(*self.encode(mri, pet, present), clinical)

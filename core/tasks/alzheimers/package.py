@@ -1,0 +1,150 @@
+"""Packages of risk models: the network's weights, the norms of the images, the clinical values, and the intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from core import registry
+from core.errors import ConfigError, ModelError
+from core.inference.manifest import MANIFEST, parse_as, task_in
+from core.inference.package import WEIGHTS, card_in, checked_weights, manifest_bytes
+from core.registry import Part
+from core.tasks.alzheimers.norms import NORMS, read_norms
+from core.tasks.alzheimers.plan import RiskPlan
+from core.tasks.alzheimers.uncertainty import Event, Intervals
+
+SIMULATED = "Trained on simulated data: it says nothing about patients."
+
+
+class RiskTraining(Part):
+    """What the model was trained on and how well it did. figures: over subjects that were not trained on.
+
+    by_part: the same by what was there of them. coverage: how many of the intervals held the true score.
+    """
+
+    data: str = Field(max_length=400)
+    licence: str = Field("", max_length=200)
+    cases: dict[Literal["train", "val", "test"], int]
+    measured_on: Literal["val", "test"]
+    protocol: str = Field("", max_length=4000)
+    figures: dict[str, float]
+    by_part: dict[str, dict[str, float]] = Field(default_factory=dict)
+    simulated: bool = False
+    run: str = Field("", max_length=200)
+
+
+class RiskManifest(Part):
+    """The contents of a model.yaml of a risk model."""
+
+    format: Literal[1] = 1
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    version: str = Field(pattern=r"^\d{1,4}(\.\d{1,4}){0,2}$")
+    title: str = Field(min_length=1, max_length=200)
+    task: Literal["alzheimers"] = "alzheimers"
+    network: dict[str, Any]
+    plan: RiskPlan
+    samples: int = Field(20, ge=1, le=500)
+    intervals: Intervals | None = None
+    event: Event | None = None
+    training: RiskTraining
+    intended_use: str = Field("", max_length=4000)
+    forbidden_use: str = Field("", max_length=4000)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    norms_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, network: dict[str, Any]) -> dict[str, Any]:
+        try:
+            _network(network)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return network
+
+    @field_validator("plan")
+    @classmethod
+    def _sane_grid(cls, plan: RiskPlan) -> RiskPlan:
+        if not all(8 <= side <= 256 for side in plan.shape):
+            raise ValueError("shape is out of range")
+        if not all(0.5 <= mm <= 20 for mm in plan.spacing_mm):
+            raise ValueError("spacing_mm is out of range")
+        return plan
+
+
+@dataclass(frozen=True)
+class RiskPackage:
+    """A package on disk with its manifest read and checked."""
+
+    folder: Path
+    manifest: RiskManifest
+    bundled: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def title(self) -> str:
+        return self.manifest.title
+
+    @property
+    def simulated(self) -> bool:
+        return self.manifest.training.simulated
+
+    @property
+    def summary(self) -> str:
+        """One line, such as "Alzheimer's risk · r 0.93 on unseen subjects · trained on simulated data"."""
+        figures = self.manifest.training.figures
+        measured = f"r {figures['pearson']:.2f} on unseen subjects" if "pearson" in figures else "accuracy not measured"
+        return " · ".join(["Alzheimer's risk", measured, *(["trained on simulated data"] if self.simulated else [])])
+
+    @property
+    def card(self) -> str:
+        return card_in(self.folder)
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        return {WEIGHTS: self.manifest.sha256, NORMS: self.manifest.norms_sha256}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The manifest and the place, as plain values."""
+        tree = self.manifest.model_dump(mode="json")
+        tree["plan"].pop("trained_on")
+        return {**tree, "folder": str(self.folder), "bundled": self.bundled, "summary": self.summary}
+
+    def load(self, device: str = "cpu") -> Any:
+        """The `Answerer` with its weights and norms. Raises ModelError where they are damaged or do not fit."""
+        from core.inference.network import fill
+        from core.tasks.alzheimers.answering import Answerer
+
+        plan, path = self.manifest.plan, self.folder / WEIGHTS
+        config = _network(self.manifest.network)
+        network = fill(
+            lambda: config.build(plan.shape, len(plan.values)),
+            lambda: checked_weights(path, self.manifest.sha256),
+            path,
+        )
+        norms_path = self.folder / NORMS
+        norms = read_norms(checked_weights(norms_path, self.manifest.norms_sha256), plan.shape, norms_path)
+        return Answerer(network, plan, norms, self.manifest.samples, device)
+
+
+def read_risk_package(folder: Path, *, bundled: bool = False) -> RiskPackage:
+    """Read the package in `folder`. Raises ModelError where it is none for risk scores."""
+    data, path = manifest_bytes(folder), folder / MANIFEST
+    if task_in(data) != "alzheimers":
+        raise ModelError("this is no model for risk scores", where=path)
+    return RiskPackage(folder, parse_as(RiskManifest, data, path), bundled)
+
+
+def _network(tree: dict[str, Any]) -> Any:
+    return registry.part("risk_model", str(tree.get("name"))).model_validate(tree)

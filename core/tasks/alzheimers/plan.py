@@ -1,0 +1,155 @@
+"""What is fixed of a run before it is trained, and kept with its model: grid, clinical values, who was trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from core import config
+from core.data.cohort.split import identities
+from core.data.cohort.subject import Cohort, Feature, Grid, Subject
+from core.registry import Part
+
+Array = np.ndarray[Any, Any]
+
+PLAN, SPLIT = "plan.yaml", "split.json"
+FARTHEST = 5.0  # standard deviations: a value beyond is taken as this one, so that none rules a score
+Modality = Literal["mri", "pet", "clinical"]
+MODALITIES: tuple[Modality, ...] = ("mri", "pet", "clinical")
+
+
+class Value(Part):
+    """One clinical value: how it is written, and the mean and standard deviation of the training subjects'."""
+
+    name: str = Field(max_length=500)
+    unit: str = Field("", max_length=100)
+    low: float | None = None
+    high: float | None = None
+    group: str = Field("", max_length=200)
+    words: list[str] = Field([], max_length=1000)
+    mean: float = 0.0
+    scale: float = Field(1.0, gt=0)
+
+    @property
+    def feature(self) -> Feature:
+        nan = float("nan")
+        low, high = (nan if limit is None else limit for limit in (self.low, self.high))
+        return Feature(self.name, self.unit, low, high, self.group, tuple(self.words))
+
+
+class RiskPlan(Part):
+    """cohort_sha256: of the table's content, to know it again. trained_on: hashes of the persons and images."""
+
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    values: list[Value] = Field([], max_length=5000)
+    target: str = Field("", max_length=500)
+    target_scale: str = Field("risk", max_length=50)
+    threshold: float = Field(0.5, gt=0, lt=1)
+    mean_score: float = Field(0.5, ge=0, le=1)
+    simulated: bool = False
+    cohort_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    trained_on: dict[Literal["subjects", "contents"], list[str]] = Field(default_factory=dict)
+
+    @property
+    def grid(self) -> Grid:
+        return Grid(self.shape, self.spacing_mm)
+
+    @property
+    def features(self) -> list[Feature]:
+        return [value.feature for value in self.values]
+
+    def standardised(self, clinical: Array) -> Array:
+        """(rows, values) in the file's units -> float32 in standard deviations from the training mean, NaN: missing."""
+        if not self.values:
+            return np.zeros((len(clinical), 0), np.float32)
+        mean = np.array([value.mean for value in self.values])
+        scale = np.array([value.scale for value in self.values])
+        return np.clip((clinical - mean) / scale, -FARTHEST, FARTHEST).astype(np.float32)
+
+    def arranged(self, cohort: Cohort, rows: Iterable[int]) -> Array:
+        """The plan's values (rows, values) of a cohort whose columns stand in any order; NaN for one it lacks."""
+        place = {feature.name: i for i, feature in enumerate(cohort.features)}
+        columns = [place.get(value.name, -1) for value in self.values]
+        table = np.stack([cohort.subjects[row].clinical for row in rows]) if len(cohort) else np.empty((0, 0))
+        padded = np.column_stack([table, np.full(len(table), np.nan)])
+        return np.asarray(padded[:, columns], np.float32).reshape(len(table), len(columns))
+
+    def knows(self, subject: Subject) -> bool:
+        """Whether this person, or one of the images, was trained on."""
+        known = {*self.trained_on.get("subjects", ()), *self.trained_on.get("contents", ())}
+        return any(hashed(word) in known for word in (subject.id, *subject.contents.values()))
+
+
+def plan_of(cohort: Cohort, train: Array, experiment: Any) -> RiskPlan:
+    """The plan of an experiment on a cohort; means and deviations are those of the `train` rows alone."""
+    known = cohort.clinical[train].astype(np.float64)
+    values = []
+    for column, feature in enumerate(cohort.features):
+        there = known[:, column][np.isfinite(known[:, column])]
+        mean = float(there.mean()) if len(there) else 0.0
+        scale = float(there.std()) if len(there) > 1 else 0.0
+        values.append(
+            Value(
+                name=feature.name, unit=feature.unit, group=feature.group, words=list(feature.words),
+                low=_or_none(feature.low), high=_or_none(feature.high), mean=mean, scale=scale if scale > 1e-9 else 1.0,
+            )
+        )  # fmt: skip
+    data = experiment.data
+    people = {kind: sorted(map(hashed, words)) for kind, words in identities(cohort, train).items()}
+    return RiskPlan(
+        shape=data.shape, spacing_mm=data.spacing_mm, values=values, target=cohort.target_name,
+        target_scale=data.target_scale, threshold=experiment.task.threshold,
+        mean_score=float(np.clip(cohort.targets[train].mean(), 0, 1)), simulated=cohort.simulated,
+        cohort_sha256=fingerprint(cohort), trained_on=people,
+    )  # fmt: skip
+
+
+def fingerprint(cohort: Cohort) -> str:
+    """The sha256 of who is in a cohort, with which images, values and scores."""
+    found = hashlib.sha256(json.dumps([feature.name for feature in cohort.features]).encode())
+    for subject in cohort.subjects:
+        found.update(json.dumps([subject.id, subject.visit, subject.target, sorted(subject.contents.items())]).encode())
+        found.update(subject.clinical.tobytes())
+    return found.hexdigest()
+
+
+def hashed(word: str) -> str:
+    """A person's or image's name as it is kept with a model: to be known again, not to be read."""
+    return hashlib.sha256(f"isocenter {word}".encode()).hexdigest()[:24]
+
+
+def there(subject: Subject) -> frozenset[Modality]:
+    """What of a subject is there."""
+    images: list[Modality] = [name for name in ("mri", "pet") if getattr(subject, name) is not None]
+    return frozenset([*images, *(["clinical"] if np.isfinite(subject.clinical).any() else [])])
+
+
+def named(parts: Collection[str]) -> str:
+    """A set of modalities in words, always in the same order.
+
+    >>> named({"clinical", "mri"})
+    'mri+clinical'
+    """
+    return "+".join(part for part in MODALITIES if part in parts)
+
+
+def load_plan(folder: Path) -> RiskPlan:
+    """The plan of a run's folder."""
+    return RiskPlan.model_validate(config.read_yaml((folder / PLAN).read_text(encoding="utf-8")))
+
+
+def load_split(folder: Path) -> dict[str, Array]:
+    """The row numbers of a run's parts: train, val, test."""
+    split = json.loads((folder / SPLIT).read_text(encoding="utf-8"))
+    return {part: np.asarray(rows, np.int64) for part, rows in split.items()}
+
+
+def _or_none(limit: float) -> float | None:
+    return float(limit) if np.isfinite(limit) else None

@@ -1,0 +1,163 @@
+"""Risk scores of subjects that a model has not seen: with intervals, findings, and what speaks for them."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.control import JobControl
+from core.data.cohort.subject import Subject
+from core.errors import DatasetError
+from core.files import write_text
+from core.imaging.volume import Finding
+from core.tasks.alzheimers.asking import subjects_of
+from core.tasks.alzheimers.package import SIMULATED, RiskPackage
+from core.tasks.alzheimers.plan import FARTHEST, named
+from core.tasks.alzheimers.preparing import cache_folder
+
+Array = np.ndarray[Any, Any]
+
+RESEARCH = "Research use only."
+MOST_TOLD = 8
+
+
+def predict(
+    package: RiskPackage, paths: Sequence[Path], out: Path, options: Mapping[str, Any],
+    control: JobControl | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Predict each subject and write `<first file's stem>_risk.json` into `out`.
+
+    options: mri, pet, clinical (files of one subject), device, explain.
+    Returns {"predictions": [...], "findings": [...], "outputs": [...]}; a prediction has "score", "interval",
+    "parts", "probability" of a score over the threshold, "findings", "model", "seconds", "simulated".
+    Raises DatasetError, ModelError, UnreadableScan or IsocenterError.
+    """
+    control = control or JobControl()
+    plan = package.manifest.plan
+    control.progress(None, "Reading")
+    subjects, findings = subjects_of(paths, options, plan, control)
+    control.progress(None, "Loading the model")
+    answerer = package.load(_device(str(options.get("device") or "auto")))
+    out.mkdir(parents=True, exist_ok=True)
+    first = next(iter([*paths, *(Path(options[key]) for key in ("clinical", "mri", "pet") if options.get(key))]))
+    target = out / f"{first.name.partition('.')[0]}_risk.json"
+    predictions = []
+    for number, subject in enumerate(subjects):
+        part = control.part(number / len(subjects), (number + 1) / len(subjects))
+        part.progress(0, f"{subject.id}: bringing its images to the model's grid")
+        began = time.perf_counter()
+        prediction = _predict(package, answerer, subject, out, bool(options.get("explain")), part)
+        prediction |= {"output": str(target), "seconds": round(time.perf_counter() - began, 3)}
+        predictions.append(prediction)
+    told = [finding.as_dict() for finding in findings]
+    if package.simulated:
+        told.insert(0, Finding("simulated", "warning", SIMULATED).as_dict())
+    predictions[0]["findings"] = told + predictions[0]["findings"]
+    write_text(target, json.dumps({"predictions": predictions, "note": RESEARCH}, indent=1, ensure_ascii=False))
+    return {
+        "predictions": predictions, "findings": [f for one in predictions for f in one["findings"]],
+        "outputs": [str(target)],
+    }  # fmt: skip
+
+
+def _predict(
+    package: RiskPackage, answerer: Any, subject: Subject, out: Path, explain: bool, control: JobControl
+) -> dict[str, Any]:
+    from core.tasks.alzheimers.data import Volumes
+
+    plan, manifest = package.manifest.plan, package.manifest
+    pair = Volumes([subject], plan, cache_folder(), keep=False).get(0, control)
+    encoded = answerer.encode(pair, subject.clinical)
+    if not encoded.parts:
+        raise DatasetError(
+            f"of {subject.id} there is neither an image nor a clinical value", mend="Give at least one of them."
+        )
+    answer, parts = answerer.answer(encoded), named(encoded.parts)
+    findings = [*_missing(encoded.parts), *_unusual(package, subject)]
+    found: dict[str, Any] = {
+        "scan": str(subject.mri or subject.pet or subject.id), "subject": subject.id, "model": package.name,
+        "version": package.version, "score": answer.score, "interval": None, "confidence": None, "parts": parts,
+        "probability": None, "threshold": plan.threshold, "simulated": package.simulated, "note": RESEARCH,
+    }  # fmt: skip
+    if manifest.intervals is not None:
+        found |= {
+            "interval": manifest.intervals.interval(answer, parts), "confidence": manifest.intervals.confidence
+        }  # fmt: skip
+        if not manifest.intervals.calibrated(parts):
+            what = f"Too few validation subjects had only {parts.replace('+', ' and ')}; the interval is a rough one."
+            findings.append(Finding("interval-rough", "warning", what))
+    else:
+        findings.append(Finding("no-interval", "warning", "The model was published without its cohort: no interval."))
+    if manifest.event is not None:
+        found["probability"] = float(manifest.event.probability(answer.score))
+    if plan.knows(subject):
+        findings.append(
+            Finding("trained-on", "warning", f"{subject.id} was trained on, so the score flatters the model.")
+        )
+    if explain:
+        found["explanation"] = _explain(package, answerer, subject, pair, out, control)
+    return {**found, "findings": [finding.as_dict() for finding in findings]}
+
+
+def _missing(parts: frozenset[str]) -> list[Finding]:
+    words = {"mri": "MRI", "pet": "PET", "clinical": "clinical values"}
+    lacking = [word for part, word in words.items() if part not in parts]
+    if not lacking:
+        return []
+    return [Finding("missing", "info", f"Without {' and '.join(lacking)}: the interval is the wider for it.")]
+
+
+def _unusual(package: RiskPackage, subject: Subject) -> list[Finding]:
+    """Clinical values that are not there, and those far outside of what was trained on."""
+    plan, found = package.manifest.plan, []
+    there = np.isfinite(subject.clinical)
+    if there.any() and not there.all():
+        what = f"{int((~there).sum())} of {len(there)} clinical values are missing."
+        found.append(Finding("values-missing", "info", what))
+    far = np.flatnonzero(there & (np.abs(plan.standardised(subject.clinical[None])[0]) >= FARTHEST))
+    for place in far[:MOST_TOLD]:
+        value = plan.values[place]
+        what = (
+            f"{value.name} is {subject.clinical[place]:g} {value.unit}".rstrip()
+            + f", far from what was trained on ({value.mean:.3g} ± {value.scale:.2g})."
+        )
+        found.append(Finding("unusual-value", "warning", what))
+    if len(far) > MOST_TOLD:
+        found.append(Finding("unusual-value", "warning", f"{len(far) - MOST_TOLD} more values are as far off."))
+    return found
+
+
+def _explain(
+    package: RiskPackage, answerer: Any, subject: Subject, pair: Any, out: Path, control: JobControl
+) -> dict[str, Any]:
+    """What speaks for the score, its maps written on the scans' own grids."""
+    from core.tasks.alzheimers.attribution import attribute
+    from core.tasks.alzheimers.maps import write_map
+
+    plan = package.manifest.plan
+    found = attribute(answerer, pair, subject.clinical, control)
+    safe = re.sub(r"[^\w.-]", "_", subject.id)[:80]
+    maps = {}
+    for kind, volume in found.maps.items():
+        path = out / f"{safe}_{kind}_explained.nii.gz"
+        write_map(path, volume, plan.grid, getattr(subject, kind), control)
+        maps[kind] = str(path)
+    order = np.argsort(-np.abs(found.values))
+    values = [
+        {"name": plan.values[i].name, "value": float(subject.clinical[i]), "unit": plan.values[i].unit,
+         "contribution": float(found.values[i])}
+        for i in order if np.isfinite(subject.clinical[i])
+    ]  # fmt: skip
+    return {"base": found.base, "shares": found.shares, "maps": maps, "clinical": values}
+
+
+def _device(asked: str) -> str:
+    from core.training.devices import choose
+
+    return choose(asked)

@@ -1,0 +1,121 @@
+"""Numbers by name as lying bars, on both sides of nothing where some are negative: importance, contributions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from gui.theme import theme
+
+ROW_PX = 24
+NAME_SHARE = 0.38
+VALUE_PX = 64
+
+
+@dataclass(frozen=True)
+class Bar:
+    """note: said beside the name, such as the value that a contribution belongs to. low, high: an interval."""
+
+    name: str
+    value: float
+    note: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def said(self) -> str:
+        between = f" ({self.low:.3g} to {self.high:.3g})" if self.low is not None and self.high is not None else ""
+        return f"{self.name}{f' = {self.note}' if self.note else ''}: {self.value:+.3g}{between}"
+
+
+class BarChart(QWidget):
+    """As high as its bars; a click chooses one."""
+
+    chosen = Signal(str)
+
+    def __init__(self, name: str, title: str, *, form: str = "{:.3g}", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setAccessibleName(title)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMouseTracking(True)
+        self._form = form
+        self.bars: list[Bar] = []
+        self._hovered = -1
+        theme().changed.connect(self.update)
+
+    def show_bars(self, bars: Sequence[Bar]) -> None:
+        self.bars = list(bars)
+        self.setAccessibleDescription("; ".join(bar.said for bar in self.bars))
+        self.setFixedHeight(self.sizeHint().height())
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(320, ROW_PX * max(len(self.bars), 1))
+
+    def _scale(self) -> tuple[float, float]:
+        """The lowest and highest value there is room for."""
+        edges = [edge for bar in self.bars for edge in (bar.value, bar.low, bar.high) if edge is not None]
+        return min([0.0, *edges]), max([0.0, *edges]) or (1.0 if min([0.0, *edges]) == 0 else 0.0)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        low, high = self._scale()
+        left, right = self.width() * NAME_SHARE, self.width() - VALUE_PX
+        middle = int(Qt.AlignmentFlag.AlignVCenter)
+
+        def x_of(value: float) -> float:
+            return left + (value - low) / ((high - low) or 1) * (right - left)
+
+        painter.setPen(QPen(theme().color("line"), 1))
+        painter.drawLine(QPointF(x_of(0), 0), QPointF(x_of(0), ROW_PX * len(self.bars)))
+        for row, bar in enumerate(self.bars):
+            top = row * ROW_PX
+            if row == self._hovered:
+                painter.fillRect(QRectF(0, top, self.width(), ROW_PX), theme().color("hover"))
+            words = f"{bar.name} = {bar.note}" if bar.note else bar.name
+            shown = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, int(left) - 12)
+            painter.setPen(theme().color("text"))
+            painter.drawText(QRectF(0, top, left - 12, ROW_PX), middle | int(Qt.AlignmentFlag.AlignLeft), shown)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme().color("accent" if bar.value >= 0 else "warn"))
+            ends = sorted((x_of(0), x_of(bar.value)))
+            painter.drawRoundedRect(QRectF(ends[0], top + 5, max(ends[1] - ends[0], 1), ROW_PX - 10), 2, 2)
+            if bar.low is not None and bar.high is not None:
+                painter.setPen(QPen(theme().color("text"), 1))
+                half = top + ROW_PX / 2
+                painter.drawLine(QPointF(x_of(bar.low), half), QPointF(x_of(bar.high), half))
+            painter.setPen(theme().color("dim"))
+            value = self._form.format(bar.value)
+            area = QRectF(right + 8, top, VALUE_PX - 8, ROW_PX)
+            painter.drawText(area, middle | int(Qt.AlignmentFlag.AlignRight), value)
+
+    def _row(self, y: float) -> int:
+        row = int(y // ROW_PX)
+        return row if 0 <= row < len(self.bars) else -1
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._hovered = self._row(event.position().y())
+        self.update()
+
+    def leaveEvent(self, _event: QEvent) -> None:
+        self._hovered = -1
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        row = self._row(event.position().y())
+        if row >= 0:
+            self.chosen.emit(self.bars[row].name)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent):
+            row = self._row(event.pos().y())
+            if row >= 0:
+                QToolTip.showText(event.globalPos(), self.bars[row].said)
+            return True
+        return super().event(event)

@@ -1,0 +1,89 @@
+"""What metrics are called, which of two values is better, and which metric a run is judged by. No Qt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import yaml
+
+from core import registry
+from core.config import read_yaml, task_of
+from core.tasks.base import Task
+
+NAMES = {
+    "auprc": "AUPRC", "auroc": "AUROC", "balanced_accuracy": "Balanced accuracy", "boundary_f1": "Boundary F1",
+    "brier": "Brier score", "dice": "Dice", "ece": "Calibration error", "f1": "F1", "hd95": "HD95", "iou": "IoU",
+    "jaccard": "IoU", "lr": "Learning rate", "mae": "MAE", "mse": "MSE", "pearson": "Pearson r", "r2": "R²",
+    "rmse": "RMSE", "surface_dice": "Surface Dice",
+}  # fmt: skip
+PARTS = {"train": "training", "val": "validation", "test": "test"}
+
+
+def metric_name(key: str) -> str:
+    """A metric without its part.
+
+    >>> metric_name("val/auroc"), metric_name("val/dice/anterior"), metric_name("train/embedding_std")
+    ('AUROC', 'Dice: anterior', 'Embedding std')
+    """
+    first, _, rest = key.partition("/")
+    name, _, structure = (rest if first in PARTS else key).partition("/")
+    shown = NAMES.get(name, name.replace("_", " ").capitalize())
+    return f"{shown}: {structure}" if structure else shown
+
+
+def metric_title(key: str) -> str:
+    """A metric with its part.
+
+    >>> metric_title("val/dice"), metric_title("lr")
+    ('Dice, validation', 'Learning rate')
+    """
+    part = PARTS.get(key.partition("/")[0])
+    return f"{metric_name(key)}, {part}" if part else metric_name(key)
+
+
+def in_a_sentence(key: str) -> str:
+    """A metric's name where it does not begin a sentence.
+
+    >>> in_a_sentence("val/loss"), in_a_sentence("val/dice"), in_a_sentence("val/auroc")
+    ('loss', 'Dice', 'AUROC')
+    """
+    name = metric_name(key)
+    return name if key.rpartition("/")[2] in NAMES else name[:1].lower() + name[1:]
+
+
+def lower_is_better(key: str) -> bool:
+    return Task.lower_is_better(key)
+
+
+def best_of(values: Iterable[float], key: str) -> float:
+    """The best of the values that are numbers; NaN where there is none.
+
+    >>> best_of([0.5, float("nan"), 0.7], "val/auroc"), best_of([0.5, 0.7], "val/loss")
+    (0.7, 0.5)
+    """
+    known = [value for value in values if math.isfinite(value)]
+    return float((min if lower_is_better(key) else max)(known)) if known else math.nan
+
+
+def monitor_of(config: str) -> str:
+    """The metric that an experiment's best checkpoint is chosen by, from its YAML."""
+    tree = settings_of(config)
+    task = tree.get("task")
+    given = task.get("monitor") if isinstance(task, dict) else None
+    if isinstance(given, str):
+        return given
+    part: Any = registry.parts("task").get(task_of(tree))
+    return str(part.model_fields["monitor"].default) if part is not None else "val/loss"
+
+
+@lru_cache(maxsize=512)
+def settings_of(text: str) -> dict[str, Any]:
+    """A run's settings as a tree, empty for what is none. Kept, since pages ask several times a second."""
+    try:
+        tree = read_yaml(text)
+    except (yaml.YAMLError, RecursionError):
+        return {}
+    return tree if isinstance(tree, dict) else {}

@@ -1,0 +1,1 @@
+"""Tables: a dropped table looked at, its columns mended, trained on and predicted row by row."""

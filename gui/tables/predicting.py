@@ -1,0 +1,124 @@
+"""Predicting a table with a model, through the model's kind, and explaining one row."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import registry
+from core.control import JobControl
+from core.errors import ModelError
+from core.files import replacing
+from core.inference.package import AnyPackage
+from gui.tables.reading import OpenedTable, cell_of
+from gui.tables.rows import Answer
+
+DATA_KIND = "table"
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A model's answers to the rows: columns to show, the file they were saved in, and what has to be known.
+
+    probabilities: (rows, classes) in the order of `classes`; none for numbers.
+    """
+
+    model: AnyPackage
+    output: Path | None
+    answers: list[Answer]
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    classes: tuple[str, ...] = ()
+    probabilities: np.ndarray[Any, Any] | None = None
+
+
+def models_for_tables() -> list[AnyPackage]:
+    """The models that take a table."""
+    from core.inference.kinds import list_models
+
+    tasks = {name for name, part in registry.parts("task").items() if getattr(part, "data_kind", "") == DATA_KIND}
+    return [package for package in list_models() if task_of_package(package) in tasks]
+
+
+def task_of_package(package: AnyPackage) -> str:
+    return str(package.as_dict().get("task", ""))
+
+
+def predict_table(package: AnyPackage, opened: OpenedTable, out: Path, control: JobControl) -> Predicted:
+    """Predict every row and save the answers into `out`. Raises DatasetError or ModelError."""
+    source = opened.path
+    control.progress(None, f"Predicting {source.name}")
+    with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
+        if opened.kinds:  # what was mended by hand has to be what is predicted from
+            source = Path(folder) / f"{opened.path.name.partition('.')[0]}.csv"
+            write_rows(opened, range(len(opened.table)), source, control)
+        found = _kind(package).predict(package, [source], out, {}, control)
+    control.check()
+    rows = found["predictions"]
+    first = rows[0] if rows else {}
+    files = found.get("outputs") or []
+    output = Path(files[0]) if files else None
+    classes = tuple(first.get("probabilities", ()))
+    if not classes:
+        scores = np.array([row["score"] for row in rows], float)
+        return Predicted(package, output, [Answer("Prediction", scores, True)], found.get("findings", []))
+    shares = np.array([[row["probabilities"][name] for name in classes] for row in rows], float)
+    said = [str(row.get("predicted", classes[place])) for row, place in zip(rows, shares.argmax(axis=1), strict=True)]
+    shown = [1] if len(classes) == 2 else range(len(classes))
+    answers = [Answer("Prediction", said, False)]
+    answers += [Answer(f"P({classes[place]})", shares[:, place], True) for place in shown]
+    return Predicted(package, output, answers, found.get("findings", []), classes, shares)
+
+
+def explain_row(package: AnyPackage, opened: OpenedTable, row: int, control: JobControl) -> dict[str, Any]:
+    """The model's answer to one row with what speaks for it, as the kind of model gives it: one of "predictions"."""
+    with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
+        source = Path(folder) / "row.csv"
+        write_rows(opened, [row], source, control)
+        found = _kind(package).predict(package, [source], Path(folder), {"explain": True}, control)
+    answer: dict[str, Any] = found["predictions"][0]
+    return answer
+
+
+def contributions_of(answer: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """What speaks for an answer and against it, the strongest first: names and signed sizes."""
+    told = answer.get("contributions") or answer.get("explanation") or []
+    if isinstance(told, Mapping):
+        told = told.get("contributions", told)
+    if isinstance(told, Mapping):
+        pairs = [(str(name), value) for name, value in told.items() if isinstance(value, int | float)]
+    else:
+        named = (one for one in told if isinstance(one, Mapping))
+        pairs = [
+            (str(one.get("name", one.get("column", one.get("feature", "")))),
+             one.get("contribution", one.get("value", 0.0)))
+            for one in named
+        ]  # fmt: skip
+    known = [(name, float(value)) for name, value in pairs if isinstance(value, int | float)]
+    return sorted(known, key=lambda pair: -abs(pair[1]))
+
+
+def write_rows(opened: OpenedTable, rows: Sequence[int], path: Path, control: JobControl) -> None:
+    """Some rows of a table as CSV."""
+    columns = list(opened.table.columns.values())
+    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([column.name for column in columns])
+        for number, row in enumerate(rows):
+            if number % 200 == 0:
+                control.check()
+            writer.writerow([cell_of(column, row) for column in columns])
+
+
+def _kind(package: AnyPackage) -> Any:
+    from core.inference.kinds import kind_of_package
+
+    kind = kind_of_package(package)
+    if kind is None:
+        raise ModelError(f"{package.name} is a model for scans", mend="Choose a model that takes a table.")
+    return kind
