@@ -286,10 +286,11 @@ def look_at(
     x, y, z = (image.grid_shape[axis] for axis in turn.order)
     dx, dy, dz = (image.spacing_mm[axis] for axis in turn.order)
     sample = _sample(intensities[labelled & finite])
-    return findings, CaseFacts((x, y, z), (dx, dy, dz), voxels or {}, _content(intensities), extent, sample)
+    return findings, CaseFacts((x, y, z), (dx, dy, dz), voxels or {}, content_of(intensities), extent, sample)
 
 
-def _content(values: np.ndarray[Any, Any]) -> str:
+def content_of(values: np.ndarray[Any, Any]) -> str:
+    """A hash of an image's scaled values: equal images are known by it, whatever their files are called."""
     return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
 
 

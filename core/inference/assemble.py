@@ -174,6 +174,7 @@ def shareable(experiment: Any) -> str:
     """The experiment's YAML without this computer's folders."""
     tree = config.to_tree(experiment)
     tree["data"]["path"] = None
-    if tree["task"].get("start_from"):
-        tree["task"]["start_from"] = Path(tree["task"]["start_from"]).name
+    for key, value in tree["task"].items():
+        if key.startswith("start_") and value:
+            tree["task"][key] = Path(value).name
     return config.to_yaml(config.parse(tree))

@@ -24,7 +24,7 @@ class PretrainingModule(TaskModule):
         self.validated: list[dict[str, Any]] = []
 
     def forward(self, image: Tensor) -> Any:
-        """(B, channels, x, y, z) -> what is told (B, outputs, x, y, z); several, finest first, with deep supervision."""
+        """(B, channels, x, y, z) -> what is told (B, outputs, x, y, z); several, finest first, if supervised so."""
         return self.network(image)
 
     def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
