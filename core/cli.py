@@ -25,6 +25,7 @@ from core.commands import (
     models,
     plan,
     predict,
+    prepare,
     register,
     runs,
     simulate,
@@ -33,7 +34,8 @@ from core.commands import (
 from core.errors import Cancelled, IsocenterError
 
 COMMANDS = (
-    predict, plan, check, train, evaluate, runs, models, info, convert, register, export, anonymise, simulate, doctor,
+    predict, plan, check, prepare, train, evaluate, runs, models, info, convert, register, export, anonymise, simulate,
+    doctor,
 )  # fmt: skip
 DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 

@@ -163,8 +163,9 @@ def weights_of(checkpoint: CheckpointRow, network: Any, half: bool = False) -> b
 
 def protocol_of(experiment: Any, checkpoint: CheckpointRow) -> str:
     trainer, epoch = experiment.trainer, checkpoint.epoch + 1
+    network = experiment.encoder if hasattr(experiment, "encoder") else experiment.model
     return (
-        f"{experiment.model.name} trained with {experiment.optimizer.name} and the {experiment.scheduler.name}"
+        f"{network.name} trained with {experiment.optimizer.name} and the {experiment.scheduler.name}"
         f" schedule, batch {trainer.batch_size}, seed {experiment.seed}; the checkpoint is that of epoch {epoch},"
         f" the best by {checkpoint.metric or 'the validation'}."
     )
@@ -173,8 +174,16 @@ def protocol_of(experiment: Any, checkpoint: CheckpointRow) -> str:
 def shareable(experiment: Any) -> str:
     """The experiment's YAML without this computer's folders."""
     tree = config.to_tree(experiment)
+<<<<<<< HEAD
     tree["data"]["path"] = None
     for key, value in tree["task"].items():
         if key.startswith("start_") and value:
             tree["task"][key] = Path(value).name
+=======
+    tree["data"] |= {key: None for key in ("path", "outcomes", "test_path") if key in tree["data"]}
+    if "encoder" in tree:
+        tree["encoder"]["checkpoint"] = None
+    if tree["task"].get("start_from"):
+        tree["task"]["start_from"] = Path(tree["task"]["start_from"]).name
+>>>>>>> main
     return config.to_yaml(config.parse(tree))

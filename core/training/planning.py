@@ -99,7 +99,13 @@ class _Planner:
     def proposal(self) -> Proposal:
         found, machine = self.found, self.machine
         spacing = self.choose("data.spacing_mm", lambda: choices.spacing(found))
-        scale = self.choose("data.intensities", lambda: choices.intensities(found))
+        several = len(self.dataset.channels) > 1
+        scale = self.choose("data.intensities", lambda: choices.intensities(found, several=several))
+        if several and scale == "ct":
+            raise ConfigError(
+                "data.intensities is ct, but a subject has several images, each of a scale of its own",
+                mend="Leave it empty: each image is then standardised by itself.",
+            )
         shapes = np.array(
             [resampled_shape(n, mm, spacing) for n, mm in zip(found.shapes, found.spacings_mm, strict=True)]
         )
@@ -117,10 +123,14 @@ class _Planner:
         smallest, largest = ((int(x), int(y), int(z)) for x, y, z in (shapes.min(axis=0), shapes.max(axis=0)))
         if scale == "ct" and found.intensities is None:
             raise ConfigError("data.intensities is ct, but the labelled voxels all have one value")
+        labels = _labels(self.experiment, self.dataset) if self.labelled else []
         plan = Plan(
             spacing_mm=spacing,
             patch_size=patch,
-            labels=_labels(self.experiment, self.dataset) if self.labelled else [],
+            labels=labels,
+            channels=len(self.dataset.channels),
+            channel_names=list(self.dataset.channels) if len(self.dataset.channels) > 1 else [],
+            smallest_voxels=_smallest(self.dataset, labels, spacing),
             modality=found.modality,
             shape_range=(smallest, largest),
             ignore_label=_ignored(self.experiment.task, self.dataset) if self.labelled else None,
@@ -222,6 +232,17 @@ def _check_patch(patch: tuple[int, ...], divisor: int | tuple[int, ...], largest
             f"data.patch_size {text} is larger than every case; the largest sides are {' x '.join(map(str, largest))}",
             mend=f"Choose at most {' x '.join(map(str, most))}, or leave it empty.",
         )
+
+
+def _smallest(dataset: CheckedCases, labels: list[Label], spacing_mm: tuple[float, ...]) -> int:
+    """The least voxels of the network's grid that any structure takes in a case that has it."""
+    voxel = float(np.prod(spacing_mm))
+    found = [
+        sum(fact.voxels.get(value, 0) for value in label.values) * float(np.prod(fact.spacing_mm)) / voxel
+        for fact in dataset.facts.values()
+        for label in labels
+    ]
+    return int(min((voxels for voxels in found if voxels > 0), default=0))
 
 
 def _labels(experiment: Any, dataset: CheckedCases) -> list[Label]:

@@ -17,6 +17,7 @@ from core.control import JobControl
 from core.data.cohort.images import content_of, in_template_space
 from core.data.cohort.subject import Grid, Subject
 from core.files import whole_file
+from core.imaging.mni import tissues
 from core.imaging.normalise import normalised_mri, on_grid, suvr
 from core.imaging.reader import read
 from core.imaging.volume import Volume
@@ -70,7 +71,8 @@ def _made(volume: Volume, kind: str, subject: Subject, grid: Grid, control: JobC
         ready = prepare(subject.mri, pet, cache_folder / "prepared", control)
         volume = read(ready.mri if kind == "mri" else ready.pet)  # type: ignore[arg-type]
     control.progress(None, f"Bringing the {kind.upper()} to the grid")
-    values = on_grid(volume, grid)
+    tissues(grid, control.silent())
+    values = on_grid(volume, grid, control.silent())
     return normalised_mri(values, grid, where) if kind == "mri" else suvr(values, grid, where)
 
 
