@@ -329,23 +329,15 @@ def look_at(
     x, y, z = (image.grid_shape[axis] for axis in turn.order)
     dx, dy, dz = (image.spacing_mm[axis] for axis in turn.order)
     sample = _sample(intensities[labelled & finite])
-<<<<<<< HEAD
-    return findings, CaseFacts((x, y, z), (dx, dy, dz), voxels or {}, content_of(intensities), extent, sample)
+    return findings, CaseFacts((x, y, z), (dx, dy, dz), voxels or {}, content_of(*each), extent, sample, count)
 
 
-def content_of(values: np.ndarray[Any, Any]) -> str:
+def content_of(*channels: np.ndarray[Any, Any]) -> str:
     """A hash of an image's scaled values: equal images are known by it, whatever their files are called."""
-    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
-=======
-    return findings, CaseFacts((x, y, z), (dx, dy, dz), voxels or {}, _content(each), extent, sample, count)
-
-
-def _content(each: list[np.ndarray[Any, Any]]) -> str:
     content = hashlib.sha256()
-    for values in each:
+    for values in channels:
         content.update(np.ascontiguousarray(values).data)
     return content.hexdigest()
->>>>>>> main
 
 
 def _sample(values: np.ndarray[Any, Any]) -> tuple[float, ...]:

@@ -174,16 +174,10 @@ def protocol_of(experiment: Any, checkpoint: CheckpointRow) -> str:
 def shareable(experiment: Any) -> str:
     """The experiment's YAML without this computer's folders."""
     tree = config.to_tree(experiment)
-<<<<<<< HEAD
-    tree["data"]["path"] = None
-    for key, value in tree["task"].items():
-        if key.startswith("start_") and value:
-            tree["task"][key] = Path(value).name
-=======
     tree["data"] |= {key: None for key in ("path", "outcomes", "test_path") if key in tree["data"]}
     if "encoder" in tree:
         tree["encoder"]["checkpoint"] = None
-    if tree["task"].get("start_from"):
-        tree["task"]["start_from"] = Path(tree["task"]["start_from"]).name
->>>>>>> main
+    for key, value in tree["task"].items():
+        if key.startswith("start_") and value:
+            tree["task"][key] = Path(value).name
     return config.to_yaml(config.parse(tree))
