@@ -99,7 +99,7 @@ def find(path: Path, control: JobControl) -> tuple[str, list[Scan], frozenset[st
             ) from None
         return "scans", scans, frozenset()
     paired = [Scan(case.id, case.image, case.subject) for case in cases]
-    known = {case.image for case in cases}
+    known = {image for case in cases for image in case.images}
     folders = [path / name for name in IMAGE_FOLDERS if (path / name).is_dir()]
     others = [
         Scan(_id(path, scan.image), scan.image, scan.subject, scan.series)
