@@ -224,9 +224,10 @@ def _description(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def modality_of(path: Path) -> str:
-    """The modality that a data set's description names, or ""."""
-    return _modality(_description(path))
+def described_as(path: Path, facts: dict[str, CaseFacts]) -> tuple[str, tuple[str, ...]]:
+    """The modality that a data set's description names, or "", and the names of its cases' channels."""
+    description = _description(path)
+    return _modality(description), _channels(description, facts)
 
 
 def _modality(description: dict[str, Any]) -> str:
@@ -362,7 +363,7 @@ def _check_together(
                     f"{', '.join(ids)} hold the same image; they are kept on one side of the split.",
                 )
             )
-    findings += _check_channels(facts, len(_channel_names(description)))
+    findings += check_channels(facts, len(_channel_names(description)))
     named = _label_names(description)
     for label in labels:
         having = sum(label.value in fact.voxels for fact in facts.values())
@@ -390,7 +391,12 @@ def _check_together(
     return findings
 
 
-def _check_channels(facts: dict[str, CaseFacts], named: int) -> list[Finding]:
+def channels_named(path: Path) -> int:
+    """How many channels a data set's description names; 0 where it names none."""
+    return len(_channel_names(_description(path)))
+
+
+def check_channels(facts: dict[str, CaseFacts], named: int) -> list[Finding]:
     """Whether all cases have as many channels, and as many as are named."""
     counts: dict[int, list[str]] = defaultdict(list)
     for id, fact in facts.items():

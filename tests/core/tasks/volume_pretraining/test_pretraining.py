@@ -240,3 +240,17 @@ def test_a_run_without_checkpoint_cannot_be_published(scans: Path) -> None:
         run = catalog.run(run_id)
     with pytest.raises(ModelError, match="no checkpoint"):
         PretrainedModels().publish(run)
+
+
+def test_scans_of_several_channels_are_pretrained_with_as_many(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "data", cases=4, names=("imagesTr", "labelsTr"))
+    for image in list((folder / "imagesTr").iterdir()):
+        stem = image.name.removesuffix(".nii.gz")
+        other = np.random.default_rng(len(stem)).normal(size=(16, 16, 16)).astype(np.float32)
+        write_nifti(folder / "imagesTr" / f"{stem}_0001.nii.gz", other)
+        image.rename(folder / "imagesTr" / f"{stem}_0000.nii.gz")
+    run = execute(prepare_run(pretraining(folder, trainer={"epochs": 1})))
+    assert run.state == "finished" and load_plan(run.folder).channels == 2
+    with Catalog() as catalog:
+        best = catalog.checkpoint(run.id, "best")
+    assert best is not None and load_weights(best.path)["output_block.conv.conv.weight"].shape[0] == 2
