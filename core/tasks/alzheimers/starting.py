@@ -9,8 +9,8 @@ import numpy as np
 
 from core.catalog import RunRow
 from core.control import JobControl
+from core.data.check_case import content_of
 from core.data.cohort.subject import Cohort
-from core.data.dataset import content_of
 from core.errors import ModelError
 from core.imaging.reader import read
 from core.imaging.volume import Finding

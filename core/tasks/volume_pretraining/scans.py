@@ -9,13 +9,13 @@ from pathlib import Path
 from core.control import JobControl
 from core.data.case import CaseFacts, Scan
 from core.data.check_cache import CheckCache
+from core.data.check_case import look_at
 from core.data.dataset import (
     IMAGE_FOLDERS,
     channels_named,
     check_channels,
     described_as,
     discover,
-    look_at,
     subject_of,
 )  # fmt: skip
 from core.data.plan import Label
