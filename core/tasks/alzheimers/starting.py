@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from core.data.cohort.subject import Cohort
 from core.errors import ModelError
 from core.imaging.reader import read
 from core.imaging.volume import Finding
-from core.training.start import Origin, check_overlap, find, recorded, start_text
+from core.training.start import Origin, check_overlap, find, recorded, start_text, start_words
 
 KINDS = ("mri", "pet")
 
@@ -60,6 +61,12 @@ def begin(network: Any, experiment: Any, run: RunRow) -> None:
         if (origin := recorded(run.folder, _file(kind))) is not None:
             encoder = network.mri if kind == "mri" else network.pet
             encoder.load_state_dict(_fitting(experiment.model, origin, read_start(origin)))
+
+
+def words(folder: Path) -> str:
+    """What a model card says of the starts of a run's encoders; "" where there were none."""
+    said = ((kind, start_words(folder, _file(kind))) for kind in KINDS)
+    return " ".join(f"The {kind.upper()} encoder began with the weights of {text}" for kind, text in said if text)
 
 
 def _origins(experiment: Any) -> Iterator[tuple[str, Origin]]:

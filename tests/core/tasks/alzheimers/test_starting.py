@@ -14,6 +14,7 @@ from core.control import JobControl
 from core.errors import DatasetError, ModelError
 from core.simulation.alzheimers import Recipe, simulate
 from core.tasks.alzheimers.session import session
+from core.tasks.alzheimers.starting import words
 from core.training.checkpoints import load_weights
 from core.training.launch import execute, prepare_run
 from tests.core.tasks.volume_pretraining.making import make_scans, pretraining
@@ -53,6 +54,7 @@ def test_each_encoder_begins_with_its_own_start(cohort: Path, tmp_path: Path) ->
     with Catalog() as catalog:
         run = catalog.run(run_id)
         said = " ".join(event.message for event in catalog.events(run_id))
+    assert words(run.folder) == "The MRI encoder began with the weights of the run pre."
     network = session(risk(cohort), run, JobControl()).module.network
     assert "The MRI encoder's" in said and "are those of the run pre" in said
     begun, other = network.mri.state_dict(), network.pet.state_dict()
