@@ -69,10 +69,9 @@ class Pose:
         return turned, classes.to(label.dtype)
 
 
-def mirror(image: Tensor, label: Tensor, config: AugmentConfig, rng: Rng) -> tuple[Tensor, Tensor]:
-    """Each of the configured axes turned round with even odds."""
-    axes = [1 + AXES.index(axis) for axis in config.flip_axes if rng.random() < 0.5]
-    return (image.flip(axes), label.flip(axes)) if axes else (image, label)
+def mirrored(config: AugmentConfig, rng: Rng) -> list[int]:
+    """The axes of a patch (channels, x, y, z) that are turned round: each of the configured ones with even odds."""
+    return [1 + AXES.index(axis) for axis in config.flip_axes if rng.random() < 0.5]
 
 
 def change_intensity(image: Tensor, strength: float, rng: Rng) -> Tensor:

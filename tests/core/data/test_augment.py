@@ -10,7 +10,7 @@ import torch
 
 from core.config import AugmentConfig
 from core.data import augment
-from core.data.augment import Pose, blur, change_intensity, coarsen, gamma, mirror
+from core.data.augment import Pose, blur, change_intensity, coarsen, gamma, mirrored
 from core.data.prefetch import PrefetchLoader
 
 SIZE = (12, 16, 10)
@@ -70,7 +70,8 @@ def test_label_follows_the_image_through_pose_and_mirror() -> None:
         if pose is None:
             continue
         seen += 1
-        turned, classes = mirror(*pose.take(image, label, (20, 24, 18)), config, rng(seed))
+        axes = mirrored(config, rng(seed))
+        turned, classes = (part.flip(axes) for part in pose.take(image, label, (20, 24, 18)))
         bright = (turned > 0.5).to(torch.uint8)
         assert (bright != classes).sum() < 0.25 * max(int(classes.sum()), 1)
     assert seen
