@@ -20,7 +20,7 @@ from core.data.cohort.subject import Cohort, Grid
 from core.data.cohort.volumes import volumes
 from core.errors import DatasetError
 from core.metrics import classification, regression
-from core.metrics.intervals import bootstrap
+from core.metrics.intervals import bootstrap, compare
 from core.tasks.alzheimers.regions import regional
 
 Array = np.ndarray[Any, Any]
@@ -29,7 +29,12 @@ Sources = Literal["clinical", "images", "fused"]
 METHODS: tuple[Method, ...] = ("ridge", "gradient boosting")
 SOURCES: tuple[Sources, ...] = ("clinical", "images", "fused")
 
+WORDS: Mapping[Sources, str] = {
+    "clinical": "clinical values", "images": "regions of the images", "fused": "clinical values and regions"
+}  # fmt: skip
+
 FEWEST = 10  # subjects to fit on
+COMPARED = 500  # resamples and swaps of a comparison
 PENALTIES = np.logspace(-3, 3, 25)
 
 
@@ -44,8 +49,15 @@ class Baseline:
     intervals: dict[str, list[float]]
     scores: tuple[float, ...]
 
+    @property
+    def title(self) -> str:
+        return f"{self.method}, {WORDS[self.source]}"
+
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Without the scores, which stand with the cases where they are asked for."""
+        plain = asdict(self)
+        del plain["scores"]
+        return {"title": self.title, **plain}
 
 
 def baselines(
@@ -85,6 +97,28 @@ def baselines(
         spans = bootstrap(figures, scores, truth[test], groups=people, resamples=resamples, control=control)
         found.append(Baseline(method, source, sum(widths), figures(scores, truth[test]), spans, tuple(scores.tolist())))
     return found
+
+
+def beside(
+    scores: Array, cohort: Cohort, split: Mapping[str, Collection[int]], grid: Grid, cache_folder: Path, *, part: str,
+    threshold: float, control: JobControl | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Every baseline as plain values, with "comparison": the network's figures less its own, on the same subjects.
+
+    scores: (rows,) the network's, of split[`part`] in ascending order of rows. Raises as `baselines`.
+    """
+    control = control or JobControl()
+    rows = sorted(split[part])
+    truth = cohort.targets.astype(np.float64)[rows]
+    people = np.array([cohort.subjects[row].id for row in rows])
+    figures = partial(_figures, threshold=threshold)
+    told = []
+    for one in baselines(cohort, split, grid, cache_folder, part=part, threshold=threshold, control=control):
+        pairs = compare(
+            figures, np.array(one.scores), scores, truth, groups=people, resamples=COMPARED, control=control
+        )
+        told.append({**one.as_dict(), "comparison": {name: pair.as_dict() for name, pair in pairs.items()}})
+    return told
 
 
 def _regional(cohort: Cohort, rows: Array, grid: Grid, cache_folder: Path, control: JobControl) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from core.errors import DatasetError
 from core.imaging.mni import Grid
 from core.simulation.alzheimers import Recipe, simulate
 from core.tasks.alzheimers.baselines import Baseline, baselines
+from core.tasks.alzheimers.kind import RiskModels
 from core.tasks.alzheimers.regions import regional, regions
 
 GRID = Grid((24, 32, 24), (6.5, 6.5, 6.5))
@@ -109,3 +111,16 @@ def test_a_regions_mean_is_that_of_its_own_voxels() -> None:
     assert means[0, 6] == pytest.approx(3)
     assert means[0, [0, 8]].tolist() == pytest.approx([1, 1])
     assert np.isnan(means[0, len(known.names) :]).all()
+
+
+def test_an_evaluation_on_a_runs_own_split_has_the_simple_methods_beside_it(trained: Any, cohort_folder: Path) -> None:
+    result = RiskModels().evaluate(trained.package, cohort_folder, split="test")
+    assert [one["title"] for one in result["baselines"]][2:4] == [
+        "ridge, clinical values and regions", "gradient boosting, clinical values"
+    ]  # fmt: skip
+    for one in result["baselines"]:
+        pair = one["comparison"]["mse"]
+        assert pair["first"] == pytest.approx(one["metrics"]["mse"])
+        assert pair["second"] == pytest.approx(result["metrics"]["test/mse"])
+        assert pair["interval"][0] <= pair["difference"] <= pair["interval"][1]
+    assert "baselines" not in RiskModels().evaluate(trained.package, cohort_folder)
