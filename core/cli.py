@@ -34,8 +34,8 @@ from core.commands import (
 from core.errors import Cancelled, IsocenterError
 
 COMMANDS = (
-    predict, plan, check, train, fractions, evaluate, runs, models, info, convert, register, export, anonymise, simulate,
-    doctor,
+    predict, plan, check, train, fractions, evaluate, runs, models, info, convert, register, export, anonymise,
+    simulate, doctor,
 )  # fmt: skip
 DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
