@@ -32,6 +32,7 @@ GEOMETRY_KEY = "window/geometry"
 PICTURE_SCALE = 2  # saved pictures are finer than the screen
 LAZY = {  # made at first visit: module, class, words for the bar on top
     "tables": ("gui.tables.page", "TablesPage", "Tables"),
+    "risk": ("gui.risk.page", "RiskPage", "Risk of a subject"),
     "predict": ("gui.predict.page", "PredictionsPage", "Predictions"),
     "train": ("gui.train.page", "TrainPage", "Training"),
     "runs": ("gui.runs.page", "RunsPage", "Runs"),

@@ -10,6 +10,7 @@ from gui.theme import icons
 PAGES = {
     "scans": "Scans",
     "tables": "Tables",
+    "risk": "Risk",
     "predict": "Predict",
     "train": "Train",
     "runs": "Runs",
