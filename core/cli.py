@@ -34,7 +34,6 @@ from core.commands import (
 from core.errors import Cancelled, IsocenterError
 
 COMMANDS = (
-COMMANDS = (
     predict, plan, check, prepare, train, evaluate, runs, models, info, convert, register, export, anonymise, simulate,
     doctor,
 )  # fmt: skip

@@ -21,7 +21,9 @@ from core.data.case import Case, CaseFacts
 from core.data.check_cache import CheckCache
 from core.data.plan import Label
 from core.data.regions import described
-from core.errors import DatasetError, IsocenterError
+from core.errors import DatasetError, IsocenterError, UnsuitableScan
+from core.imaging import channels
+from core.imaging.channels import numbered
 from core.imaging.geometry import corners_ras_mm, to_canonical
 from core.imaging.reader import read
 from core.imaging.titles import is_volume_name, stem_of
@@ -39,6 +41,7 @@ class Dataset:
     """A checked data set. It can be trained on when no finding is an error.
 
     regions: the structures that may lie in one another, where its description lists such (see core.data.regions).
+    channels: the names of the images of a subject, in their order.
     """
 
     path: Path
@@ -49,6 +52,7 @@ class Dataset:
     facts: dict[str, CaseFacts]
     findings: tuple[Finding, ...]
     regions: tuple[Label, ...] = ()
+    channels: tuple[str, ...] = ("image",)
 
     @property
     def usable(self) -> bool:
@@ -57,7 +61,8 @@ class Dataset:
     def summary(self) -> str:
         """One line for the form and the log."""
         names = ", ".join(label.name for label in self.regions or self.labels)
-        return f"{len(self.cases)} cases · {self.layout} · {names}"
+        images = f" of {len(self.channels)} images ({', '.join(self.channels)})" if len(self.channels) > 1 else ""
+        return f"{len(self.cases)} cases{images} · {self.layout} · {names}"
 
     def described(self) -> list[tuple[str, str]]:
         """What a person wants to know of the data set, as pairs of name and text."""
@@ -102,7 +107,7 @@ def inspect(path: Path, control: JobControl | None = None) -> Dataset:
             findings += known[0]
             facts[case.id] = known[1]
             continue
-        found, fact = _check_case(case)
+        found, fact = _check_case(case, len(_channel_names(description)))
         findings += found
         if fact is not None:
             facts[case.id] = fact
@@ -125,6 +130,7 @@ def inspect(path: Path, control: JobControl | None = None) -> Dataset:
         facts=facts,
         findings=tuple(sorted(findings, key=lambda finding: order[finding.severity])),
         regions=regions,
+        channels=_channels(description, facts),
     )
 
 
@@ -149,31 +155,44 @@ def discover(path: Path) -> tuple[str, list[Case], list[Finding]]:
     for file in _scans(labels):
         _keep(label_of, stem_of(file), file, findings)
     image_of: dict[str, Path] = {}
-    nnunet = False
+    channels_of_case: dict[str, dict[int, Path]] = defaultdict(dict)
     for file in _scans(images):
         stem = stem_of(file)
-        if stem not in label_of and stem[-5:-4] == "_" and stem[-4:].isdigit():
-            nnunet = True
-            if stem[-4:] != "0000":
-                findings.append(
-                    Finding(
-                        "several-channels", "error", f"{file.name}: more than one channel a case is not supported yet."
-                    )
-                )
-                continue
-            stem = stem[:-5]
+        if stem not in label_of and (part := numbered(stem)) is not None:
+            stem, channel = part
+            kept = channels_of_case[stem].setdefault(channel, file)
+            if channel == 0 or kept != file:
+                _keep(image_of, stem, file, findings)
+            continue
         _keep(image_of, stem, file, findings)
-    for stem in sorted(image_of.keys() - label_of.keys()):
-        findings.append(Finding("no-label", "warning", f"{image_of[stem].name} has no label file and is left out."))
-    for stem in sorted(label_of.keys() - image_of.keys()):
+    findings += _missing_channels(channels_of_case, label_of)
+    without = {stem: min(of.items())[1] for stem, of in channels_of_case.items() if stem not in image_of}
+    for stem in sorted((image_of | without).keys() - label_of.keys()):
+        name = (image_of | without)[stem].name
+        findings.append(Finding("no-label", "warning", f"{name} has no label file and is left out."))
+    for stem in sorted(label_of.keys() - image_of.keys() - without.keys()):
         findings.append(Finding("no-image", "warning", f"{label_of[stem].name} has no image and is left out."))
     stems = sorted(image_of.keys() & label_of.keys())
     if not stems:
         raise DatasetError(
             "no image has a label of the same name", where=path, mend="Give each label the name of its image."
         )
+    nnunet = bool(channels_of_case)
     name = "nnU-Net" if nnunet else "images and labels" if images_name == "images" else "Decathlon"
-    return name, [Case(stem, image_of[stem], label_of[stem], subject_of(stem)) for stem in stems], findings
+    further = {stem: tuple(file for n, file in sorted(of.items()) if n > 0) for stem, of in channels_of_case.items()}
+    cases = [Case(stem, image_of[stem], label_of[stem], subject_of(stem), further.get(stem, ())) for stem in stems]
+    return name, cases, findings
+
+
+def _missing_channels(found: dict[str, dict[int, Path]], labels: dict[str, Path]) -> list[Finding]:
+    """Cases that lack a channel which others have."""
+    there = {stem: of for stem, of in found.items() if stem in labels}
+    count = max((max(of) + 1 for of in there.values()), default=0)
+    findings = []
+    for stem, of in there.items():
+        if missing := [f"{stem}_{number:04d}" for number in range(count) if number not in of]:
+            findings.append(Finding("missing-channel", "error", f"{stem}: {', '.join(missing)} is missing."))
+    return findings
 
 
 def _scans(folder: Path) -> list[Path]:
@@ -211,9 +230,25 @@ def modality_of(path: Path) -> str:
 
 
 def _modality(description: dict[str, Any]) -> str:
-    channels = description.get("modality") or description.get("channel_names") or {}
-    first = next(iter(channels.values()), "") if isinstance(channels, dict) else ""
-    return {"MRI": "MR", "T1": "MR"}.get(str(first), str(first)[:16])
+    first = next(iter(_channel_names(description)), "")
+    return {"MRI": "MR", "T1": "MR"}.get(first, first[:16])
+
+
+def _channel_names(description: dict[str, Any]) -> list[str]:
+    """The channels as the description names them: by number in the Decathlon and in nnU-Net."""
+    listed = description.get("modality") or description.get("channel_names") or {}
+    if not isinstance(listed, dict) or not all(str(number).isdigit() for number in listed):
+        return []
+    return [str(name)[:120] for _, name in sorted(listed.items(), key=lambda one: int(one[0]))][: channels.MOST]
+
+
+def _channels(description: dict[str, Any], facts: dict[str, CaseFacts]) -> tuple[str, ...]:
+    """A name for each channel that the images have."""
+    count = max((fact.channels for fact in facts.values()), default=1)
+    names = _channel_names(description)
+    if len(names) == count:
+        return tuple(names)
+    return ("image",) if count == 1 else tuple(f"channel {number}" for number in range(1, count + 1))
 
 
 def _label_names(description: dict[str, Any]) -> dict[int, str]:
@@ -236,18 +271,25 @@ def _labels(description: dict[str, Any], facts: dict[str, CaseFacts]) -> tuple[L
     return tuple(Label(value=v, name=names.get(v, f"Label {v}")) for v in values if 0 < v <= 65_535)[:_MAX_LABELS]
 
 
-def _check_case(case: Case) -> tuple[list[Finding], CaseFacts | None]:
+def _check_case(case: Case, named: int) -> tuple[list[Finding], CaseFacts | None]:
     def bad(code: str, message: str) -> tuple[list[Finding], None]:
         return [Finding(code, "error", f"{case.id}: {message}")], None
 
     try:
-        image, label = read(case.image), read(case.label)
+        image, label = channels.read_subject(case.images), read(case.label)
+    except UnsuitableScan as error:
+        return bad("channels", str(error))
     except IsocenterError as error:
         return bad("unreadable", str(error))
-    if len(image.shape) != 3 or len(label.shape) != 3:
-        return bad("not-3d", f"image and label must be 3D, they are {image.shape} and {label.shape}.")
-    if image.shape != label.shape:
-        return bad("shape", f"the label's shape {label.shape} is not the image's {image.shape}.")
+    count = channels.channels_of(image)
+    # Without a description a fourth axis may as well be time.
+    if len(label.shape) != 3 or (not case.further and len(image.shape) != 3 and count != max(named, 1)):
+        names = f", and dataset.json names {named} channels" if len(label.shape) == 3 and named else ""
+        return bad("not-3d", f"image and label must be 3D, they are {image.shape} and {label.shape}{names}.")
+    if count > channels.MOST:
+        return bad("channels", f"{count} channels are more than the {channels.MOST} that a network takes.")
+    if image.grid_shape != label.shape:
+        return bad("shape", f"the label's shape {label.shape} is not the image's {image.grid_shape}.")
     away = np.abs(
         corners_ras_mm(image.affine_ras, image.grid_shape) - corners_ras_mm(label.affine_ras, label.grid_shape)
     ).max()
@@ -270,12 +312,13 @@ def _check_case(case: Case) -> tuple[list[Finding], CaseFacts | None]:
 def look_at(
     id: str, image: Volume, voxels: dict[int, int] | None = None, labelled: Any = None
 ) -> tuple[list[Finding], CaseFacts]:
-    """What is to be said of one 3D image, and its facts. voxels: of each label; labelled: where, as a mask."""
-    intensities = image.values()
+    """What is to be said of one image, and its facts. voxels: of each label; labelled: where, as a mask."""
+    intensities, count = image.values(), channels.channels_of(image)
+    each = [intensities, *(image.values(channel) for channel in range(1, count))]
     finite = np.isfinite(intensities)
     known = intensities if finite.all() else intensities[finite]
     findings = []
-    if known.size < intensities.size:
+    if not all(np.isfinite(values).all() for values in each):
         findings.append(
             Finding("non-finite", "warning", f"{id}: the image has non-finite voxels; they count as its extremes.")
         )
@@ -286,11 +329,14 @@ def look_at(
     x, y, z = (image.grid_shape[axis] for axis in turn.order)
     dx, dy, dz = (image.spacing_mm[axis] for axis in turn.order)
     sample = _sample(intensities[labelled & finite])
-    return findings, CaseFacts((x, y, z), (dx, dy, dz), voxels or {}, _content(intensities), extent, sample)
+    return findings, CaseFacts((x, y, z), (dx, dy, dz), voxels or {}, _content(each), extent, sample, count)
 
 
-def _content(values: np.ndarray[Any, Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
+def _content(each: list[np.ndarray[Any, Any]]) -> str:
+    content = hashlib.sha256()
+    for values in each:
+        content.update(np.ascontiguousarray(values).data)
+    return content.hexdigest()
 
 
 def _sample(values: np.ndarray[Any, Any]) -> tuple[float, ...]:
@@ -315,6 +361,7 @@ def _check_together(
                     f"{', '.join(ids)} hold the same image; they are kept on one side of the split.",
                 )
             )
+    findings += _check_channels(facts, len(_channel_names(description)))
     named = _label_names(description)
     for label in labels:
         having = sum(label.value in fact.voxels for fact in facts.values())
@@ -340,3 +387,18 @@ def _check_together(
                 Finding("spacing", "info", f"Spacings run from {low} to {high} mm; scans are brought to one grid.")
             )
     return findings
+
+
+def _check_channels(facts: dict[str, CaseFacts], named: int) -> list[Finding]:
+    """Whether all cases have as many channels, and as many as are named."""
+    counts: dict[int, list[str]] = defaultdict(list)
+    for id, fact in facts.items():
+        counts[fact.channels].append(id)
+    if len(counts) > 1:
+        least, most = min(counts), max(counts)
+        text = f"Cases differ in their channels: {counts[least][0]} has {least}, {counts[most][0]} has {most}."
+        return [Finding("channels", "error", text)]
+    if counts and named > 1 and named not in counts:
+        text = f"dataset.json names {named} channels, and the images have {next(iter(counts))}."
+        return [Finding("channels", "error", text)]
+    return []

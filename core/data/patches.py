@@ -26,6 +26,7 @@ from core.data.prefetch import PrefetchLoader
 from core.data.prepare import prepare, prepare_labels
 from core.data.sharing import ShareOfBatches, cases_of_this_process
 from core.files import replacing
+from core.imaging.channels import read_subject
 from core.imaging.reader import read
 from core.paths import home
 
@@ -36,9 +37,9 @@ def cache_folder(data_path: str, cases: Sequence[Case | Scan], plan: Plan) -> Pa
     """Prepared cases are shared by runs on the same files with the same grid and labels."""
     labels = [*plan.values, plan.ignore_label]
     scale = plan.intensities.model_dump() if plan.intensities is not None else None
-    key = json.dumps([data_path, core.__version__, plan.spacing_mm, labels, scale])
+    key = json.dumps([data_path, core.__version__, plan.spacing_mm, labels, scale, plan.channels])
     # All files beside the cases, since the header of a volume may lie in another file than its voxels.
-    folders = {file.parent for case in cases for file in (case.image, case.label) if file is not None}
+    folders = {file.parent for case in cases for file in (*case.images, case.label) if file is not None}
     for file in sorted(file for folder in folders for file in folder.iterdir() if not file.name.startswith(".")):
         facts = file.stat()
         key += f"{file.name} {facts.st_size} {facts.st_mtime_ns}"
@@ -59,7 +60,7 @@ class CaseCache:
         for number, case in enumerate(self.cases.values()):
             control.progress(number / len(self.cases), f"Preparing {case.id} ({number + 1} of {len(self.cases)})")
             if not self._path(case.id, "image" if case.label is None else "label").exists():
-                volume = read(case.image, series=case.series or None)
+                volume = read(case.image, series=case.series) if case.series else read_subject(case.images)
                 self._save(case.id, "image", prepare(volume, self.plan).image)
                 if case.label is not None:
                     self._save(case.id, "label", prepare_labels(read(case.label), self.plan)[None])

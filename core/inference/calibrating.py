@@ -14,6 +14,7 @@ from core.data.case import Case
 from core.data.dataset import discover
 from core.data.plan import Plan
 from core.errors import DatasetError, ModelError, UnsuitableScan
+from core.imaging.channels import read_subject
 from core.imaging.reader import read
 from core.inference.assemble import write_manifest
 from core.inference.card import write_card
@@ -111,7 +112,7 @@ def written_truth(values: Array, plan: Plan) -> Array:
 def _sure(case: Case, package: ModelPackage, rng: np.random.Generator, control: JobControl) -> Sure | None:
     """Some voxels in and around the structures of a case; None for one that the model refuses."""
     try:
-        answer = segment(read(case.image), package, control=control)
+        answer = segment(read_subject(case.images), package, control=control)
     except UnsuitableScan:
         return None
     values = np.rint(read(case.label).values()).astype(np.int32)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from core.control import JobControl
+from core.errors import ConfigError
 from core.imaging.volume import Finding
 from core.registry import Part
 
@@ -154,6 +155,18 @@ class ModelKind(ABC):
         trained on, "findings": [...]} and what else the kind has, plain values all of them.
         """
 
+    def folds(
+        self, group: GroupRow, *, against: Sequence[str] = (), control: JobControl | None = None
+    ) -> dict[str, Any]:
+        """Measure a cross-validation: each case by the run of its fold, which did not see it; plain values.
+
+        against: other groups on the same folds, or simple methods by name. Returns {"group", "name", "missing":
+        {fold: state}, "metrics": {"oof/...": value}, "intervals", "folds": {fold: {metric: value}}, "cases",
+        "against": [{"name", "metrics", "intervals", "comparison": {metric: ...}}]}. Raises ConfigError where the task
+        has no such thing.
+        """
+        raise ConfigError("the cross-validations of this task are not measured yet", where=group.id)
+
 
 class Task(Part):
     """Base of every task's configuration.
@@ -169,7 +182,7 @@ class Task(Part):
     monitor: str
 
     @property
-    def mode(self) -> Literal["min", "max"]:
+    def monitor_mode(self) -> Literal["min", "max"]:
         """Whether the monitored metric is better when lower or higher.
 
         >>> Task.lower_is_better("val/loss"), Task.lower_is_better("val/dice")

@@ -53,8 +53,10 @@ def spacing(found: Fingerprint) -> tuple[tuple[float, float, float], str]:
     return (x, y, z), reason
 
 
-def intensities(found: Fingerprint) -> tuple[str, str]:
-    """`ct` or `scan`, as `data.intensities` takes them."""
+def intensities(found: Fingerprint, *, several: bool = False) -> tuple[str, str]:
+    """`ct` or `scan`, as `data.intensities` takes them. several: whether a subject has several images."""
+    if several:
+        return "scan", "Each image of a subject has a scale of its own, so each is standardised by itself."
     if not found.is_ct:
         return "scan", "Values of this modality mean nothing by themselves, so each scan is standardised by itself."
     if found.intensities is None:

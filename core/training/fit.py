@@ -91,7 +91,7 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
         precision, seconds = world.share(timed)  # all take the same
         if session.volumes:
             tell(described(precision, seconds))
-    monitor, mode = experiment.task.monitor, experiment.task.mode
+    monitor, mode = experiment.task.monitor, experiment.task.monitor_mode
     folder = run.folder / "checkpoints"
     writer = MetricWriter(run.id)
     board = tensorboard.open_log(run.folder) if settings.tensorboard and world.first() else None
@@ -147,6 +147,7 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
                 ".*does not have many workers.*",
                 "Checkpoint directory .* exists",
                 ".*LeafSpec.*is deprecated",
+                "Found .* module.* in eval mode",  # frozen parts, and targets of pretraining
             ):
                 warnings.filterwarnings("ignore", said)
             trainer.fit(

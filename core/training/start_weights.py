@@ -59,13 +59,14 @@ def chosen(origin: Origin, given: Mapping[str, Tensor], model: Any, channels: in
     skeleton = without_memory(lambda: model.build(channels, 2))
     known, own, head = skeleton.state_dict(), own_tensors(skeleton), head_of(model, channels)
     there = frozenset[str]() if origin.network is None else head_of(origin.network, channels)
-    body = {name: value for name, value in given.items() if name not in head | there}
-    fits = {name: value for name, value in body.items() if name in known and known[name].shape == value.shape}
+    # Names of modules that are shared are in a checkpoint twice; they are compared once.
+    body = {name: value for name, value in given.items() if name not in head | there | (known.keys() - own.keys())}
+    fits = {name: value for name, value in body.items() if name in own and own[name].shape == value.shape}
     wrong = [
-        f"{name} is {_shape(value)} there and {_shape(known[name])} here" for name, value in body.items()
-        if name in known and name not in fits
+        f"{name} is {_shape(value)} there and {_shape(own[name])} here" for name, value in body.items()
+        if name in own and name not in fits
     ]  # fmt: skip
-    wrong += [f"{name} is not part of it" for name in body if name not in known]
+    wrong += [f"{name} is not part of it" for name in body if name not in own]
     begun = {name.split(".")[0] for name in fits}
     wrong += [f"{name} is missing" for name in own if name not in head | body.keys() and name.split(".")[0] in begun]
     if wrong or not fits:

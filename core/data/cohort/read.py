@@ -106,7 +106,7 @@ def _rows(
     count = len(next(iter(cells.values()), ()))
     nothing: Cells = [None] * count
     columns = {feature.name: cells.get(feature.name, nothing) for feature in features}
-    clinical, findings = checks.numbers(columns, features, data.missing_codes)
+    clinical, findings = checks.numbers(columns, features, data.missing_codes, count)
     targets, more = checks.targets(cells.get(chosen.target, nothing), chosen.target, data)
     findings += more
     ids, visits = cells.get(chosen.subject, nothing), cells.get(chosen.visit, nothing)

@@ -200,7 +200,8 @@ def _as_one(files: Sequence[File]) -> Stays:
         rows.append(body.count(b"\n") + 1 if body else 0)
     stay = np.repeat(np.arange(len(files)), rows)
     if not len(stay):
-        return sorted_stays([f.stem for f in files], [f.source for f in files], [], *[np.zeros(0, np.int64)] * 4)
+        none = np.zeros(0, np.int64)
+        return sorted_stays([f.stem for f in files], [f.source for f in files], [], none, none, none, none)
     try:
         frame = pd.read_csv(
             io.BytesIO(b"".join(bodies)), header=None, names=["time", "variable", "value"], dtype=str,

@@ -110,7 +110,7 @@ class _Reorder(torch.autograd.Function):
 
 def reorder(tokens: Tensor, order: Tensor, back: Tensor) -> Tensor:
     """tokens (B, n, C) in an `order` whose inverse is `back`."""
-    found: Tensor = _Reorder.apply(tokens, order, back)  # type: ignore[no-untyped-call]
+    found: Tensor = _Reorder.apply(tokens, order, back)
     return found
 
 
@@ -253,7 +253,7 @@ class SwinEncoder(nn.Module):
         for number, blocks in enumerate(self.stages):
             if number:
                 tokens, grid = self.merges[number - 1](tokens, grid)
-            for block in blocks:  # type: ignore[union-attr]
+            for block in blocks:
                 tokens = checkpoint(block, tokens, grid, use_reentrant=False) if twice else block(tokens, grid)
             found.append((tokens, grid))
         return found

@@ -44,7 +44,7 @@ class AlzheimersConfig(Task):
 
     @classmethod
     def blocks(cls) -> dict[str, Any]:
-        adamw = registry.part("optimizer", "adamw")
+        adamw: Any = registry.part("optimizer", "adamw")
         return {
             "data": (RiskDataConfig, Field(RiskDataConfig(), title="Data")),
             "model": registry.block("risk_model", "swin_fusion", "Network"),

@@ -12,18 +12,19 @@ import numpy as np
 
 from core import config
 from core.control import JobControl
-from core.data.cohort.read import read_cohort
 from core.data.cohort.subject import Cohort, Subject
 from core.errors import DatasetError, IsocenterError
 from core.imaging.volume import Finding
-from core.tasks.alzheimers.evaluating import data_config
 from core.tasks.alzheimers.plan import RiskPlan
+from core.tasks.alzheimers.preparing import read_for
 
 Array = np.ndarray[Any, Any]
 
 TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".parquet", ".txt")
 TREES = (".json", ".yaml", ".yml")
 MAX_TREE_BYTES = 20_000_000
+# What a cohort's check says of learning from it, which is not what it is read for here.
+OF_LEARNING = ("no-score", "few-subjects", "several-visits", "no-mri", "no-pet", "leak", "all-missing", "simulated")
 OWN_KEYS = ("id", "visit", "mri", "pet")
 MRI_WORDS, PET_WORDS = ("t1w", "t1", "mri", "mr", "mprage"), ("pet", "fdg", "suvr", "pt")
 
@@ -94,8 +95,10 @@ def _kind_by_name(path: Path) -> str | None:
 def _read(path: Path, plan: RiskPlan, control: JobControl) -> tuple[list[Subject], list[Finding]]:
     if path.suffix.lower() in TREES:
         return _from_tree(path, plan)
-    cohort = read_cohort(path.expanduser().absolute(), data_config(plan), control)
-    return _as_planned(cohort, plan), list(cohort.findings)
+    cohort = read_for(plan, path, control)
+    if wrong := [finding.message for finding in cohort.findings if finding.severity == "error"]:
+        raise DatasetError(" ".join(wrong[:8]), where=path)
+    return _as_planned(cohort, plan), [finding for finding in cohort.findings if finding.code not in OF_LEARNING]
 
 
 def _as_planned(cohort: Cohort, plan: RiskPlan) -> list[Subject]:

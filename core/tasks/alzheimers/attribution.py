@@ -69,7 +69,7 @@ def attribute(
         ends = [network(i[:, :1], i[:, 1:], v, present).item() for i, v in ((0 * images, 0 * values), (images, values))]
     parts = (totals[0] * images)[0].cpu().numpy()
     sigma = [SMOOTH_MM / mm for mm in answerer.plan.spacing_mm]
-    maps = {
+    maps: dict[str, Array] = {
         name: smoothed(parts[place], sigma)
         for place, name in enumerate(MODALITIES[:2])
         if volumes[place] is not None

@@ -9,20 +9,14 @@ import numpy as np
 
 from core.catalog import Catalog
 from core.control import JobControl
-from core.data.cohort.read import read_cohort
-from core.data.cohort.settings import CohortDataConfig
 from core.errors import ConfigError, DatasetError
 from core.tasks.alzheimers.measuring import measured
 from core.tasks.alzheimers.package import SIMULATED, RiskPackage
-from core.tasks.alzheimers.plan import RiskPlan, fingerprint, load_split
+from core.tasks.alzheimers.plan import fingerprint, load_split
+from core.tasks.alzheimers.preparing import read_for
 from core.tasks.alzheimers.publishing import answers_of
 
 Array = np.ndarray[Any, Any]
-
-
-def data_config(plan: RiskPlan) -> CohortDataConfig:
-    """How a cohort is read for a model: its clinical values by name, its score on the scale that was learned."""
-    return CohortDataConfig.model_validate({"target_scale": plan.target_scale})
 
 
 def evaluate(
@@ -36,7 +30,7 @@ def evaluate(
     """
     control = control or JobControl()
     plan = package.manifest.plan
-    cohort = read_cohort(path.expanduser().absolute(), data_config(plan), control)
+    cohort = read_for(plan, path, control)
     scored = np.array([row for row, subject in enumerate(cohort.subjects) if subject.target is not None], np.int64)
     if split is not None:
         recorded = _recorded(package)
@@ -46,10 +40,6 @@ def evaluate(
     if not len(scored):
         raise DatasetError("no subject has a score to compare with", where=path)
     findings = [finding.as_dict() for finding in cohort.findings]
-    lacking = sorted({value.name for value in plan.values} - {feature.name for feature in cohort.features})
-    if lacking:
-        what = f"{len(lacking)} clinical values of the model are not in this cohort: {', '.join(lacking[:5])}"
-        findings.append({"code": "values-lacking", "severity": "warning", "message": what})
     if package.simulated:
         findings.append({"code": "simulated", "severity": "warning", "message": SIMULATED})
     subjects = [cohort.subjects[row] for row in scored]

@@ -52,9 +52,9 @@ def fit_norms(volumes: Iterable[tuple[Array | None, Array | None]], shape: tuple
                 total[place] += volume
                 squares[place] += volume.astype(np.float64) ** 2
                 counts[place] += 1
-    counts = np.maximum(counts, 1).reshape(2, 1, 1, 1)
-    mean = total / counts
-    variance = np.maximum(squares / counts - mean**2, 0)
+    number = np.maximum(counts, 1).reshape(2, 1, 1, 1)
+    mean = total / number
+    variance = np.maximum(squares / number - mean**2, 0)
     varies = [each[each > 1e-9] for each in variance]
     spread = np.array([np.sqrt(each.mean()) if len(each) else 1.0 for each in varies], np.float32)
     # In 16 bits, as it is kept, so that a run and its package compute alike.

@@ -146,7 +146,7 @@ def _explain(
     maps = {}
     for kind, volume in found.maps.items():
         path = out / f"{safe}_{kind}_explained.nii.gz"
-        write_map(path, volume, plan.grid, getattr(subject, kind), control)
+        write_map(path, volume, plan.grid, subject, kind, control)
         maps[kind] = str(path)
     order = np.argsort(-np.abs(found.values))
     values = [

@@ -14,7 +14,7 @@ from core.data.cohort.split import split_subjects
 from core.data.cohort.subject import Cohort
 from core.errors import ConfigError, DatasetError
 from core.paths import home
-from core.tasks.alzheimers.plan import PLAN, SPLIT, plan_of
+from core.tasks.alzheimers.plan import PLAN, SPLIT, RiskPlan, plan_of
 from core.tasks.base import Preparation
 
 FEWEST_SUBJECTS = 10
@@ -59,6 +59,18 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
         },
         remarks=remarks,
     )  # fmt: skip
+
+
+def read_for(plan: RiskPlan, path: Path, control: JobControl) -> Cohort:
+    """A cohort read for a model; of another centre's table, whose columns have other names, by the usual ones.
+
+    Raises DatasetError.
+    """
+    path = path.expanduser().absolute()
+    cohort = read_cohort(path, plan.reading(), control)
+    if any(finding.code == "no-such-column" and finding.severity == "error" for finding in cohort.findings):
+        cohort = read_cohort(path, plan.reading(own_columns=False), control)
+    return cohort
 
 
 def cache_folder() -> Path:

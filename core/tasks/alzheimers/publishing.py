@@ -27,6 +27,8 @@ from core.tasks.alzheimers.package import SIMULATED, RiskManifest, RiskPackage, 
 from core.tasks.alzheimers.plan import load_plan, load_split
 from core.tasks.alzheimers.preparing import cache_folder
 
+Array = np.ndarray[Any, Any]
+
 INTENDED = "Research on subjects like those it was trained on, with every result checked by a person."
 
 
@@ -127,7 +129,7 @@ def _measured(
     return _with(package, training=training)
 
 
-def answers_of(package: RiskPackage, cohort: Any, rows: Sequence[int], control: JobControl) -> list[Any]:
+def answers_of(package: RiskPackage, cohort: Any, rows: Sequence[int] | Array, control: JobControl) -> list[Any]:
     """The answers for rows of a cohort, by part (`answering.Answerer.answers`)."""
     from core.tasks.alzheimers.data import Volumes
 

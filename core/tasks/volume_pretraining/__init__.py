@@ -14,7 +14,7 @@ from core import registry
 from core.config import AugmentConfig, DataConfig, PlannedTrainerConfig
 from core.control import JobControl
 from core.registry import Part, register
-from core.tasks.base import CheckedData, Preparation, Session, Task
+from core.tasks.base import CheckedData, ModelKind, Preparation, Session, Task
 
 if TYPE_CHECKING:
     from core.catalog import RunRow
@@ -87,3 +87,9 @@ class VolumePretrainingConfig(Task):
         from core.tasks.volume_pretraining.session import session
 
         return session(experiment, run, control)
+
+    @classmethod
+    def kind_of_model(cls) -> ModelKind:
+        from core.tasks.volume_pretraining.kind import PretrainedModels
+
+        return PretrainedModels()

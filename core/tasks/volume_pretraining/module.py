@@ -28,7 +28,7 @@ class PretrainingModule(TaskModule):
         return self.network(image)
 
     def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
-        return self._loss(self(batch["image"]), batch)
+        return self.loss(self(batch["image"]), batch)
 
     def size_of(self, batch: dict[str, Tensor]) -> int:
         """How many patches a batch holds."""
@@ -40,7 +40,7 @@ class PretrainingModule(TaskModule):
     def validation_step(self, batch: dict[str, Any], _index: int) -> None:
         """One scan's middle: the loss, and what the preview draws of the first."""
         answer = self(batch["image"])
-        row = {"case": batch["case"][0], "loss": float(self._loss(answer, batch))}
+        row = {"case": batch["case"][0], "loss": float(self.loss(answer, batch))}
         if not self.validated:
             pictures = {"truth": batch["target"], "seen": batch["image"], "told": answer, "counts": batch["counts"]}
             row |= {name: picture[0, 0].float().cpu().numpy() for name, picture in pictures.items()}
@@ -50,7 +50,7 @@ class PretrainingModule(TaskModule):
         losses = dict(world.gather([(row["case"], row["loss"]) for row in self.validated]))  # each scan once
         self.log_dict({"val/loss": float(np.mean(list(losses.values())))})
 
-    def _loss(self, answer: Tensor | list[Tensor], batch: dict[str, Tensor]) -> Tensor:
+    def loss(self, answer: Tensor | list[Tensor], batch: dict[str, Tensor]) -> Tensor:
         """The mean square error where it counts; of several answers each coarser one counts half as much."""
         answers = [answer] if isinstance(answer, Tensor) else answer
         total, weight = torch.zeros((), device=answers[0].device), 0.0

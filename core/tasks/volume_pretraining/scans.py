@@ -31,6 +31,7 @@ class Scans:
     facts: dict[str, CaseFacts]
     findings: tuple[Finding, ...]
     further: frozenset[str] = frozenset()
+    channels: Sequence[str] = ("image",)
     labels: Sequence[Label] = ()
     regions: Sequence[Label] = ()
 
