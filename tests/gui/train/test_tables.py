@@ -126,6 +126,6 @@ def test_a_block_that_is_off_is_no_value_until_it_is_ticked(page: TrainPage) -> 
     block = page.settings.form.root.blocks["task"].named("distillation")
     assert page.settings.form.tree()["task"]["distillation"] is None
     block.box.setChecked(True)
-    assert page.settings.tree()["task"]["distillation"]["teacher"] == "xgboost"
+    assert page.settings.tree()["task"]["distillation"]["teacher"] == ["xgboost"]
     block.box.setChecked(False)
     assert page.settings.tree()["task"]["distillation"] is None
