@@ -50,7 +50,8 @@ Index = QModelIndex | QPersistentModelIndex
 def takes_stays(package: AnyPackage) -> bool:
     """Whether a model predicts stays."""
     part: Any = registry.parts("task").get(task_of(package))
-    return part is not None and bool(part.data_kind == DATA_KIND)
+    kind = part.kind_of_model() if part is not None and part.data_kind == DATA_KIND else None
+    return kind is not None and bool(kind.predicts)
 
 
 def predict_stay(package: AnyPackage, stays: Stays, number: int, out: Path, control: JobControl) -> dict[str, Any]:
@@ -195,7 +196,11 @@ class StaysPage(QWidget):
         for widget in (self.title, self.facts, self.hint):
             head.addWidget(widget)
         column.addLayout(head)
-        column.addWidget(scrolled(self.strips), 1)
+        area = scrolled(self.strips)
+        area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        # The strips end where the scroll bar begins: so does the course below them.
+        self.course.right += area.verticalScrollBar().sizeHint().width()
+        column.addWidget(area, 1)
         column.addWidget(self.course)
         return middle
 

@@ -28,6 +28,7 @@ class TimeStrip(QWidget):
     def __init__(self, span: Span) -> None:
         super().__init__()
         self.span = span
+        self.right = RIGHT_PX  # the room left of the right edge
         self._grabbed: float | None = None
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -35,11 +36,11 @@ class TimeStrip(QWidget):
         theme().changed.connect(self.update)
 
     def x_of(self, hours: float) -> float:
-        wide = max(self.width() - LEFT_PX - RIGHT_PX, 1)
+        wide = max(self.width() - LEFT_PX - self.right, 1)
         return LEFT_PX + (hours - self.span.low) / (self.span.high - self.span.low) * wide
 
     def hours_at(self, x: float) -> float:
-        wide = max(self.width() - LEFT_PX - RIGHT_PX, 1)
+        wide = max(self.width() - LEFT_PX - self.right, 1)
         return self.span.low + (x - LEFT_PX) / wide * (self.span.high - self.span.low)
 
     def draw_cursor(self, painter: QPainter, bottom: float) -> None:
@@ -50,12 +51,12 @@ class TimeStrip(QWidget):
     def draw_hours(self, painter: QPainter, top: float) -> None:
         """The time's axis."""
         width = self.span.high - self.span.low
-        step = round_step(width, max((self.width() - LEFT_PX - RIGHT_PX) / PIXELS_PER_TICK, 1))
+        step = round_step(width, max((self.width() - LEFT_PX - self.right) / PIXELS_PER_TICK, 1))
         painter.setPen(theme().color("dim"))
         first = np.ceil(self.span.low / step - 1e-9) * step
         for hours in np.arange(first, self.span.high + 1e-9, step):
             area = QRectF(self.x_of(float(hours)) - 30, top, 60, FOOT_PX)
-            painter.drawText(area, int(Qt.AlignmentFlag.AlignCenter), f"{hours:g} h")
+            painter.drawText(area, int(Qt.AlignmentFlag.AlignCenter), f"{hours + 0.0:g} h")  # no -0
 
     # ---- mouse and keys -----------------------------------------------------------------------------------------
 
@@ -134,7 +135,7 @@ class SeriesStrips(TimeStrip):
 
     def _draw(self, painter: QPainter, row: int) -> None:
         one, top = self.series[row], row * ROW_PX
-        inside = QRectF(LEFT_PX, top + 6, self.width() - LEFT_PX - RIGHT_PX, ROW_PX - 12)
+        inside = QRectF(LEFT_PX, top + 6, self.width() - LEFT_PX - self.right, ROW_PX - 12)
         edges = [*one.values[[one.values.argmin(), one.values.argmax()]].tolist(), *(one.normal or ())]
         low, high = min(edges), max(edges)
         if high <= low:
@@ -210,7 +211,7 @@ class CourseStrip(TimeStrip):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         bottom = self.height() - FOOT_PX
-        inside = QRectF(LEFT_PX, 10, self.width() - LEFT_PX - RIGHT_PX, bottom - 14)
+        inside = QRectF(LEFT_PX, 10, self.width() - LEFT_PX - self.right, bottom - 14)
         edges = [edge for pair in self._ends for edge in pair]
         shares = all(0 <= edge <= 1 for edge in edges)
         low, high = (0.0, 1.0) if shares else (min(edges), max(edges))
