@@ -69,22 +69,26 @@ def ask(package: AnyPackage, subject: Subject, out: Path, explain: bool, control
         found = kind.predict(package, [], out, options, control)
     prediction = found["predictions"][0]
     files = (prediction.get("explanation") or {}).get("maps") or {}
-    maps = {name: read_map(Path(path), control) for name, path in files.items()}
-    return Answer(prediction, maps)
+    return Answer(prediction, read_maps({name: Path(path) for name, path in files.items()}, control))
 
 
-def read_map(path: Path, control: JobControl) -> np.ndarray[Any, Any]:
-    """A map of reasons as labels on its own grid: the strongest voxels, by whether they raise or lower the score."""
+def read_maps(paths: Mapping[str, Path], control: JobControl) -> dict[str, np.ndarray[Any, Any]]:
+    """Maps of reasons as labels on their own grids: the strongest voxels of all, by whether they raise or lower it.
+
+    One strength for all images, so that one that hardly counts shows hardly anything.
+    """
     from core.imaging.reader import read
 
-    control.progress(None, f"Reading {path.name}")
-    values = read(path, control).values()
-    size = np.abs(values)
-    labels = np.zeros(values.shape, np.uint8)
-    if size.max() > 0:
-        strong = size >= max(np.quantile(size, 1 - SHOWN_SHARE), 1e-12)
-        labels[strong & (values > 0)] = RAISES
-        labels[strong & (values < 0)] = LOWERS
+    values = {}
+    for name, path in paths.items():
+        control.progress(None, f"Reading {path.name}")
+        values[name] = read(path, control).values()
+    sizes = np.concatenate([np.abs(one).ravel() for one in values.values()]) if values else np.zeros(1)
+    least = max(float(np.quantile(sizes, 1 - SHOWN_SHARE)), 1e-12)
+    labels = {name: np.zeros(one.shape, np.uint8) for name, one in values.items()}
+    for name, one in values.items():
+        labels[name][one >= least] = RAISES
+        labels[name][one <= -least] = LOWERS
     return labels
 
 
@@ -96,5 +100,6 @@ def open_image(path: Path, control: JobControl) -> OpenedScan:
     return OpenedScan.prepare(read(path, control))
 
 
-def overlay_of(labels: np.ndarray[Any, Any], raises: tuple[int, int, int], lowers: tuple[int, int, int]) -> Overlay:
-    return Overlay(labels, STRUCTURES, {RAISES: raises, LOWERS: lowers}, "What the score rests on", 0.5)
+def overlay_of(labels: np.ndarray[Any, Any], colours: dict[int, tuple[int, int, int]]) -> Overlay:
+    """The reasons as a layer over their scan."""
+    return Overlay(labels, STRUCTURES, colours, "What the score rests on", 0.5)

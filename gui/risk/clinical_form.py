@@ -76,7 +76,7 @@ class ClinicalForm(QWidget):
         self.tree.setColumnCount(4)
         self.tree.setHeaderLabels(["Value", "", "Unit", "Plausible"])
         self.tree.setRootIsDecorated(True)
-        self.tree.setIndentation(12)
+        self.tree.setIndentation(8)
         self.tree.setUniformRowHeights(True)
         self.tree.setItemDelegate(_OnlyValues(self.tree))
         self.tree.setEditTriggers(
@@ -86,7 +86,7 @@ class ClinicalForm(QWidget):
         )
         head = self.tree.header()
         head.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((VALUE, 76), (UNIT, 64), (RANGE, 92)):
+        for column, width in ((VALUE, 66), (UNIT, 60), (RANGE, 84)):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             head.resizeSection(column, width)
         head.setStretchLastSection(False)
@@ -126,6 +126,7 @@ class ClinicalForm(QWidget):
                 item.setTextAlignment(VALUE, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 for column in (UNIT, RANGE):
                     item.setForeground(column, theme().color("dim"))
+                item.setToolTip(NAME, field.title)
                 item.setData(NAME, Qt.ItemDataRole.UserRole, field.name)
                 groups[field.group].addChild(item)
                 self._items[field.name] = item

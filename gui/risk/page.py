@@ -30,7 +30,7 @@ from gui.jobs.jobs import Job
 from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
-from gui.risk.asking import Answer, Subject, ask, open_image, overlay_of, takes_subjects
+from gui.risk.asking import STRUCTURES, Answer, Subject, ask, open_image, overlay_of, takes_subjects
 from gui.risk.clinical_form import ClinicalForm
 from gui.risk.place import ImagePlace, kind_by_name
 from gui.risk.result import RiskResult
@@ -39,7 +39,7 @@ from gui.scans.opening import dropped_paths
 from gui.theme.structures import structure_colours
 from gui.viewer.scene import OpenedScan, Scene
 from gui.viewer.slice_grid import SliceGrid
-from gui.widgets import EmptyState, button, label, notice, scrolled, section
+from gui.widgets import EmptyState, Swatch, button, label, notice, scrolled, section
 
 IMAGES = {"mri": "MRI", "pet": "PET"}
 
@@ -76,7 +76,7 @@ class RiskPage(QWidget):
         for widget in (self._left(), self._middle(), self._right()):
             split.addWidget(widget)
         split.setStretchFactor(1, 1)
-        split.setSizes([400, 660, 330])
+        split.setSizes([430, 640, 330])
         split.setCollapsible(1, False)
         to_train = button("Train one", "risk-train", lambda: self._context.page_requested.emit("train"), role="primary")
         to_models = button("Import one", "risk-import", lambda: self._context.page_requested.emit("models"))
@@ -150,6 +150,14 @@ class RiskPage(QWidget):
         self.reasons.setAccessibleName("Show what the score rests on over the image")
         self.reasons.setChecked(True)
         self.reasons.toggled.connect(lambda on: self.scene.set_overlay_look(shown=on))
+        self.legend = QWidget()
+        legend = QHBoxLayout(self.legend)
+        legend.setContentsMargins(0, 0, 12, 0)
+        legend.setSpacing(6)
+        for structure in STRUCTURES:
+            legend.addWidget(Swatch(structure_colours(STRUCTURES)[structure["label"]]))
+            legend.addWidget(label(structure["name"], "small"))
+        row.addWidget(self.legend)
         row.addWidget(self.reasons)
         self._no_image = EmptyState(
             "scans", "No image given", "The score can be made from clinical values alone; its interval is wider then."
@@ -262,9 +270,8 @@ class RiskPage(QWidget):
         self.scene.show(scan)
         labels = self.answer.maps.get(self._looked) if self.answer is not None else None
         if labels is not None and labels.shape == scan.volume.grid_shape:
-            colours = structure_colours([{"label": 1, "name": "Raises"}, {"label": 2, "name": "Lowers"}])
-            raises, lowers = (colours[n].getRgb()[:3] for n in (1, 2))
-            self.scene.set_overlay(overlay_of(labels, raises, lowers))
+            colours = {place: colour.getRgb()[:3] for place, colour in structure_colours(STRUCTURES).items()}
+            self.scene.set_overlay(overlay_of(labels, colours))
             self.scene.set_overlay_look(shown=self.reasons.isChecked())
         self._show_state()
 
@@ -350,7 +357,8 @@ class RiskPage(QWidget):
         for kind, one in self._looks.items():
             one.setVisible(given[kind])
             one.setChecked(kind == self._looked)
-        self.reasons.setVisible(self.answer is not None and bool(self.answer.maps))
+        for widget in (self.reasons, self.legend):
+            widget.setVisible(self.answer is not None and bool(self.answer.maps))
 
     def shut_down(self) -> None:
         """The window closes."""

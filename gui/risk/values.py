@@ -13,6 +13,7 @@ from typing import Any
 
 from core.control import JobControl
 from core.data.cohort.columns import number_of
+from core.data.tables.read import EMPTY
 from core.errors import DatasetError
 from core.inference.package import AnyPackage
 
@@ -62,7 +63,7 @@ class ClinicalField:
         ((71.5, ''), (7.0, 'plausible is 50 to 100 years'), (None, 'no number'), (None, ''))
         """
         text = text.strip()
-        if not text:
+        if text in EMPTY:
             return None, ""
         known = {word.lower(): place for place, word in enumerate(self.words)}
         value = float(known[text.lower()]) if text.lower() in known else number_of(text)
