@@ -22,6 +22,7 @@ class AlzheimersConfig(Task):
     """Predict a risk score from MRI, PET and clinical values."""
 
     data_kind: ClassVar[Literal["cohort"]] = "cohort"
+    title: ClassVar[str] = "Alzheimer's risk"
     name: Literal["alzheimers"] = "alzheimers"
     loss: Literal["mse"] = Field("mse", title="Loss", description="The mean squared error of the score.")
     threshold: float = Field(

@@ -54,6 +54,8 @@ class VolumePretrainingConfig(Task):
     """Learn from scans without labels, so that a segmentation needs fewer of them."""
 
     data_kind: ClassVar[Literal["scans"]] = "scans"
+    title: ClassVar[str] = "Scans: pretraining"
+    inspected: ClassVar[tuple[str, ...]] = ("data.path",)
     name: Literal["volume_pretraining"] = "volume_pretraining"
     monitor: str = Field("val/loss", title="Best by", description="The metric that makes the best checkpoint.")
 

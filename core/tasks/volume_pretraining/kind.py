@@ -36,6 +36,8 @@ INTENDED = "To start the training of a segmentation of like scans from (task.sta
 
 
 class PretrainedModels(ModelKind):
+    predicts = False
+
     def read(self, folder: Path, *, bundled: bool = False) -> PretrainedPackage:
         return read_pretrained(folder, bundled=bundled)
 
