@@ -48,7 +48,7 @@ def build_parser(more: Iterable[Adder] = ()) -> argparse.ArgumentParser:
     """The parser with every command; `more` adds those of the window."""
     parser = argparse.ArgumentParser(
         prog="isocenter",
-        description="Look at medical scans, train models on scans, tables and time series, and predict with them. Research use only.",
+        description="Look at medical scans, train models on scans, tables and time series. Research use only.",
     )
     parser.add_argument("--version", action="version", version=f"isocenter {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
