@@ -47,7 +47,7 @@ def evaluate(
     found = measured(answers, subjects, plan.threshold, package.manifest.intervals, package.manifest.event, control)
     return {
         "model": f"{package.name} {package.version}", **found,
-        "trained_on": sum(plan.knows(subject) for subject in subjects), "findings": findings,
+        "trained_on": sum(plan.known(subjects)), "findings": findings,
         "simulated": {"model": package.simulated, "data": cohort.simulated},
     }  # fmt: skip
 
