@@ -100,7 +100,7 @@ class RiskNetwork(nn.Module):
         last = width * 2 ** (len(depths) - 1)
         self.mri, self.pet = (
             SwinEncoder(
-                width=width, depths=depths, heads=heads, window=window, drop_path=drop_path,
+                width=width, depths=depths, heads=heads, window=window, drop_path=drop_path, shape=shape,
                 checkpointing=checkpointing,
             )
             for _ in range(2)
