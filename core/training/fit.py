@@ -130,7 +130,8 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder,
         # An explicit environment: a cluster's variables in the user's shell must not change what the window does.
         plugins=[
-            CrashSafeCheckpoints(run.id, monitor), LightningEnvironment() if alone else TorchElasticEnvironment()
+            CrashSafeCheckpoints(run.id, monitor, module.network),
+            LightningEnvironment() if alone else TorchElasticEnvironment(),
         ],
         **together,
     )  # fmt: skip

@@ -45,7 +45,7 @@ class ScansConfig(Part):
     spacing_mm: tuple[float, float, float] | None = _as_in_segmentation("spacing_mm")
     patch_size: tuple[int, int, int] | None = _as_in_segmentation("patch_size")
     intensities: Literal["scan", "ct"] | None = _as_in_segmentation("intensities")
-    augment: AugmentConfig = Field(AugmentConfig(intensity=0.0), title="Augmentation")
+    augment: AugmentConfig = Field(AugmentConfig(), title="Augmentation")
     foreground: ClassVar[float] = 0.0  # without labels, patches lie anywhere
 
 

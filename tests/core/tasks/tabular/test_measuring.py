@@ -68,7 +68,7 @@ def test_a_measured_run_is_kept_with_intervals_curves_cases_and_importance(tmp_p
     assert kept.id == found["id"] and kept.run == trained["run"] and kept.result["curves"] == found["curves"]
 
 
-def test_the_threshold_is_chosen_on_the_validation_rows_and_published_and_answers_are_explained(
+def test_the_threshold_is_chosen_on_validation_rows_and_published_and_answers_are_explained(
     tmp_path, capsys, monkeypatch
 ):
     table = write_table(tmp_path / "a.csv")
