@@ -29,6 +29,13 @@ class AugmentConfig(Part):
         title="Mirror axes",
         description="Axes (patient right-left, front-back, head-foot) a patch may be mirrored in.",
     )
+    pose_share: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        title="Turned share",
+        description="Part of the patches that are turned, scaled and moved a little. Few cases gain by a large one.",
+    )
     rotate_deg: float = Field(
         15.0, ge=0, le=180, title="Rotation", description="Largest rotation about each axis, in degrees."
     )
@@ -196,6 +203,7 @@ class PlannedTrainerConfig(TrainerConfig):
 
 
 DEFAULT_TASK = "segmentation"
+ALIAS = "training"  # what others call the block `trainer`
 
 
 @cache
@@ -322,8 +330,12 @@ def load_tree(name_or_path: str | Path, overrides: Iterable[str] = ()) -> dict[s
         raise ConfigError(f"not readable as YAML ({_first_line(error)})", where=path) from None
     if not isinstance(tree, dict):
         raise ConfigError("an experiment is a table of keys", where=path)
+    if ALIAS in tree:
+        if "trainer" in tree:
+            raise ConfigError(f"{ALIAS} is another name of trainer; only one of them can be given", where=path)
+        tree = {"trainer" if key == ALIAS else key: value for key, value in tree.items()}
     for override in overrides:
-        _apply(tree, override)
+        _apply(tree, f"trainer.{override.removeprefix(f'{ALIAS}.')}" if override.startswith(f"{ALIAS}.") else override)
     return tree
 
 

@@ -55,6 +55,9 @@ _parts: dict[str, dict[str, type[Part]]] = {}
 _PACKAGES = {
     "model": "core.models",
     "table_model": "core.models.tables",
+    "encoder": "core.models.encoders",
+    "objective": "core.tasks.pretraining.objectives",
+    "head": "core.tasks.finetuning.heads",
     "risk_model": "core.models.risk",
     "task": "core.tasks",
     "loss": "core.tasks.segmentation.losses",

@@ -59,8 +59,8 @@ def _chosen(name: str) -> tuple[str, Any] | None:
         return None
     model = getattr(config.load(name), "model", None)
     kinds = (kind for kind in LEARN_FROM if kind in registry.KINDS)
-    kind = next((kind for kind in kinds if type(model) in registry.parts(kind).values()), None)
-    return None if kind is None else (kind, model)
+    found = next((kind for kind in kinds if type(model) in registry.parts(kind).values()), None)
+    return None if found is None else (found, model)
 
 
 def _packages() -> set[str]:

@@ -45,20 +45,20 @@ def describe(model: Any, sides: Sequence[int] = SIDES, channels: int = 1, output
 
     network = without_memory(lambda: model.build(channels, outputs)).train()
     weights = {id(parameter) for parameter in network.parameters()}
-    kept: dict[int, int] = {}
+    kept: dict[int, Any] = {}  # the tensors themselves, so that no two have one id
 
     def keep(tensor: Any) -> Any:
         if id(tensor) not in weights:
-            kept[id(tensor)] = tensor.numel() * tensor.element_size()
+            kept[id(tensor)] = tensor
         return tensor
 
     patch = window_size(sides, sides, model.divisor)
-    alive: list[Any] = []  # so that no two tensors have one id
     with torch.device("meta"):
         image = torch.empty(1, channels, *patch)
         with FlopCounterMode(display=False) as counter:
             network(image)
-        with torch.autograd.graph.saved_tensors_hooks(lambda t: (alive.append(t), keep(t))[1], lambda t: t):
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             network(image)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return ScanNetwork(parameters, tuple(patch), int(counter.get_total_flops()), 4 * parameters, sum(kept.values()))
+    kept_bytes = sum(tensor.numel() * tensor.element_size() for tensor in kept.values())
+    return ScanNetwork(parameters, tuple(patch), int(counter.get_total_flops()), 4 * parameters, kept_bytes)

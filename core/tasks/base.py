@@ -118,7 +118,10 @@ class ModelKind(ABC):
 
     The commands, the window and `core.inference.kinds` know nothing else of them. A package has its files in one
     folder with a `model.yaml` that names its task; see `core.inference.package.AnyPackage`.
+    predicts: whether its packages answer anything by themselves, rather than being what another training begins with.
     """
+
+    predicts: ClassVar[bool] = True
 
     @abstractmethod
     def read(self, folder: Path, *, bundled: bool = False) -> AnyPackage:
@@ -182,7 +185,7 @@ class Task(Part):
     monitor: str
 
     @property
-    def mode(self) -> Literal["min", "max"]:
+    def monitor_mode(self) -> Literal["min", "max"]:
         """Whether the monitored metric is better when lower or higher.
 
         >>> Task.lower_is_better("val/loss"), Task.lower_is_better("val/dice")

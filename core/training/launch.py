@@ -130,12 +130,14 @@ def _end(catalog: Catalog, run: RunRow, state: str, message: str, *, error: str 
 
 
 def _summary(catalog: Catalog, run_id: str) -> dict[str, float]:
-    """The validation metrics at the epoch of the best checkpoint."""
+    """The validation metrics at the epoch of the best checkpoint, and what a test of that found."""
     best = catalog.checkpoint(run_id, "best")
-    points = [p for p in catalog.metrics(run_id) if p.key.startswith("val/")]
-    if best is None or not points:
+    points = catalog.metrics(run_id)
+    held_out = [p for p in points if p.key.startswith("val/") and best is not None and p.epoch == best.epoch]
+    if best is None or not held_out:
         return {}
-    return {"epoch": best.epoch + 1} | {p.key: p.value for p in points if p.epoch == best.epoch}
+    tested = [p for p in points if p.key.startswith("test/")]
+    return {"epoch": best.epoch + 1} | {p.key: p.value for p in [*held_out, *tested]}
 
 
 def _environment() -> dict[str, str]:

@@ -15,6 +15,7 @@ class TaskModule(pl.LightningModule):
     network: what is kept in checkpoints and packages; a subclass makes it.
     progress, rate_scale: 0..1 of the training, which a time limit may rule, and the part of the learning rate that a
     plateau has left. The engine sets both.
+    step_figures: what the last training step tells beside its loss, recorded as `train/<name>`.
     """
 
     network: nn.Module
@@ -23,6 +24,7 @@ class TaskModule(pl.LightningModule):
         super().__init__()
         self.experiment = experiment
         self.progress, self.rate_scale = 0.0, 1.0
+        self.step_figures: dict[str, Any] = {}
 
     def size_of(self, batch: Any) -> int:
         """How many samples a batch holds, for the speed that is shown."""
@@ -44,8 +46,12 @@ class TaskModule(pl.LightningModule):
         else:
             nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
+    def trained(self) -> Any:
+        """What the optimizer is given: all parameters, or groups of them with learning rates of their own."""
+        return self.parameters()
+
     def configure_optimizers(self) -> Any:
-        optimizer = self.experiment.optimizer.build(self.parameters())
+        optimizer = self.experiment.optimizer.build(self.trained())
         if self.experiment.scheduler.per_epoch:
             lr, epochs = self.experiment.optimizer.lr, self.experiment.trainer.epochs
             schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -31,7 +31,8 @@ class _Adam(_Optimizer):
 def _fused(parameters: Iterable[Any]) -> dict[str, Any]:
     """One kernel for all parameters on a CPU; on a GPU it would forbid clipping in 16 bits, and torch's own is fast."""
     params = list(parameters)
-    return {"params": params, "fused": all(param.device.type == "cpu" for param in params)}
+    each = [param for given in params for param in (given["params"] if isinstance(given, dict) else [given])]
+    return {"params": params, "fused": all(param.device.type == "cpu" for param in each)}
 
 
 @register("optimizer")

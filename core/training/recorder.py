@@ -85,6 +85,8 @@ class Recorder(pl.Callback):
         self._samples += module.size_of(batch) * world.size()
         if self.pace.loss is not None:
             self._add("train/loss", self.pace.loss, trainer)
+            for name, value in module.step_figures.items():
+                self._add(f"train/{name}", float(value), trainer)
             self._add("lr", trainer.optimizers[0].param_groups[0]["lr"], trainer)
         self._step_ended = time.monotonic()
 
@@ -94,7 +96,7 @@ class Recorder(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._validation_seconds = time.monotonic() - self._validation_began
         metrics = _validation_metrics(trainer)
-        for key, value in metrics.items():
+        for key, value in [*metrics.items(), *_logged(trainer, "train/").items()]:
             self._add(key, value, trainer)
         value = metrics.get(self.monitor, math.nan)
         log.info("epoch %d: loss %.3f, %s %.4f", trainer.current_epoch + 1, metrics["val/loss"], self.monitor, value)
@@ -122,7 +124,11 @@ def record_pause(catalog: Catalog, run_id: str, paused: bool) -> None:
 
 
 def _validation_metrics(trainer: pl.Trainer) -> dict[str, float]:
-    return {key: float(value) for key, value in trainer.callback_metrics.items() if key.startswith("val/")}
+    return _logged(trainer, "val/")
+
+
+def _logged(trainer: pl.Trainer, of: str) -> dict[str, float]:
+    return {key: float(value) for key, value in trainer.callback_metrics.items() if key.startswith(of)}
 
 
 class LastCheckpoint(pl.Callback):

@@ -1,1 +1,1 @@
-"""Stays: irregular series of measurements with facts about the patient; read, checked, and laid onto a grid of hours."""
+"""Stays: irregular series of measurements and facts of the patient; read, checked, and laid on a grid of hours."""

@@ -1,4 +1,4 @@
-"""Stays on a grid: for every step of time and every variable the mean of what was measured, and whether anything was."""
+"""Stays on a grid: for each step and variable the mean of what was measured, and whether anything was."""
 
 from __future__ import annotations
 

@@ -81,3 +81,5 @@ OUTCOMES = (
     "SOFA",
 )  # fmt: skip
 IDENTIFIERS = ("RecordID",)
+# How outcomes that were not taken down are written. (Survival of -1 says that no death is known.)
+MISSING_OUTCOMES = {"Length_of_stay": -1.0, "SAPS-I": -1.0, "SOFA": -1.0}

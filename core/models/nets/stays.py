@@ -30,9 +30,6 @@ class StayBatch(NamedTuple):
     def to(self, device: torch.device) -> StayBatch:
         return StayBatch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
-    def __len__(self) -> int:
-        return len(self.values)
-
 
 class Encoded(NamedTuple):
     """What an encoder gives: `steps` (B, T, width) and one vector of the whole stay, (B, stay_width)."""

@@ -1,0 +1,97 @@
+"""Fine-tuning: an encoder of stays, pretrained or not, learns outcomes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from core import registry
+from core.control import JobControl
+from core.registry import register
+from core.tasks.base import CheckedData, ModelKind, Preparation, Session, Task
+from core.tasks.finetuning.heads import LinearHeadConfig
+from core.tasks.finetuning.settings import LabelledDataConfig
+from core.tasks.pretraining.settings import StayTrainerConfig
+
+if TYPE_CHECKING:
+    from core.catalog import RunRow
+
+Head: Any = registry.union("head")
+
+
+@register("task")
+class FinetuningConfig(Task):
+    """Learn outcomes of stays with an encoder."""
+
+    data_kind: ClassVar[Literal["stays"]] = "stays"
+    title: ClassVar[str] = "Stays: fine-tuning"
+    name: Literal["finetuning"] = "finetuning"
+    kind: Literal["binary", "multiclass", "multilabel", "regression"] = Field("binary", title="Kind")
+    targets: list[str] = Field(
+        ["In-hospital_death"],
+        min_length=1,
+        max_length=100,
+        title="Outcomes",
+        description="Columns of the outcomes; several only where the kind is multilabel.",
+    )
+    head: Head = Field(LinearHeadConfig(), title="Head")
+    mode: Literal["probe", "full", "gradual"] = Field(
+        "probe",
+        title="Mode",
+        description="Probe: the encoder stays as it is. Full: all is trained. Gradual: all, from an epoch on.",
+    )
+    unfreeze_epoch: int = Field(
+        5, ge=1, le=100_000, title="Unfreeze at", description="Of the gradual mode: the first epoch that trains all."
+    )
+    layer_decay: float = Field(
+        0.7, gt=0, le=1, title="Layer decay", description="Learning rate of a layer as a part of the one above it."
+    )
+    loss: Literal["cross_entropy", "focal"] = Field(
+        "cross_entropy", title="Loss", description="Of outcomes in classes."
+    )
+    focal_gamma: float = Field(2.0, ge=0, le=10, title="Focal gamma", description="How much less easy stays count.")
+    balance: Literal["none", "weights", "sampling"] = Field(
+        "none", title="Balance", description="For rare outcomes: weigh their stays more, or draw them more often."
+    )
+    class_weights: list[float] = Field(
+        [], max_length=100, title="Class weights", description="One for each class, in their order; empty: all 1."
+    )
+    hide: float = Field(
+        0.0, ge=0, lt=1, title="Hide", description="Part of the measurements left out at random in training."
+    )
+    members: int = Field(
+        1, ge=1, le=50, title="Members", description="Networks that are trained and averaged; so many times the time."
+    )
+    monitor: str = Field("val/loss", title="Best by", description="The metric that makes the best checkpoint.")
+
+    @classmethod
+    def blocks(cls) -> dict[str, Any]:
+        return {
+            "data": (LabelledDataConfig, Field(LabelledDataConfig(), title="Data")),
+            "encoder": registry.block("encoder", "transformer", "Encoder"),
+            "optimizer": registry.block("optimizer", "adamw", "Optimizer"),
+            "scheduler": registry.block("scheduler", "warmup_cosine", "Schedule"),
+            "trainer": (StayTrainerConfig, Field(StayTrainerConfig(), title="Training")),
+        }
+
+    def inspect(self, experiment: Any, control: JobControl) -> CheckedData:
+        from core.tasks.finetuning.preparing import checked
+
+        return checked(experiment, control)
+
+    def prepare(self, experiment: Any, control: JobControl) -> Preparation:
+        from core.tasks.finetuning.preparing import prepare
+
+        return prepare(experiment, control)
+
+    def session(self, experiment: Any, run: RunRow, control: JobControl) -> Session:
+        from core.tasks.finetuning.session import session
+
+        return session(experiment, run, control)
+
+    @classmethod
+    def kind_of_model(cls) -> ModelKind:
+        from core.tasks.finetuning.kind import StayModels
+
+        return StayModels()

@@ -1,0 +1,138 @@
+"""Packages of models for stays: an encoder with its head, the coding of the grid, and what it was measured at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from core import registry
+from core.data.stays.coding import StayCoding
+from core.errors import ConfigError, ModelError
+from core.inference.manifest import MANIFEST, parse_as, task_in
+from core.inference.package import WEIGHTS, card_in, checked_weights, manifest_bytes
+from core.registry import Part
+from core.tasks.finetuning.outcome import Target
+
+
+class StayTraining(Part):
+    """What the model was trained on and how well it did. figures: over stays that were not trained on.
+
+    start: what its encoder began with; "" for random weights.
+    """
+
+    data: str = Field(max_length=400)
+    cases: dict[Literal["train", "val", "test"], int]
+    measured_on: Literal["val", "test"]
+    protocol: str = Field("", max_length=4000)
+    start: str = Field("", max_length=2000)
+    figures: dict[str, float]
+    run: str = Field("", max_length=200)
+    simulated: bool = False
+
+
+class StayManifest(Part):
+    """The contents of a model.yaml for stays.
+
+    shared: one encoder for all heads. temperature, threshold: fitted to the validation stays, the latter of the second
+    class's probability by F1. error: the 95th percentile of the absolute error of a number there.
+    """
+
+    format: Literal[1] = 1
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    version: str = Field(pattern=r"^\d{1,4}(\.\d{1,4}){0,2}$")
+    title: str = Field(min_length=1, max_length=200)
+    task: Literal["finetuning"] = "finetuning"
+    encoder: dict[str, Any]
+    head: dict[str, Any]
+    members: int = Field(1, ge=1, le=50)
+    shared: bool = False
+    coding: StayCoding
+    target: Target
+    temperature: float = Field(1.0, gt=0, le=100)
+    threshold: float = Field(0.5, ge=0, le=1)
+    error: float = Field(0.0, ge=0)
+    training: StayTraining
+    intended_use: str = Field("", max_length=4000)
+    forbidden_use: str = Field("", max_length=4000)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @field_validator("encoder", "head")
+    @classmethod
+    def _known_part(cls, tree: dict[str, Any], field: Any) -> dict[str, Any]:
+        try:
+            registry.part(field.field_name, str(tree.get("name"))).model_validate(tree)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return tree
+
+
+@dataclass(frozen=True)
+class StayPackage:
+    """A package on disk with its manifest read and checked."""
+
+    folder: Path
+    manifest: StayManifest
+    bundled: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def title(self) -> str:
+        return self.manifest.title
+
+    @property
+    def summary(self) -> str:
+        """One line, such as "predicts death of stays · AUROC 0.85 on unseen stays"."""
+        figures = self.manifest.training.figures
+        name = next((n for n in ("auroc", "r2") if n in figures), None)
+        measured = "accuracy not measured" if name is None else f"{name.upper()} {figures[name]:.3f} on unseen stays"
+        return f"predicts {self.manifest.target.title} of stays · {measured}"
+
+    @property
+    def card(self) -> str:
+        return card_in(self.folder)
+
+    @property
+    def weights(self) -> dict[str, str]:
+        return {WEIGHTS: self.manifest.sha256}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The manifest and the place, as plain values."""
+        return {**self.manifest.model_dump(mode="json"), "folder": str(self.folder), "bundled": self.bundled,
+                "summary": self.summary}  # fmt: skip
+
+    def build(self) -> Any:
+        """The network without its weights."""
+        from core.tasks.finetuning.network import StayNetwork
+
+        manifest, coding = self.manifest, self.manifest.coding
+        encoder: Any = registry.part("encoder", manifest.encoder["name"]).model_validate(manifest.encoder)
+        head: Any = registry.part("head", manifest.head["name"]).model_validate(manifest.head)
+        return StayNetwork(
+            encoder.build(len(coding.variables), coding.static_width),
+            lambda width: head.build(width, manifest.target.outputs), manifest.members, manifest.shared,
+        )  # fmt: skip
+
+    def load(self) -> Any:
+        """The network with its weights. Raises ModelError where they are damaged or do not fit."""
+        from core.inference.network import fill
+
+        path = self.folder / WEIGHTS
+        return fill(self.build, lambda: checked_weights(path, self.manifest.sha256), path)
+
+
+def read_stay_package(folder: Path, *, bundled: bool = False) -> StayPackage:
+    """Read the package in `folder`. Raises ModelError where it is none for stays."""
+    data, path = manifest_bytes(folder), folder / MANIFEST
+    if task_in(data) != "finetuning":
+        raise ModelError("this is no model for stays", where=path)
+    return StayPackage(folder, parse_as(StayManifest, data, path), bundled)
