@@ -43,6 +43,11 @@ def evaluate(args: Namespace, kind: ModelKind, model: Any) -> int:
         low, high = intervals.get(name) or (None, None)
         rows.append((name.removeprefix("test/"), f"{value:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}"))
     answer(table(rows, (f"{result['model']} on {len(result['cases']):,} cases", "", "95 % interval")))
+    if simple := result.get("baselines"):
+        names = [name for name in simple[0]["metrics"] if f"test/{name}" in result["metrics"]]
+        lines = [(one["title"], *(f"{one['metrics'][name]:.4f}" for name in names)) for one in simple]
+        answer("\nSimple methods, fitted on the same training cases")
+        answer(table(lines, ("", *names)))
     return 0
 
 

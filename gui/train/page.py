@@ -238,7 +238,8 @@ class TrainPage(QWidget):
     def _show_empty(self, why: str) -> None:
         """What the middle says while no run is shown."""
         if self.stack.currentWidget() is not self.dashboard:
-            planned = not why and (self.plan.proposal is not None or self.plan.refused)
+            found = self.plan.proposal is not None or self.plan.departures is not None
+            planned = not why and (found or self.plan.refused)
             self.stack.setCurrentWidget(self.plan if planned else self.empty)
         if self.engine.busy:
             title, text = (

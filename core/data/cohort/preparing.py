@@ -95,10 +95,10 @@ def _subject(subject: Subject, out: Path, control: JobControl) -> Row:
 
 def _prepared(subject: Subject, out: Path, control: JobControl) -> tuple[Prepared | None, str]:
     """What was prepared, and what went wrong: where a pair cannot be prepared, the MRI alone is."""
-    there = [image for image in (subject.mri, subject.pet) if image is not None]
-    if there and all(in_template_space(read(image, control.silent())) for image in there):
-        return Prepared(out, subject.mri, subject.pet), ""
     try:
+        there = [image for image in (subject.mri, subject.pet) if image is not None]
+        if there and all(in_template_space(read(image, control.silent())) for image in there):
+            return Prepared(out, subject.mri, subject.pet), ""
         return prepare(subject.mri, subject.pet, out / STEPS, control), ""
     except IsocenterError as error:
         message = str(error)

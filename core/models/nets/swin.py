@@ -69,9 +69,10 @@ def extents(tokens: int, window: int, shift: int) -> list[int]:
 
 
 @lru_cache(maxsize=128)
+@torch.inference_mode(False)  # or what is kept could never be differentiated through
 def windows(grid: Sides, window: int, shift: int, device: torch.device) -> Windows:
     """The windows of a map; `shift` is the length of the first one, 0: a whole window."""
-    places = torch.arange(math.prod(grid)).reshape(grid)
+    places = torch.arange(math.prod(grid), device="cpu").reshape(grid)
     along = [extents(n, window, shift) for n in grid]
     starts = [list(itertools.accumulate(lengths[:-1], initial=0)) for lengths in along]
     found: dict[Sides, list[Tensor]] = {}
@@ -85,9 +86,10 @@ def windows(grid: Sides, window: int, shift: int, device: torch.device) -> Windo
 
 
 @lru_cache(maxsize=512)
+@torch.inference_mode(False)
 def relative_places(shape: Sides, window: int, device: torch.device) -> Tensor:
     """(tokens * tokens,) where in the table of relative positions each pair of tokens of a window finds its bias."""
-    axes = torch.meshgrid(*(torch.arange(n) for n in shape), indexing="ij")
+    axes = torch.meshgrid(*(torch.arange(n, device="cpu") for n in shape), indexing="ij")
     place = torch.stack([axis.flatten() for axis in axes])
     away = place[:, :, None] - place[:, None, :] + window - 1
     side = 2 * window - 1

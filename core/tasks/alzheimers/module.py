@@ -34,7 +34,9 @@ def hide(batch: Batch, chance: float) -> tuple[Tensor, Tensor]:
         return present, clinical
     there = torch.cat([present, clinical.isfinite().any(dim=1, keepdim=True)], dim=1)
     kept = there & (torch.rand(there.shape, device=there.device) >= chance)
-    kept = torch.where(kept.any(dim=1, keepdim=True), kept, there)
+    # Of a subject that would have nothing left, one part that it has.
+    one = functional.one_hot((torch.rand(there.shape, device=there.device) * there).argmax(dim=1), 3).bool() & there
+    kept = torch.where(kept.any(dim=1, keepdim=True), kept, one)
     return kept[:, :2], clinical.masked_fill(~kept[:, 2:], torch.nan)
 
 

@@ -26,6 +26,7 @@ from core.tasks.alzheimers.norms import NORMS
 from core.tasks.alzheimers.package import SIMULATED, RiskManifest, RiskPackage, RiskTraining, read_risk_package
 from core.tasks.alzheimers.plan import load_plan, load_split
 from core.tasks.alzheimers.preparing import cache_folder
+from core.tasks.alzheimers.starting import words
 
 Array = np.ndarray[Any, Any]
 
@@ -85,7 +86,8 @@ def assemble(
     training = RiskTraining(
         data=facts.data or Path(run.data_path).name, licence=facts.licence,
         cases={part: len(rows) for part, rows in split.items()}, measured_on=measured_on, figures={},
-        protocol=f"{protocol_of(experiment, checkpoint)} {facts.notes}".strip(), run=run.id,
+        protocol=" ".join(filter(None, [protocol_of(experiment, checkpoint), words(run.folder), facts.notes])),
+        run=run.id,
         simulated=facts.simulated or plan.simulated,
     )  # fmt: skip
     manifest = RiskManifest(

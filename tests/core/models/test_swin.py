@@ -130,6 +130,15 @@ def test_checkpointing_changes_neither_answers_nor_gradients() -> None:
         torch.testing.assert_close(one, other)
 
 
+def test_what_is_kept_of_an_inference_serves_a_gradient_too() -> None:
+    encoder = SwinEncoder(width=6, depths=(1,), heads=(1,), window=3)
+    image = torch.randn(1, 1, 20, 12, 8)  # a size of its own
+    with torch.inference_mode():
+        encoder(image)
+    encoder(image).sum().backward()
+    assert encoder.embed.weight.grad is not None
+
+
 def test_the_deepest_block_is_left_out_for_some_samples_in_training_alone() -> None:
     torch.manual_seed(0)
     block = SwinBlock(6, 1, window=2, shift=0, dropout=0.0, drop_path=0.5)

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 from core.control import JobControl
+from core.data.cohort import images
 from core.data.cohort.read import read_cohort
 from core.data.cohort.settings import CohortColumns, CohortDataConfig
 from core.data.cohort.subject import Cohort
-from core.errors import DatasetError
+from core.errors import Cancelled, DatasetError
 from core.imaging.mni import Grid, tissues
 
 DATA = CohortDataConfig()
@@ -216,3 +217,37 @@ def test_what_is_no_cohort_is_refused_with_what_to_choose(tmp_path: Path, what: 
     with pytest.raises(DatasetError) as raised:
         read(path)
     assert raised.value.mend
+
+
+def test_names_that_no_disk_can_hold_are_gone_files(tmp_path: Path) -> None:
+    path = table(tmp_path, subject=["a", "b"], mri=["x" * 5000, "../" * 500 + "y"], score=[0.1, 0.2])
+    assert [f.code for f in read(path).findings if f.severity == "error"] == ["file-gone", "file-gone"]
+    (tmp_path / "bids").mkdir()
+    (tmp_path / "bids" / "participants.tsv").write_text(f"participant_id\tscore\n{'z' * 400}\t0.5\n")
+    assert read(tmp_path / "bids").subjects[0].mri is None
+
+
+@pytest.mark.parametrize(
+    "told", ["[]", "{", '{"age": 3}', '{"age": {"Units": [1], "Minimum": "x", "Maximum": true, "Levels": ["a"]}}']
+)
+def test_a_damaged_description_is_no_description(tmp_path: Path, told: str) -> None:
+    path = table(tmp_path, subject=["a", "b"], age=[70, 71], score=[0.1, 0.2])
+    (tmp_path / "cohort.json").write_text(told)
+    cohort = read(path)
+    assert [feature.name for feature in cohort.features] == ["age"]
+    assert not cohort.features[0].has_range
+
+
+def test_a_check_that_was_stopped_goes_on_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        image(tmp_path / f"{name}.nii", "mri", seed=ord(name))
+    path = table(tmp_path, subject=list("abc"), mri=["a.nii", "b.nii", "c.nii"], score=[0.1, 0.2, 0.3])
+    control = JobControl()
+    control.listener = lambda _, message: control.cancel() if "subject 3" in message else None
+    with pytest.raises(Cancelled):
+        read_cohort(path, DATA, control)
+    again = []
+    plain = images.read
+    monkeypatch.setattr(images, "read", lambda scan, *rest: again.append(scan.name) or plain(scan, *rest))
+    assert read(path).usable
+    assert again == ["c.nii"]
