@@ -60,7 +60,8 @@ def begin(network: Any, experiment: Any, run: RunRow) -> None:
     for kind in KINDS:
         if (origin := recorded(run.folder, _file(kind))) is not None:
             encoder = network.mri if kind == "mri" else network.pet
-            encoder.load_state_dict(_fitting(experiment.model, origin, read_start(origin)))
+            # What belongs to the network's own grid, its places, begins anew.
+            encoder.load_state_dict(_fitting(experiment.model, origin, read_start(origin)), strict=False)
 
 
 def words(folder: Path) -> str:
