@@ -33,17 +33,19 @@ class Case:
 
 @dataclass(frozen=True)
 class Scan:
-    """One scan without labels. `series` tells it from others in a DICOM folder."""
+    """One scan without labels. `series` tells it from others in a DICOM folder; `further` as of a Case."""
 
     id: str
     image: Path
     subject: str
     series: str = ""
+    further: tuple[Path, ...] = ()
     label: ClassVar[None] = None
 
     @property
     def images(self) -> tuple[Path, ...]:
-        return (self.image,)
+        """The files of its channels, in order; a file may hold several."""
+        return (self.image, *self.further)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ Three layouts are known: the Medical Segmentation Decathlon (`dataset.json`, ima
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,21 +18,18 @@ import numpy as np
 from core.control import JobControl
 from core.data.case import Case, CaseFacts
 from core.data.check_cache import CheckCache
+from core.data.check_case import MAX_LABELS, check_case
 from core.data.plan import Label
 from core.data.regions import described
-from core.errors import DatasetError, IsocenterError, UnsuitableScan
+from core.errors import DatasetError
 from core.imaging import channels
 from core.imaging.channels import numbered
-from core.imaging.geometry import corners_ras_mm, to_canonical
-from core.imaging.reader import read
 from core.imaging.titles import is_volume_name, stem_of
-from core.imaging.volume import Finding, Volume
+from core.imaging.volume import Finding
 
 _LAYOUTS = (("imagesTr", "labelsTr"), ("images", "labels"), ("imagesTs", "labelsTs"))
 IMAGE_FOLDERS = tuple(images for images, _ in _LAYOUTS)
-_MAX_LABELS = 512
 _JSON_LIMIT = 5_000_000
-FOREGROUND_SAMPLE = 500  # values of labelled voxels that are kept of each case
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ def inspect(path: Path, control: JobControl | None = None) -> Dataset:
             findings += known[0]
             facts[case.id] = known[1]
             continue
-        found, fact = _check_case(case, len(_channel_names(description)))
+        found, fact = check_case(case, len(_channel_names(description)))
         findings += found
         if fact is not None:
             facts[case.id] = fact
@@ -224,9 +220,10 @@ def _description(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def modality_of(path: Path) -> str:
-    """The modality that a data set's description names, or ""."""
-    return _modality(_description(path))
+def described_as(path: Path, facts: dict[str, CaseFacts]) -> tuple[str, tuple[str, ...]]:
+    """The modality that a data set's description names, or "", and the names of its cases' channels."""
+    description = _description(path)
+    return _modality(description), _channels(description, facts)
 
 
 def _modality(description: dict[str, Any]) -> str:
@@ -268,81 +265,7 @@ def _label_names(description: dict[str, Any]) -> dict[int, str]:
 def _labels(description: dict[str, Any], facts: dict[str, CaseFacts]) -> tuple[Label, ...]:
     names = _label_names(description)
     values = sorted({value for fact in facts.values() for value in fact.voxels} | names.keys())
-    return tuple(Label(value=v, name=names.get(v, f"Label {v}")) for v in values if 0 < v <= 65_535)[:_MAX_LABELS]
-
-
-def _check_case(case: Case, named: int) -> tuple[list[Finding], CaseFacts | None]:
-    def bad(code: str, message: str) -> tuple[list[Finding], None]:
-        return [Finding(code, "error", f"{case.id}: {message}")], None
-
-    try:
-        image, label = channels.read_subject(case.images), read(case.label)
-    except UnsuitableScan as error:
-        return bad("channels", str(error))
-    except IsocenterError as error:
-        return bad("unreadable", str(error))
-    count = channels.channels_of(image)
-    # Without a description a fourth axis may as well be time.
-    if len(label.shape) != 3 or (not case.further and len(image.shape) != 3 and count != max(named, 1)):
-        names = f", and dataset.json names {named} channels" if len(label.shape) == 3 and named else ""
-        return bad("not-3d", f"image and label must be 3D, they are {image.shape} and {label.shape}{names}.")
-    if count > channels.MOST:
-        return bad("channels", f"{count} channels are more than the {channels.MOST} that a network takes.")
-    if image.grid_shape != label.shape:
-        return bad("shape", f"the label's shape {label.shape} is not the image's {image.grid_shape}.")
-    away = np.abs(
-        corners_ras_mm(image.affine_ras, image.grid_shape) - corners_ras_mm(label.affine_ras, label.grid_shape)
-    ).max()
-    if away > 0.5 * min(image.spacing_mm):
-        return bad("geometry", f"image and label lie {away:.1f} mm apart; their affines disagree.")
-    values = label.values()
-    rounded = np.rint(values)
-    if not np.isfinite(values).all() or np.abs(values - rounded).max() > 1e-3:
-        return bad("label-values", "the label file holds values that are no whole numbers.")
-    found, counts = np.unique(rounded.astype(np.int64), return_counts=True)
-    if found.min() < 0 or found.max() > 65_535 or len(found) > _MAX_LABELS:
-        return bad("label-values", f"labels run from {found.min()} to {found.max()}: is this a label file?")
-    counted = {int(v): int(n) for v, n in zip(found, counts, strict=True) if v > 0}
-    findings, facts = look_at(case.id, image, counted, rounded > 0)
-    if len(found) == 1 and found[0] == 0:
-        findings.append(Finding("empty-label", "warning", f"{case.id}: nothing is labelled."))
-    return findings, facts
-
-
-def look_at(
-    id: str, image: Volume, voxels: dict[int, int] | None = None, labelled: Any = None
-) -> tuple[list[Finding], CaseFacts]:
-    """What is to be said of one image, and its facts. voxels: of each label; labelled: where, as a mask."""
-    intensities, count = image.values(), channels.channels_of(image)
-    each = [intensities, *(image.values(channel) for channel in range(1, count))]
-    finite = np.isfinite(intensities)
-    known = intensities if finite.all() else intensities[finite]
-    findings = []
-    if not all(np.isfinite(values).all() for values in each):
-        findings.append(
-            Finding("non-finite", "warning", f"{id}: the image has non-finite voxels; they count as its extremes.")
-        )
-    extent = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    if labelled is None:
-        labelled = intensities > (known.mean(dtype=np.float64) if known.size else 0)
-    turn = to_canonical(image.affine_ras)
-    x, y, z = (image.grid_shape[axis] for axis in turn.order)
-    dx, dy, dz = (image.spacing_mm[axis] for axis in turn.order)
-    sample = _sample(intensities[labelled & finite])
-    return findings, CaseFacts((x, y, z), (dx, dy, dz), voxels or {}, _content(each), extent, sample, count)
-
-
-def _content(each: list[np.ndarray[Any, Any]]) -> str:
-    content = hashlib.sha256()
-    for values in each:
-        content.update(np.ascontiguousarray(values).data)
-    return content.hexdigest()
-
-
-def _sample(values: np.ndarray[Any, Any]) -> tuple[float, ...]:
-    """Evenly spread ones of some values; the same ones every time."""
-    step = max(-(-values.size // FOREGROUND_SAMPLE), 1)
-    return tuple(round(float(value), 3) for value in values[::step])
+    return tuple(Label(value=v, name=names.get(v, f"Label {v}")) for v in values if 0 < v <= 65_535)[:MAX_LABELS]
 
 
 def _check_together(
@@ -361,7 +284,7 @@ def _check_together(
                     f"{', '.join(ids)} hold the same image; they are kept on one side of the split.",
                 )
             )
-    findings += _check_channels(facts, len(_channel_names(description)))
+    findings += check_channels(facts, len(_channel_names(description)))
     named = _label_names(description)
     for label in labels:
         having = sum(label.value in fact.voxels for fact in facts.values())
@@ -389,7 +312,12 @@ def _check_together(
     return findings
 
 
-def _check_channels(facts: dict[str, CaseFacts], named: int) -> list[Finding]:
+def channels_named(path: Path) -> int:
+    """How many channels a data set's description names; 0 where it names none."""
+    return len(_channel_names(_description(path)))
+
+
+def check_channels(facts: dict[str, CaseFacts], named: int) -> list[Finding]:
     """Whether all cases have as many channels, and as many as are named."""
     counts: dict[int, list[str]] = defaultdict(list)
     for id, fact in facts.items():

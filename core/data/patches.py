@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 import core
 from core import world
 from core.control import JobControl
-from core.data.augment import Pose, change_intensity, mirror
+from core.data.augment import Pose, change_intensity, mirrored
 from core.data.case import Case, Scan
 from core.data.plan import IGNORED, Plan
 from core.data.prefetch import PrefetchLoader
@@ -83,13 +84,23 @@ class CaseCache:
 def crop(image: Array, label: Array, size: tuple[int, int, int], centre: Sequence[int]) -> tuple[Array, Array]:
     """Cut (C, x, y, z) arrays to a window about `centre`: inside the case where larger, zero-padded where smaller."""
     cuts, pads = [slice(None)], [(0, 0)]
-    for n, p, c in zip(image.shape[1:], size, centre, strict=True):
-        start = min(max(c - p // 2, 0), n - p) if n >= p else 0
-        cuts.append(slice(start, min(start + p, n)))
-        missing = max(p - n, 0)
-        pads.append((missing // 2, missing - missing // 2))
+    for n, p, start in zip(image.shape[1:], size, window_start(image.shape[1:], size, centre), strict=True):
+        cuts.append(slice(max(start, 0), min(start + p, n)))
+        pads.append((max(-start, 0), max(start + p - n, 0)))
     index = tuple(cuts)
     return np.pad(image[index], pads), np.pad(label[index], pads)
+
+
+def window_start(shape: Sequence[int], size: Sequence[int], centre: Sequence[int]) -> list[int]:
+    """Where a window about `centre` begins: inside the case; before it where the window is larger.
+
+    >>> window_start((10, 10, 10), (4, 4, 14), (9, 5, 5))
+    [6, 3, -2]
+    """
+    return [
+        min(max(c - p // 2, 0), n - p) if n >= p else -((p - n) // 2)
+        for n, p, c in zip(shape, size, centre, strict=True)
+    ]
 
 
 class PatchDataset(Dataset[dict[str, Any]]):
@@ -115,13 +126,24 @@ class PatchDataset(Dataset[dict[str, Any]]):
             centre = [int(rng.integers(n)) for n in image.shape[1:]]
         pose = Pose.draw(self.config.augment, plan.spacing_mm, rng, plan.flat)
         window = plan.patch_size if pose is None else pose.window(plan.patch_size)
-        patch, classes = (torch.from_numpy(part) for part in crop(image, label, window, centre))
+        patch, classes = (torch.from_numpy(part) for part in self.cut(image, label, window, centre))
         if pose is not None:
             patch, classes = pose.take(patch, classes, plan.patch_size)
-        patch, classes = mirror(patch, classes, self.config.augment, rng)
+        if axes := mirrored(self.config.augment, rng):
+            patch, classes = patch.flip(axes), self.turned(classes, axes)
         if self.config.augment.intensity:
             patch = change_intensity(patch, self.config.augment.intensity, rng)
         return {"image": patch, "label": classes}
+
+    def cut(
+        self, image: Array, label: Array, window: tuple[int, int, int], centre: Sequence[int]
+    ) -> tuple[Array, Array]:  # fmt: skip
+        """A window of the case, and what is to be learned of each of its voxels."""
+        return crop(image, label, window, centre)
+
+    def turned(self, label: Tensor, axes: list[int]) -> Tensor:
+        """What is to be learned of a patch that is mirrored."""
+        return label.flip(axes)
 
 
 def _structures(classes: Array) -> Array:

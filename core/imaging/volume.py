@@ -38,8 +38,8 @@ class Source:
     description: str = ""
     form_codes: tuple[int, int] = (0, 0)  # the NIfTI qform and sform codes behind the affine; 4: template space
     frame_of_reference: str = ""  # the UID that DICOM series of one patient position share
-    further: tuple[Path, ...] = ()  # the files of its other channels, where each has one
     units: str = ""  # of the scaled values, such as "HU" or "Bq/mL", where the file says so
+    further: tuple[Path, ...] = ()  # the files of its other channels, where each has one
 
 
 @dataclass(frozen=True, eq=False)

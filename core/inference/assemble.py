@@ -177,6 +177,7 @@ def shareable(experiment: Any) -> str:
     tree["data"] |= {key: None for key in ("path", "outcomes", "test_path") if key in tree["data"]}
     if "encoder" in tree:
         tree["encoder"]["checkpoint"] = None
-    if tree["task"].get("start_from"):
-        tree["task"]["start_from"] = Path(tree["task"]["start_from"]).name
+    for key, value in tree["task"].items():
+        if key.startswith("start_") and value:
+            tree["task"][key] = Path(value).name
     return config.to_yaml(config.parse(tree))

@@ -48,6 +48,8 @@ def with_calibration(package: ModelPackage, data: Path, control: JobControl) -> 
     _, cases, _ = discover(data)
     known = {case.id: case for case in cases}
     wanted = {part: _spread(split.get(part, [])) for part in ("val", "test")}
+    if max(map(len, wanted.values())) < FEWEST_CASES:
+        return plain
     if missing := [id for ids in wanted.values() for id in ids if id not in known]:
         raise DatasetError(f"{len(missing)} cases of the split are not in it, such as {missing[0]}", where=data)
     found: dict[str, list[Sure]] = {"val": [], "test": []}

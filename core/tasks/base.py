@@ -118,7 +118,10 @@ class ModelKind(ABC):
 
     The commands, the window and `core.inference.kinds` know nothing else of them. A package has its files in one
     folder with a `model.yaml` that names its task; see `core.inference.package.AnyPackage`.
+    predicts: whether its packages answer anything by themselves, rather than being what another training begins with.
     """
+
+    predicts: ClassVar[bool] = True
 
     @abstractmethod
     def read(self, folder: Path, *, bundled: bool = False) -> AnyPackage:

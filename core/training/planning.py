@@ -112,7 +112,12 @@ class _Planner:
         sides = tuple(float(n) for n in np.median(shapes, axis=0))
         flat = self._slices(shapes)
         if flat is None:
-            network = self._network(sides, spacing)
+            apart = choices.thick(spacing) if self.experiment.model.name == "unet" else [False] * 3
+            # An axis of thick slices does not limit how often the others are halved.
+            fine = min(n for n, thick in zip(sides, apart, strict=True) if not thick)
+            network = self._network(tuple(fine if thick else n for n, thick in zip(sides, apart, strict=True)), spacing)
+            if any(apart):
+                self._strides(spacing, sides, len(network))
             patch = self._patch(shapes, sides, spacing, network)
         else:
             others = min(n for axis, n in enumerate(sides) if axis != flat)
@@ -154,6 +159,12 @@ class _Planner:
             return None
         chosen = rule or (model.slices, "")
         return "xyz".index(self.choose("model.slices", lambda: chosen))
+
+    def _strides(self, spacing: tuple[float, ...], sides: tuple[float, ...], levels: int) -> None:
+        """The steps between a U-Net's resolutions, where they are not the same along all axes."""
+        rule = choices.strides(spacing, sides, levels)
+        if rule is not None and self.experiment.model.slices is None:
+            self.choose("model.strides", lambda: rule)
 
     def _network(self, sides: tuple[float, ...], spacing: tuple[float, ...]) -> list[int]:
         """The widths of the network as far as they are known, and the choice of them where it is a U-Net's."""

@@ -148,24 +148,24 @@ def start_text(origin: Origin, overlap: Iterable[Finding]) -> str:
     return json.dumps(kept, indent=1)
 
 
-def start_of(folder: Path) -> dict[str, Any] | None:
+def start_of(folder: Path, file: str = START) -> dict[str, Any] | None:
     """What a run's folder keeps of its start, or None where it began with random weights."""
     try:
-        kept: dict[str, Any] = json.loads((folder / START).read_text(encoding="utf-8"))
+        kept: dict[str, Any] = json.loads((folder / file).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     return kept
 
 
-def start_words(folder: Path) -> str:
+def start_words(folder: Path, file: str = START) -> str:
     """What a model card says of a run's start: its title, and the test cases it had seen; "" where it had none."""
-    kept = start_of(folder)
+    kept = start_of(folder, file)
     return "" if kept is None else " ".join([f"{kept['title']}.", *kept["overlap"]])[:1000]
 
 
-def recorded(folder: Path) -> Origin | None:
+def recorded(folder: Path, file: str = START) -> Origin | None:
     """The origin that a run's folder names. `seen` and `plan` are not kept."""
-    kept = start_of(folder)
+    kept = start_of(folder, file)
     if kept is None:
         return None
     network = network_of(kept["network"]) if kept["network"] else None

@@ -222,9 +222,17 @@ USES = {
 
 
 def use_of(package: AnyPackage) -> tuple[str, str]:
-    """The words for using a model, and the page where it is used; no page for one that scans are predicted with."""
+    """The words for using a model, and the page where it is used; no page for one that scans are predicted with.
+
+    What answers nothing by itself is what another training begins with.
+    """
+    if isinstance(package, ModelPackage):
+        return "Predict with this", ""
     part: Any = registry.parts("task").get(str(package.as_dict().get("task", "")))
-    return USES.get(getattr(part, "data_kind", ""), ("Predict with this", ""))
+    kind = part.kind_of_model() if part is not None else None
+    if kind is None or not kind.predicts:
+        return "Train from this", "train"
+    return USES.get(part.data_kind, ("Train from this", "train"))
 
 
 def facts(package: AnyPackage) -> list[tuple[str, str]]:

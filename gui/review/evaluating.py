@@ -22,6 +22,8 @@ def evaluate_any(run_or_model: str, data: Path, split: str, control: JobControl)
     kind, model = found
     began = time.perf_counter()
     result: dict[str, Any] = kind.evaluate(model, data, split=split or None, control=control)
+    if "id" in result:  # the kind keeps its evaluations itself
+        return int(result["id"])
     is_run = isinstance(model, RunRow)
     with Catalog() as catalog:
         return add_evaluation(

@@ -31,8 +31,7 @@ def read_evaluations(_control: JobControl) -> Listed:
     }
     known["volume_error_ml"] = ("Volume error (mL)", False)
     with Catalog() as catalog:
-        # Those of scans: what is measured of a table has no scans to look at.
-        return Listed([row for row in evaluations(catalog) if "labels" in row.result], known)
+        return Listed(evaluations(catalog), known)
 
 
 def of_structures(row: EvaluationRow) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,15 @@ import numpy as np
 
 from core.control import JobControl
 from core.metrics import classification, regression
-from core.metrics.curves import BinaryCurves, binary_curves, confusion
+from core.metrics.curves import (
+    BinaryCurves,
+    Calibration,
+    DecisionCurve,
+    PrecisionRecall,
+    Roc,
+    binary_curves,
+    confusion,
+)
 from core.metrics.intervals import bootstrap
 
 Array = np.ndarray[Any, Any]
@@ -24,7 +32,8 @@ class Outcome:
     """classes: what the outcome may be, none for a number; target: (rows,) codes of them or numbers.
 
     outputs: (rows, classes) probabilities, or (rows,) numbers. intervals: 95 %, by metric. event: the number from
-    which on it is an event, where the model says so.
+    which on it is an event, where the model says so. threshold: of the second of two classes. known: the curves that
+    came with the answer, of a class by its name, of a number's event by "".
     """
 
     names: list[str]
@@ -35,6 +44,8 @@ class Outcome:
     intervals: dict[str, list[float]]
     matrix: list[list[int]] = field(default_factory=list)
     event: float | None = None
+    threshold: float = 0.5
+    known: dict[str, BinaryCurves] = field(default_factory=dict)
 
     @property
     def binary(self) -> bool:
@@ -47,8 +58,11 @@ class Outcome:
     def curves(self, place: int = 1) -> BinaryCurves:
         """Of one class against the rest; of a number, of the event."""
         if self.classes:
-            return binary_curves(*self.of_class(place))
-        return binary_curves(np.clip(self.outputs, 0, 1), (self.target >= (self.event or 0.5)).astype(int))
+            return self.known.get(self.classes[place]) or binary_curves(*self.of_class(place))
+        found = binary_curves(np.clip(self.outputs, 0, 1), (self.target >= (self.event or 0.5)).astype(int))
+        told = self.known.get("")
+        # A score is no probability: whether it comes true is told by the probability that is made of it.
+        return found if told is None else replace(found, calibration=told.calibration, decision=told.decision)
 
     @property
     def loss(self) -> Array:
@@ -90,5 +104,26 @@ def outcome_of(result: dict[str, Any], control: JobControl) -> Outcome:
     if not known:
         control.progress(None, "Drawing the intervals")
         known = bootstrap(partial(figures), outputs, target, resamples=resamples, control=control)
-    event = result.get("threshold", result.get("auc_threshold"))
-    return Outcome(names, classes, target, outputs, metrics, known, matrix, event if isinstance(event, float) else None)
+    told = result.get("threshold")
+    threshold = float(told) if isinstance(told, int | float) else None
+    return Outcome(
+        names, classes, target, outputs, metrics, known, matrix, None if classes else threshold, threshold or 0.5,
+        curves_in(result.get("curves"), classes),
+    )  # fmt: skip
+
+
+def curves_in(told: Any, classes: list[str]) -> dict[str, BinaryCurves]:
+    """The curves of an answer by class, or by "" where they are of a single event."""
+    if not isinstance(told, dict):
+        return {}
+    parts = {"": told} if "calibration" in told else {name: told[name] for name in classes if name in told}
+    return {name: _curves(part) for name, part in parts.items()}
+
+
+def _curves(told: dict[str, Any]) -> BinaryCurves:
+    return BinaryCurves(
+        Roc(**told["roc"]) if told.get("roc") else None,
+        PrecisionRecall(**told["precision_recall"]) if told.get("precision_recall") else None,
+        Calibration(**told["calibration"]),
+        DecisionCurve(**told["decision"]),
+    )

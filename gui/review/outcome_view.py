@@ -34,6 +34,7 @@ from gui.context import AppContext
 from gui.jobs.jobs import Job
 from gui.metric_names import metric_name
 from gui.predict.results import tabular
+from gui.review.groups import GroupsTable
 from gui.review.outcome import Outcome, outcome_of
 from gui.review.summary import INTERVAL_TIP
 from gui.tables.rows import Answer, RowsModel
@@ -156,6 +157,8 @@ class OutcomeView(QWidget):
         column.addLayout(self.charts)
         column.addWidget(self.importance_title)
         column.addWidget(self.importance)
+        self.groups = GroupsTable()
+        column.addWidget(self.groups)
         column.addStretch(1)
         return scrolled(inside)
 
@@ -168,6 +171,7 @@ class OutcomeView(QWidget):
         result = row.result
         self._show_notices(result, remarks)
         self._show_importance(result)
+        self.groups.show_groups(result)
         self.made.setText(f"{row.data} · {len(row.cases):,} cases")
         self._job = self._context.jobs.run(
             "Reading the evaluation", lambda control: outcome_of(result, control), done=self._take,
@@ -197,6 +201,7 @@ class OutcomeView(QWidget):
         self.one_class.blockSignals(False)
         for widget in (self.one_class, self.chosen_text):
             widget.setVisible(bool(outcome.classes))
+        self.threshold.set(outcome.threshold)
         self._arrange(outcome)
         self._show_curves()
 
@@ -282,10 +287,13 @@ class OutcomeView(QWidget):
         while (item := self.notices.takeAt(0)) is not None:
             item.widget().hide()
             item.widget().deleteLater()
+        trained = result.get("simulated")
+        if trained is True or (isinstance(trained, Mapping) and trained.get("model")):
+            self.notices.addWidget(notice("Trained on simulated data: it says nothing about patients.", "warn"))
         for text in remarks:
             self.notices.addWidget(notice(text, "warn"))
         found = [Finding(**{name: str(one.get(name, "")) for name in ("code", "severity", "message")})
-                 for one in result.get("findings", [])]  # fmt: skip
+                 for one in result.get("findings", []) if one.get("code") != "simulated"]  # fmt: skip
         for level, text in grouped(found)[:MOST_NOTICES]:
             self.notices.addWidget(notice(text, LEVELS.get(level, "info")))
 
@@ -309,6 +317,8 @@ def bars_of(told: Any) -> list[Bar]:
         name = one.get("name", one.get("column", ""))
         value = next((one[key] for key in ("importance", "mean", "value") if key in one), None)
         interval = one.get("interval") or [one.get("low"), one.get("high")]
+        if "sd" in one and isinstance(value, int | float):
+            interval = [value - one["sd"], value + one["sd"]]
         if isinstance(value, int | float):
             bars.append(Bar(str(name), float(value), low=interval[0], high=interval[1]))
     return sorted(bars, key=lambda bar: -bar.value)

@@ -64,7 +64,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ISOCENTER_HOME", str(home))
         data = make(tmp_path_factory.mktemp("data"), as_one=False)
-        run = execute(prepare_run(experiment(data, epochs=60, validate_every=60, ema=0.9, patches_per_case=4)))
+        run = execute(prepare_run(experiment(data, epochs=30, validate_every=30, ema=0.9, patches_per_case=4)))
         package = publish(run.id, name="both")
     return home, run.id, package.name
 

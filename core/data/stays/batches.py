@@ -77,26 +77,20 @@ class StayRows:
         )  # fmt: skip
 
 
-def batches_of(
-    lengths: Array, rows: Array, batch_size: int, rng: np.random.Generator, *, whole_only: bool
-) -> list[Array]:
+def batches_of(lengths: Array, rows: Array, batch_size: int, rng: np.random.Generator) -> list[Array]:
     """Rows in batches of about one length: shuffled, sorted by length within pools of batches, and dealt out.
 
-    whole_only: leave out what does not fill a batch, as several processes need; else the batches differ by one row.
+    What does not fill a batch is left out, in each epoch another part, so that processes can share every batch.
     """
     order = rng.permutation(rows)
     pool = POOL * batch_size
     order = np.concatenate(
         [part[np.argsort(lengths[part], kind="stable")] for part in np.split(order, range(pool, len(order), pool))]
     )
-    if whole_only:
-        count = len(order) // batch_size
-        # Another tail is left out in each epoch, since the order is another one.
-        cut = np.delete(order, rng.choice(len(order), len(order) - count * batch_size, replace=False))
-        batches = np.split(cut, count)
-    else:
-        batches = np.array_split(order, max(round(len(order) / batch_size), 1))
-    return [batches[n] for n in rng.permutation(len(batches))]
+    count = len(order) // batch_size
+    order = np.delete(order, rng.choice(len(order), len(order) - count * batch_size, replace=False))
+    batches = np.split(order, count)
+    return [batches[n] for n in rng.permutation(count)]
 
 
 class _Batches(Dataset[Batch]):
@@ -113,9 +107,7 @@ class _Batches(Dataset[Batch]):
         self._order: tuple[int, list[Array]] | None = None
 
     def __len__(self) -> int:
-        if world.size() > 1:
-            return len(self.rows) // self.batch_size
-        return max(round(len(self.rows) / self.batch_size), 1)
+        return len(self.rows) // self.batch_size
 
     def __getitem__(self, key: tuple[int, int]) -> Batch:
         epoch, step = key
@@ -124,7 +116,7 @@ class _Batches(Dataset[Batch]):
             rows = self.rows
             if self.weights is not None:
                 rows = rng.choice(rows, len(rows), p=self.weights)
-            self._order = epoch, batches_of(self.lengths, rows, self.batch_size, rng, whole_only=world.size() > 1)
+            self._order = epoch, batches_of(self.lengths, rows, self.batch_size, rng)
         return _batch(self.stays, self._order[1][step], self.seed, epoch, step)
 
 

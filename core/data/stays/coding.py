@@ -19,7 +19,7 @@ from core.registry import Part
 Array = np.ndarray[Any, Any]
 MOST_VARIABLES = 2_000
 MOST_STEPS = 2_000
-SKEW = 4.0  # from here on a variable is taken as its logarithm
+SKEW = 3.0  # how much longer the upper tail is than the lower: from here on a variable is taken as its logarithm
 
 
 class Scaling(Part):
@@ -147,11 +147,10 @@ def _fitted(name: str, values: Array) -> Scaling:
     values = values[np.isfinite(values)]
     if not len(values):
         return Scaling(name=name)
-    low, first, middle, third, high = np.quantile(values, (0.005, 0.25, 0.5, 0.75, 0.995))
+    low, tail, middle, top, high = np.quantile(values, (0.005, 0.025, 0.5, 0.975, 0.995))
     known = MEASUREMENTS.get(name)
-    log = bool(
-        values.min() >= 0 and (high - middle) > SKEW * max(middle - low, 1e-9) and not (known and known.high <= 1)
-    )
+    within_one = known is not None and known.high <= 1
+    log = bool(values.min() >= 0 and top - middle > SKEW * max(middle - tail, 1e-9) and not within_one)
     x = np.log1p(values) if log else values
     first, middle, third = np.quantile(x, (0.25, 0.5, 0.75))
     scale = float((third - first) / 1.349)

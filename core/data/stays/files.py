@@ -177,17 +177,19 @@ def read_files(path: Path, control: JobControl) -> Stays:
 
 
 def _short_files(files: Sequence[File]) -> tuple[list[Stays], list[tuple[str, str]]]:
-    """Files with one stay each and equal headers, as one table; one by one where that fails."""
-    try:
-        return [_as_one(files)], []
-    except (DatasetError, ValueError):
-        parts, broken = [], []
-        for file in files:
-            try:
-                parts.append(_as_one([file]))
-            except (DatasetError, ValueError) as error:
-                broken.append((file.name, str(error)[:200]))
-        return parts, broken
+    """Files with one stay each and equal headers, read as one table; and which are broken, with why."""
+    whole, broken = [], []
+    for file in files:
+        body = _body(file)
+        if body.count(b",") == 2 * (body.count(b"\n") + 1) or not body:
+            whole.append(file)
+        else:
+            broken.append((file.name, "a line has not three values"))
+    return ([_as_one(whole)] if whole else []), broken
+
+
+def _body(file: File) -> bytes:
+    return file.content.replace(b"\r\n", b"\n").partition(b"\n")[2].strip(b"\n\0 ")
 
 
 def _as_one(files: Sequence[File]) -> Stays:
@@ -195,7 +197,7 @@ def _as_one(files: Sequence[File]) -> Stays:
 
     bodies, rows = [], []
     for file in files:
-        body = file.content.replace(b"\r\n", b"\n").partition(b"\n")[2].strip(b"\n\0 ")
+        body = _body(file)
         bodies.append(body + b"\n" if body else b"")
         rows.append(body.count(b"\n") + 1 if body else 0)
     stay = np.repeat(np.arange(len(files)), rows)

@@ -51,6 +51,9 @@ def measure(
     findings = differences(package, part)
     if not known.all():
         what = f"{int((~known).sum()):,} rows have no outcome that the model knows; they are left out"
+        unseen = sorted({cell for cell in part[outcome.column].strings() if cell is not None} - set(outcome.classes))
+        if outcome.classes and unseen:
+            what += f" (it never saw {', '.join(unseen[:5])}{' ...' if len(unseen) > 5 else ''})"
         findings.append({"code": "no-outcome", "severity": "warning", "message": what})
     if not known.any():
         raise DatasetError("no row has an outcome that the model knows", where=where)

@@ -118,11 +118,11 @@ def _of_method(
         control.progress(number / len(folds), f"{NAMES[name]}, fold {fold}")
         judged = own.rows[own.fold == fold]
         fitted = np.setdiff1d(data.rows, np.concatenate([judged, np.array(test, np.int64)]))
-        coding = fit_coding(inputs_of(table, experiment.data).take(fitted))
-        numbers, codes = coding.encode(table.take(fitted))
+        coding = fit_coding(inputs_of(table, experiment.data), fitted)
+        numbers, codes = coding.encode(table, fitted)
         method = make_method(name, experiment.seed, len(outcome.classes))
         method.fit(inputs_for(numbers, codes, coding.cardinalities), outcome.codes(table[outcome.column].take(fitted)))
-        inputs = inputs_for(*coding.encode(table.take(judged)), coding.cardinalities)
+        inputs = inputs_for(*coding.encode(table, judged), coding.cardinalities)
         if outcome.classes:
             found[np.ix_(own.fold == fold, np.asarray(method.classes_, int))] = method.predict_proba(inputs)
         else:

@@ -108,7 +108,7 @@ def _explained(
     explained = []
     for row in range(min(len(found), MOST_EXPLAINED)):
         control.progress(row / min(len(found), MOST_EXPLAINED), f"Explaining row {row + 1}")
-        numbers, codes = coding.encode(table.take(np.array([row])))
+        numbers, codes = coding.encode(table, np.array([row]))
         place = 1 if found.shape[1] == 2 else int(found[row].argmax())
         base, shares = explaining.contributions(
             lambda n, c, place=place: answer_by(package, network, n, c)[:, place],  # type: ignore[misc]

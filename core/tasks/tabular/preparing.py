@@ -70,9 +70,9 @@ class TablePlan(Part):
     kinds: dict[str, Kind] = Field({})
     group: str | None = Field(None, max_length=500)
 
-    def encode(self, table: Table) -> tuple[Array, Array, Array]:
-        """Numbers, codes and target of a table's rows, as `Rows` holds them."""
-        return *self.coding.encode(table), self.outcome.codes(table[self.outcome.column])
+    def encode(self, table: Table, rows: Array) -> tuple[Array, Array, Array]:
+        """Numbers, codes and target of some of a table's rows, as `Rows` holds them."""
+        return *self.coding.encode(table, rows), self.outcome.codes(table[self.outcome.column].take(rows))
 
 
 @dataclass(frozen=True)
@@ -169,12 +169,12 @@ def checked(experiment: Any, control: JobControl) -> CheckedTable:
     except DatasetError as error:
         return CheckedTable(path, table, [*findings, Finding("outcome", "error", str(error))])
     findings += more
-    used = inputs_of(table, data).take(rows)
+    used = inputs_of(table, data)
     target = outcome.codes(table[data.target].take(rows))
-    findings += check_columns(used)
+    findings += check_columns(used, rows)
     if outcome.classes:
         findings += check_classes(target, outcome.classes)
-        findings += check_leaks(used, target, control)
+        findings += check_leaks(used, rows, target, control)
     if len(rows) < FEWEST_ROWS:
         what = f"There are {len(rows)} rows with an outcome; at least {FEWEST_ROWS} are needed."
         findings.append(Finding("few-rows", "error", what))
@@ -248,7 +248,7 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
 def preparation(experiment: Any, found: CheckedTable, split: dict[str, Array]) -> Preparation:
     """A run of a checked table whose parts are these rows. Raises DatasetError where it cannot learn all outcomes."""
     outcome = found.learned
-    coding = fit_coding(inputs_of(found.table, experiment.data).take(split["train"]))
+    coding = fit_coding(inputs_of(found.table, experiment.data), split["train"])
     if outcome.classes:
         _require_classes(outcome, found, split)
     plan = TablePlan(

@@ -111,7 +111,7 @@ def _measured(
             threshold = best_threshold(tempered(found, temperature)[:, 1], target, experiment.task.decide_by)
             package = _with(package, threshold=threshold)
     coding = package.manifest.plan.coding
-    package = _with(package, background=background_of(coding, *coding.encode(table.take(split["train"]))))
+    package = _with(package, background=background_of(coding, *coding.encode(table, split["train"])))
     training = package.manifest.training
     metrics = measure(package, table, split[training.measured_on], path, whole=False)["metrics"]
     figures = {name.removeprefix("test/"): value for name, value in metrics.items()}

@@ -36,6 +36,8 @@ INTENDED = "To start the training of a segmentation of like scans from (task.sta
 
 
 class PretrainedModels(ModelKind):
+    predicts = False
+
     def read(self, folder: Path, *, bundled: bool = False) -> PretrainedPackage:
         return read_pretrained(folder, bundled=bundled)
 
@@ -109,15 +111,22 @@ def measure(run: RunRow, data: Path, split: str | None, control: JobControl) -> 
     module = PretrainingModule(experiment, plan).eval()
     module.network.load_state_dict(load_weights(checkpoint.path))
     patches = MiddlePatches(cache, [scan.id for scan in used], experiment)
-    cases = []
+    outputs, cases = experiment.ssl.outputs(plan.channels), []
     with torch.inference_mode():
         for number in range(len(patches)):
             control.check()
             control.progress(0.6 + 0.4 * number / len(patches), f"Measuring {used[number].id}")
             item = patches[number]
-            batch = {key: item[key][None] for key in ("image", "target", "counts")}
+            batch = {key: item[key][None] for key in ("image", "target", "counts", "places")}
             row = {"case": item["case"], "loss": float(module.loss(module(batch["image"]), batch))}
-            cases.append(row | {"loss_of_mean": float(module.loss(torch.zeros_like(batch["target"]), batch))})
+            cases.append(
+                row
+                | {
+                    "loss_of_mean": float(
+                        module.loss(batch["target"].new_zeros(1, outputs, *batch["target"].shape[2:]), batch)
+                    )
+                }
+            )
     seen = set(seen_in(run.folder) or ())
     return {
         "model": run.id,
@@ -143,7 +152,7 @@ def _write(run: RunRow, folder: Path, name: str, version: str, facts: Facts, hal
         )
     experiment = config.parse(config.read_yaml(run.config), where=run.folder)
     plan, split = load_plan(run.folder), load_split(run.folder)
-    network = without_memory(lambda: experiment.model.build(plan.channels, plan.channels))
+    network = without_memory(lambda: experiment.model.build(plan.channels, experiment.ssl.outputs(plan.channels)))
     weights = weights_of(checkpoint, network, half)
     data, licence = describe_data(Path(run.data_path))
     training = Training(

@@ -52,7 +52,8 @@ def put(result: dict[str, Any]) -> None:
 
 
 def test_doctest() -> None:
-    assert doctest.testmod(importlib.import_module("gui.review.outcome_view")).failed == 0
+    for name in ("outcome_view", "groups"):
+        assert doctest.testmod(importlib.import_module(f"gui.review.{name}")).failed == 0
 
 
 def test_a_model_for_tables_is_evaluated_from_the_form_and_kept(
@@ -112,3 +113,33 @@ def test_several_outcomes_are_looked_at_one_against_the_rest(qtbot: QtBot, page:
 def test_intervals_that_come_with_an_answer_are_taken_as_they_are() -> None:
     found = outcome_of({**numbers(), "intervals": {"test/mae": [0.03, 0.05]}}, JobControl())
     assert found.intervals == {"mae": [0.03, 0.05]}
+
+
+def test_groups_and_simulated_data_are_told_beside_the_figures(qtbot: QtBot, page: ReviewPage) -> None:
+    told = {**numbers(), "threshold": 0.5, "simulated": {"model": True, "data": True}}
+    told["parts"] = {"mri+clinical": {"subjects": 30.0, "mae": 0.05, "coverage": 0.9}}
+    told["subgroups"] = [{"by": "sex", "group": "F", "subjects": 20, "bias": 0.01, "mae": 0.06}]
+    put(told)
+    page.reload()
+    qtbot.waitUntil(lambda: page.outcomes.outcome is not None, timeout=10_000)
+    view = page.outcomes
+    table = view.groups.table
+    assert [table.item(row, 0).text() for row in range(2)] == ["with mri + clinical", "sex: F"]
+    assert "simulated" in view.notices.itemAt(0).widget().accessibleName()
+    assert view.scatter.isVisible() and view.roc.isVisible()  # a score with a threshold is ranked too
+
+
+def test_curves_that_come_with_an_answer_are_shown_as_they_are() -> None:
+    from core.metrics.curves import binary_curves
+
+    draw = np.random.default_rng(0)
+    share = draw.random(50)
+    truth = (draw.random(50) < share).astype(int)
+    curves = binary_curves(share, truth)
+    cases = [{"case": str(n), "outcome": str(t), "probabilities": {"0": 1 - p, "1": float(p)}}
+             for n, (t, p) in enumerate(zip(truth.tolist(), share.tolist(), strict=True))]  # fmt: skip
+    result = {"metrics": {}, "cases": cases[:20], "intervals": {"test/auroc": [0.1, 0.2]}, "threshold": 0.3,
+              "curves": {"1": curves.as_dict()}}  # fmt: skip
+    found = outcome_of(result, JobControl())
+    assert found.curves(1) == curves  # of all cases, though not all were kept
+    assert found.threshold == 0.3

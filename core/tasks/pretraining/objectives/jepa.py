@@ -61,7 +61,8 @@ class JepaConfig(Part):
             def forward(self, stays: StayBatch, draws: Draws) -> dict[str, Tensor]:
                 hidden = hide(stays, draws, config.mask_ratio, (0, 0.7, 0.3))
                 with torch.no_grad():
-                    wanted = functional.layer_norm(self.target(stays).steps, (encoder.width,))
+                    target = self.target(stays)
+                    wanted = functional.layer_norm(target.steps, (encoder.width,))
                 seen = self.encoder(stays.with_cells(stays.observed & ~hidden))
                 error = functional.smooth_l1_loss(self.predictor(seen.steps), wanted, reduction="none").mean(-1)
                 # A step counts where something of it was hidden that had been measured.
@@ -70,7 +71,7 @@ class JepaConfig(Part):
                 loss = predicted + config.variance * variance + config.covariance * covariance
                 return {
                     "loss": loss, "prediction_loss": predicted, "variance_loss": variance,
-                    "covariance_loss": covariance, "target_std": wanted.std(dim=(0, 1)).mean(),
+                    "covariance_loss": covariance, "target_std": whole_batch(target.stay).detach().std(dim=0).mean(),
                 }  # fmt: skip
 
             @torch.no_grad()

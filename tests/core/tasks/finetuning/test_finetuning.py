@@ -72,7 +72,7 @@ def test_a_probe_leaves_the_encoder_and_full_training_moves_it(folder: Path, pre
                 encoder={"checkpoint": pretrained.id},
                 task=task,
                 trainer={"epochs": epochs, "early_stopping": 0},
-            )  # fmt: skip
+            )
         )
         after = {
             name.removeprefix("encoders.0."): value

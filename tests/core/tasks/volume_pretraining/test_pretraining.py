@@ -13,14 +13,18 @@ from core import config
 from core.catalog import Catalog
 from core.cli import main
 from core.control import JobControl
+from core.data.patches import CaseCache
+from core.data.plan import Plan
 from core.errors import ConfigError, DatasetError, ModelError
 from core.inference.kinds import find_model
 from core.registry import parts
 from core.tasks.segmentation.preparing import load_plan, load_split
 from core.tasks.volume_pretraining.objectives.masked import MaskedConfig, blocks
 from core.tasks.volume_pretraining.objectives.restored import RestoredConfig, bend
+from core.tasks.volume_pretraining.patches import HiddenPatches, places
 from core.tasks.volume_pretraining.preview import side_by_side
 from core.tasks.volume_pretraining.scans import inspect
+from core.training.checkpoints import load_weights
 from core.training.launch import execute, prepare_run
 from tests.core.making import make_dataset, write_nifti
 from tests.core.tasks.volume_pretraining.making import make_scans, pretraining
@@ -115,6 +119,39 @@ def test_restoring_counts_everywhere() -> None:
     assert counts.min() == 1
 
 
+def test_a_voxels_place_stays_the_one_it_has_in_its_scan(tmp_path: Path) -> None:
+    size = 20
+    coordinates = (np.arange(size) + 0.5) / size * 2 - 1
+    ramp = np.broadcast_to(coordinates[:, None, None], (size,) * 3)
+    for number in range(3):  # scans whose value is the place along x
+        write_nifti(tmp_path / f"ramp_{number}.nii.gz", ramp.astype(np.float32) * (1 + number))
+    plan = Plan(spacing_mm=(1, 1, 1), patch_size=(8, 8, 8), labels=[])
+    cache = CaseCache(tmp_path / "cache", inspect(tmp_path, JobControl()).cases, plan)
+    cache.fill(JobControl())
+    augment = {"flip_axes": ["y"], "rotate_deg": 30, "scale": 0.3, "intensity": 0}
+    patches = HiddenPatches(cache, list(cache.cases), pretraining(tmp_path, data={"augment": augment}))
+    slope = float(np.polyfit(coordinates, cache.load("ramp_0")[0][0, :, 0, 0], 1)[0])
+    for place in range(12):
+        item = patches[0, place, place % 3]
+        inside = item["places"][3] == 1
+        assert inside.any()
+        off = (item["target"][0] / slope - item["places"][0])[inside].abs()
+        assert off.median() < 0.5 / size + 0.02  # places are those of the nearest voxels
+    mirrored = HiddenPatches(cache, ["ramp_0"], pretraining(tmp_path, data={"augment": {"flip_axes": ["x"]}}))
+    where = torch.from_numpy(places((20, 20, 20), (8, 8, 8), (4, 10, 10)))
+    turned = mirrored.turned(where, [1])
+    assert torch.equal(turned[0], -where[0].flip(0)) and torch.equal(turned[1], where[1].flip(0))
+
+
+def test_places_and_hidden_blocks_are_learned_together(scans: Path) -> None:
+    experiment = pretraining(scans, ssl={"name": "placed", "block": 4}, model={"deep_supervision": True})
+    run = execute(prepare_run(experiment))
+    assert run.state == "finished"
+    with Catalog() as catalog:
+        best = catalog.checkpoint(run.id, "best")
+    assert best is not None and len(load_weights(best.path)["output_block.conv.conv.bias"]) == 4
+
+
 def test_pictures_stand_from_right_to_left_for_a_view_from_the_front() -> None:
     first, second = np.full((2, 3), 5.0), np.full((2, 3), 1.0)
     assert side_by_side([first, second])[-1, 0] == 5.0 and side_by_side([first, second])[0, 0] == 5.0  # clipped
@@ -203,3 +240,17 @@ def test_a_run_without_checkpoint_cannot_be_published(scans: Path) -> None:
         run = catalog.run(run_id)
     with pytest.raises(ModelError, match="no checkpoint"):
         PretrainedModels().publish(run)
+
+
+def test_scans_of_several_channels_are_pretrained_with_as_many(tmp_path: Path) -> None:
+    folder = make_dataset(tmp_path / "data", cases=4, names=("imagesTr", "labelsTr"))
+    for image in list((folder / "imagesTr").iterdir()):
+        stem = image.name.removesuffix(".nii.gz")
+        other = np.random.default_rng(len(stem)).normal(size=(16, 16, 16)).astype(np.float32)
+        write_nifti(folder / "imagesTr" / f"{stem}_0001.nii.gz", other)
+        image.rename(folder / "imagesTr" / f"{stem}_0000.nii.gz")
+    run = execute(prepare_run(pretraining(folder, trainer={"epochs": 1})))
+    assert run.state == "finished" and load_plan(run.folder).channels == 2
+    with Catalog() as catalog:
+        best = catalog.checkpoint(run.id, "best")
+    assert best is not None and load_weights(best.path)["output_block.conv.conv.weight"].shape[0] == 2
