@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.models.nets.swin import FeedForward, SwinEncoder, last_grid
+from core.models.nets.swin import FeedForward, SwinEncoder, last_grid, patch_grid
 
 
 class CrossAttention(nn.Module):
@@ -100,11 +100,15 @@ class RiskNetwork(nn.Module):
         last = width * 2 ** (len(depths) - 1)
         self.mri, self.pet = (
             SwinEncoder(
-                width=width, depths=depths, heads=heads, window=window, drop_path=drop_path, shape=shape,
+                width=width, depths=depths, heads=heads, window=window, drop_path=drop_path,
                 checkpointing=checkpointing,
             )
             for _ in range(2)
         )  # fmt: skip
+        # What each patch's place adds, as large as what it shows, so that the norms which follow keep how far it departs
+        # from the usual, and not only in which way.
+        patches = math.prod(patch_grid(shape))
+        self.mri_places, self.pet_places = (nn.Parameter(torch.randn(1, patches, width)) for _ in range(2))
         places = math.prod(last_grid(shape, len(depths)))
         self.places = nn.Parameter(torch.empty(1, places, last))
         self.missing_mri, self.missing_pet = (nn.Parameter(torch.empty(1, 1, last)) for _ in range(2))
@@ -129,17 +133,17 @@ class RiskNetwork(nn.Module):
     def encode(self, mri: Tensor, pet: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
         """The last stage's tokens of both images (B, n, width), with their places; learned ones where none is there."""
         return (
-            self._encode(self.mri, mri, self.missing_mri, present[:, 0]),
-            self._encode(self.pet, pet, self.missing_pet, present[:, 1]),
+            self._encode(self.mri, mri, self.mri_places, self.missing_mri, present[:, 0]),
+            self._encode(self.pet, pet, self.pet_places, self.missing_pet, present[:, 1]),
         )
 
-    def _encode(self, encoder: nn.Module, image: Tensor, missing: Tensor, there: Tensor) -> Tensor:
+    def _encode(self, encoder: nn.Module, image: Tensor, places: Tensor, missing: Tensor, there: Tensor) -> Tensor:
         if image.shape[2:] != self.shape:
             raise ValueError(f"a volume of {tuple(image.shape[2:])} was given, not {self.shape}")
         absent = missing.expand(len(image), self.places.shape[1], -1)
         # In training every weight takes part in each step, as several processes need it.
         if self.training or bool(there.any()):
-            tokens = encoder(image)
+            tokens = encoder(image, places)
             absent = torch.where(there[:, None, None], tokens, absent.to(tokens.dtype))
         return absent + self.places
 
