@@ -317,6 +317,8 @@ def bars_of(told: Any) -> list[Bar]:
         name = one.get("name", one.get("column", ""))
         value = next((one[key] for key in ("importance", "mean", "value") if key in one), None)
         interval = one.get("interval") or [one.get("low"), one.get("high")]
+        if "sd" in one and isinstance(value, int | float):
+            interval = [value - one["sd"], value + one["sd"]]
         if isinstance(value, int | float):
             bars.append(Bar(str(name), float(value), low=interval[0], high=interval[1]))
     return sorted(bars, key=lambda bar: -bar.value)

@@ -306,6 +306,7 @@ class RiskPage(QWidget):
         self.result.show_prediction(answer.prediction, mean)
         if self._looked in self._scans:
             self._lay(self._scans[self._looked])
+        self._show_state()
 
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)

@@ -16,7 +16,7 @@ from gui.context import AppContext
 from gui.train.blocks import MakeEditor
 from gui.train.cross_validate import CrossValidateDialog
 from gui.train.dashboard import Dashboard, side_panel
-from gui.train.data_check import DataCheck
+from gui.train.data_check import DataCheck, count_of
 from gui.train.data_editor import DataEditor
 from gui.train.data_kinds import kind_of
 from gui.train.engine import Failure, training
@@ -265,7 +265,7 @@ class TrainPage(QWidget):
         if self.blocker() or dataset is None:
             return
         share, minutes = (tree.get(block, {}).get(key) for block, key in (_HELD_OUT, _MINUTES))
-        dialog = CrossValidateDialog(len(dataset.cases), float(share or 0), float(minutes or 0), self)
+        dialog = CrossValidateDialog(count_of(dataset), float(share or 0), float(minutes or 0), self)
         dialog.start_requested.connect(self._start_folds)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()

@@ -78,6 +78,7 @@ def test_clinical_values_alone_give_a_score_with_an_interval_and_reasons(qtbot: 
     qtbot.waitUntil(lambda: page._job is None, timeout=60_000)
     assert page.failure.isHidden(), page.failure.what.text()
     answer = page.answer.prediction
+    assert page.result.isVisible()
     assert page.result.figure.text() == f"{answer['score']:.2f}"
     assert "90% of subjects" in page.result.between.text()
     assert {bar.name for bar in page.result.values.bars} == {"age", "sex", "mmse"}
