@@ -32,10 +32,17 @@ class StayBatch(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """What an encoder gives: `steps` (B, T, width) and one vector of the whole stay, (B, stay_width)."""
+    """What an encoder gives: `steps` (B, T, width), one vector of the whole stay (B, stay_width), and the plain
+    statistics that the stay was summarised by (B, facts_width), of which nothing is learned."""
 
     steps: Tensor
     stay: Tensor
+    facts: Tensor
+
+    @property
+    def whole(self) -> Tensor:
+        """What a head sees, (B, stay_width + facts_width)."""
+        return torch.cat([self.stay, self.facts], dim=1)
 
 
 SUMMARIES = 7  # numbers of each variable over the whole stay
@@ -52,11 +59,11 @@ class StayEncoder(nn.Module):
 
     def __init__(self, variables: int, static_width: int, width: int, body: nn.Module, dropout: float) -> None:
         super().__init__()
-        self.width = width
+        self.width, self.facts_width = width, SUMMARIES * variables + static_width
         self.features = nn.Linear(4 * variables, width)
         self.hours = nn.Linear(2 * len(PERIODS), width)
         self.summary = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(SUMMARIES * variables + static_width, width), nn.GELU(), nn.Dropout(dropout)
+            nn.Dropout(dropout), nn.Linear(self.facts_width, width), nn.GELU(), nn.Dropout(dropout)
         )
         self.to_steps = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
@@ -72,7 +79,8 @@ class StayEncoder(nn.Module):
         values, observed = batch.values, batch.observed.to(batch.values.dtype)
         kept, ago = carried(values, batch.observed, batch.times)
         fresh = torch.exp2(-ago / self.half_life.exp())
-        summary = self.summary(torch.cat([summarised(batch), batch.statics], dim=1))
+        facts = torch.cat([summarised(batch), batch.statics], dim=1)
+        summary = self.summary(facts)
         x = self.features(torch.cat([values, observed, kept * fresh, fresh], dim=-1))
         x = x + self.hours(waves(batch.times)) + self.to_steps(summary)[:, None]
         steps = self.norm(self.body(self.dropout(x), batch.padding))
@@ -81,7 +89,7 @@ class StayEncoder(nn.Module):
         most = steps.masked_fill(batch.padding[..., None], -1e4).amax(1)
         end = (there.sum((1, 2)).long() - 1).clamp_min(0)
         last = steps[torch.arange(len(steps), device=steps.device), end]
-        return Encoded(steps, torch.cat([mean, most, last, summary], dim=1))
+        return Encoded(steps, torch.cat([mean, most, last, summary], dim=1), facts)
 
     def layers(self) -> list[list[nn.Parameter]]:
         """The parameters from the input to the output, for learning rates that differ by depth."""
@@ -92,6 +100,32 @@ class StayEncoder(nn.Module):
             *(list(block.parameters()) for block in body.blocks),
             list(self.norm.parameters()),
         ]
+
+
+class Standardise(nn.Module):
+    """Columns to mean 0 and deviation 1 as they are among the training stays, clipped: (B, width) -> (B, width).
+
+    The first `learned` columns are made smaller by `share`: a penalty on the weights of what follows then trusts the
+    many learned columns less than the `plain` ones.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def __init__(self, learned: int, plain: int, share: float) -> None:
+        super().__init__()
+        self.learned, self.share = learned, share
+        self.register_buffer("center", torch.zeros(learned + plain))
+        self.register_buffer("scale", torch.ones(learned + plain))
+
+    @torch.no_grad()
+    def fit(self, rows: Tensor) -> None:
+        self.center.copy_(rows.mean(dim=0))
+        self.scale.copy_(rows.std(dim=0, correction=0).clamp_min(1e-3))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        found = ((rows - self.center) / self.scale).clamp(-5, 5)
+        return torch.cat([self.share * found[:, : self.learned], found[:, self.learned :]], dim=1)
 
 
 PERIODS = (1, 2, 4, 8, 12, 24, 48, 96)  # hours
