@@ -59,7 +59,12 @@ class StayNetwork(nn.Module):
 
     def groups(self, rate: float, decay: float) -> list[dict[str, Any]]:
         """Parameters with their learning rates: the heads' first, each layer's below smaller by `decay`."""
-        found: list[dict[str, Any]] = [{"params": list(self.heads.parameters()), "lr": rate}]
+        weights = [p for p in self.heads.parameters() if p.ndim > 1]
+        # A bias is how common an outcome is: pulled towards zero, every risk of a rare one would be too high.
+        biases = [p for p in self.heads.parameters() if p.ndim < 2]
+        found: list[dict[str, Any]] = [
+            {"params": weights, "lr": rate}, {"params": biases, "lr": rate, "weight_decay": 0.0}
+        ]  # fmt: skip
         stacks: list[list[list[nn.Parameter]]] = [encoder.layers() for encoder in self.encoders]
         depth = len(stacks[0])
         for level in range(depth):
