@@ -26,6 +26,7 @@ from core.commands import (
     models,
     plan,
     predict,
+    prepare,
     register,
     runs,
     simulate,
@@ -34,8 +35,8 @@ from core.commands import (
 from core.errors import Cancelled, IsocenterError
 
 COMMANDS = (
-    predict, plan, check, train, fractions, evaluate, runs, models, info, convert, register, export, anonymise,
-    simulate, doctor,
+    predict, plan, check, prepare, train, fractions, evaluate, runs, models, info, convert, register, export,
+    anonymise, simulate, doctor,
 )  # fmt: skip
 DONE, UNEXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -46,7 +47,8 @@ Adder = Callable[[Any], None]
 def build_parser(more: Iterable[Adder] = ()) -> argparse.ArgumentParser:
     """The parser with every command; `more` adds those of the window."""
     parser = argparse.ArgumentParser(
-        prog="isocenter", description="Train and use segmentation models on medical scans. Research use only."
+        prog="isocenter",
+        description="Look at medical scans, train models on scans, tables and time series. Research use only.",
     )
     parser.add_argument("--version", action="version", version=f"isocenter {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

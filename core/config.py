@@ -29,6 +29,13 @@ class AugmentConfig(Part):
         title="Mirror axes",
         description="Axes (patient right-left, front-back, head-foot) a patch may be mirrored in.",
     )
+    pose_share: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        title="Turned share",
+        description="Part of the patches that are turned, scaled and moved a little. Few cases gain by a large one.",
+    )
     rotate_deg: float = Field(
         15.0, ge=0, le=180, title="Rotation", description="Largest rotation about each axis, in degrees."
     )

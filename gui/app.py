@@ -21,7 +21,7 @@ from core.errors import IsocenterError
 from core.paths import RESOURCES, ensure_home, home
 from gui.actions import THEME_KEY
 from gui.context import AppContext
-from gui.main_window import MainWindow
+from gui.main_window import LAZY, MainWindow
 from gui.scans.opening import SHOWN_WITH_A_SCAN
 from gui.scans.recent import recent
 from gui.scans.registering import remove_left_over
@@ -29,6 +29,7 @@ from gui.theme import apply_theme
 
 logger = logging.getLogger("gui")
 STOP_SECONDS = 60.0  # for a training run to make its checkpoints safe
+PAGES_AFTER_MS = 4000  # once the window has settled
 
 
 def parser() -> argparse.ArgumentParser:
@@ -119,6 +120,22 @@ def _get_ready(window: MainWindow) -> None:
     # Each at a turn of its own, so that the window never stands still for long.
     QTimer.singleShot(0, window, window.scans.warm_up)
     QTimer.singleShot(0, window, lambda: _look_for_interrupted(window.context))
+    # The first visit of a page would else wait for what it imports.
+    jobs = window.context.jobs
+    QTimer.singleShot(PAGES_AFTER_MS, window, lambda: jobs.run("Getting ready", _import_pages, kind="background"))
+
+
+def _import_pages(control: JobControl) -> None:
+    """Import what the pages need, and the parts of experiments; nothing of Qt is made on this thread."""
+    for module, _, _ in LAZY.values():
+        control.check()
+        importlib.import_module(module)
+    from core import config, registry
+
+    for kind in registry.KINDS:
+        control.check()
+        registry.parts(kind)
+    config.experiment_class()
 
 
 def _first_start(context: AppContext) -> bool:

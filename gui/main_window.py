@@ -13,12 +13,12 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMessageBox
 
 from core import RESEARCH_ONLY, __version__
 from core.control import JobControl
-from core.data.tables.read import is_table
 from core.imaging.titles import title_of
 from core.paths import home
 from gui.actions import Actions
 from gui.away import Away
 from gui.context import AppContext
+from gui.dropping import place_of
 from gui.jobs.job_line import JobLine
 from gui.scans.opening import SCAN_FILES, dropped_paths
 from gui.scans.page import ScansPage
@@ -32,6 +32,8 @@ GEOMETRY_KEY = "window/geometry"
 PICTURE_SCALE = 2  # saved pictures are finer than the screen
 LAZY = {  # made at first visit: module, class, words for the bar on top
     "tables": ("gui.tables.page", "TablesPage", "Tables"),
+    "stays": ("gui.stays.page", "StaysPage", "Stays"),
+    "risk": ("gui.risk.page", "RiskPage", "Risk of a subject"),
     "predict": ("gui.predict.page", "PredictionsPage", "Predictions"),
     "train": ("gui.train.page", "TrainPage", "Training"),
     "runs": ("gui.runs.page", "RunsPage", "Runs"),
@@ -183,14 +185,16 @@ class MainWindow(QMainWindow):
     # ---- opening ------------------------------------------------------------------------------------------------
 
     def open_paths(self, paths: list[Path], *, by_user: bool = True) -> None:
-        """Open scans on the Scans page, and a table on the Tables page. `by_user`: not by the program itself."""
-        tables = [path for path in paths if is_table(path) and path.is_file()]
-        paths = [path for path in paths if path not in tables]
-        if tables:
-            self.show_page("tables")
-            open_table = getattr(self.pages.get("tables"), "open", None)
-            if open_table is not None:
-                open_table(tables[0])
+        """Open each on the page of its kind: scans, a table, stays. `by_user`: not by the program itself."""
+        places = {path: place_of(path) for path in paths}
+        for page in ("tables", "stays"):
+            first = next((path for path, place in places.items() if place == page), None)
+            if first is not None:
+                self.show_page(page)
+                open_one = getattr(self.pages.get(page), "open", None)
+                if open_one is not None:
+                    open_one(first)
+        paths = [path for path, place in places.items() if place == "scans"]
         if paths:
             self.show_page("scans")
             self.notice.dismiss()

@@ -1,4 +1,4 @@
-"""What `predict` and `evaluate` do where the model is none for scans: its kind does the work, this prints it."""
+"""What predict, evaluate and runs folds do where a model is none for scans: its kind does the work, this prints it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.commands.console import Progress, answer, answer_json, say, table
 
 if TYPE_CHECKING:
+    from core.catalog.groups import GroupRow
     from core.tasks.base import ModelKind
 
 
@@ -42,6 +43,42 @@ def evaluate(args: Namespace, kind: ModelKind, model: Any) -> int:
         low, high = intervals.get(name) or (None, None)
         rows.append((name.removeprefix("test/"), f"{value:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}"))
     answer(table(rows, (f"{result['model']} on {len(result['cases']):,} cases", "", "95 % interval")))
+    if simple := result.get("baselines"):
+        names = [name for name in simple[0]["metrics"] if f"test/{name}" in result["metrics"]]
+        lines = [(one["title"], *(f"{one['metrics'][name]:.4f}" for name in names)) for one in simple]
+        answer("\nSimple methods, fitted on the same training cases")
+        answer(table(lines, ("", *names)))
+    return 0
+
+
+def folds(args: Namespace, kind: ModelKind, group: GroupRow) -> int:
+    against = [name for name in (args.against or "").split(",") if name]
+    with Progress() as progress:
+        found = kind.folds(group, against=against, control=progress.control())
+    for fold, state in found["missing"].items():
+        say(f"warning: fold {fold} is {state}; the figures are of the other folds.")
+    if args.json:
+        answer_json(found)
+        return 0
+    methods = [found, *found["against"]]
+    columns = [name for name in found["metrics"] if all(name in one["metrics"] for one in methods)]
+    answer(f"{len(found['cases']):,} cases, each by the run of the fold that kept it out")
+    rows = []
+    for column in columns:
+        cells = []
+        for one in methods:
+            low, high = one["intervals"].get(column) or (None, None)
+            figure = f"{one['metrics'][column]:.4f}"
+            cells.append(figure if low is None else f"{figure} ({low:.4f} to {high:.4f})")
+        rows.append((column.removeprefix("oof/"), *cells))
+    answer(table(rows, ("", *(str(one.get("title", one["name"])) for one in methods))))
+    for other in found["against"]:
+        answer(f"\n{found['name']} minus {other.get('title', other['name'])}, paired over the cases")
+        rows = []
+        for name, one in other["comparison"].items():
+            low, high = one["interval"]
+            rows.append((name, f"{one['difference']:+.4f}", f"{low:+.4f} to {high:+.4f}", f"{one['p']:.4f}"))
+        answer(table(rows, ("", "difference", "95 % interval", "p")))
     return 0
 
 

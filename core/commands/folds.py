@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from core.commands import by_kind
 from core.commands.console import Progress, answer, answer_json, say, table, when
 from core.errors import ConfigError
 
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 def add(actions: Any) -> None:
     parser = actions.add_parser("folds", help="a cross-validation's figures; without a name, all cross-validations")
     parser.add_argument("group", nargs="?", metavar="GROUP", help="id or name")
-    parser.add_argument("--against", metavar="GROUP", help="another group on the same folds, or a baseline's name")
+    parser.add_argument(
+        "--against", metavar="GROUP",
+        help="another group on the same folds, or a baseline's name; of a table several, such as xgboost,random_forest,"
+        " or all",
+    )  # fmt: skip
     parser.add_argument("--metric", default="dice", help="the metric of the table; --json gives them all")
     parser.add_argument("--tolerance", type=float, default=1.0, metavar="MM", help="for surface Dice and boundary F1")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
@@ -28,8 +33,11 @@ def run(args: Namespace) -> int:
     from core.catalog import Catalog
     from core.inference import out_of_fold
     from core.inference.baselines import baselines
+    from core.inference.kinds import kind_of_group
     from core.tasks.segmentation.metrics import metrics
 
+    if args.group is not None and (measured_by := kind_of_group(args.group)) is not None:
+        return by_kind.folds(args, *measured_by)
     if args.metric not in metrics():
         raise ConfigError(f"there is no metric {args.metric!r}", mend=f"Choose one of: {', '.join(metrics())}.")
     with Catalog() as catalog:

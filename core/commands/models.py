@@ -6,6 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from core.commands import networks
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import ModelError
 
@@ -15,8 +16,8 @@ def add(commands: Any) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="the models that can predict")
     listing.add_argument("--networks", action="store_true", help="the networks that can be trained, instead")
-    showing = actions.add_parser("show", help="a model's card")
-    showing.add_argument("model", metavar="MODEL")
+    showing = actions.add_parser("show", help="a model's card, or what a network costs")
+    showing.add_argument("model", metavar="MODEL", help="a model, or the name of a network or a preset")
     importing = actions.add_parser(
         "import", help="take in a model from a .zip or a folder: a package, an nnU-Net v2 model or a MONAI bundle"
     )
@@ -56,7 +57,7 @@ def run(args: Namespace) -> int:
 
 def _list(args: Namespace) -> None:
     if args.networks:
-        _networks(args)
+        networks.tell(as_json=args.json)
         return
     from core.inference.kinds import list_models
 
@@ -70,27 +71,11 @@ def _list(args: Namespace) -> None:
         answer(table(rows, ("model", "version", "title", "", "")))
 
 
-def _networks(args: Namespace) -> None:
-    from core import registry
-
-    networks = registry.parts("model")
-    if args.json:
-        answer_json(
-            {
-                "networks": [
-                    {"name": name, "description": (part.__doc__ or "").strip(), "schema": part.model_json_schema()}
-                    for name, part in networks.items()
-                ]
-            }
-        )
-    else:
-        rows = [(name, " ".join((part.__doc__ or "").split())) for name, part in networks.items()]
-        answer(table(rows, ("network", "")))
-
-
 def _show(args: Namespace) -> None:
     from core.inference.kinds import find_model
 
+    if networks.show(args.model, as_json=args.json):
+        return
     package = find_model(args.model)
     if args.json:
         answer_json({**package.as_dict(), "card": package.card})

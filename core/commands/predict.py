@@ -11,7 +11,6 @@ from core.commands import by_kind
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import Cancelled, IsocenterError
 from core.imaging.titles import stem_of
-from core.inference.confidence import CODE
 from core.inference.sides import asymmetries
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MIRRORING = {"auto": None, "always": True, "never": False}
+ALWAYS = {"auto": None, "always": True, "never": False}
 
 
 def add(commands: Any) -> None:
@@ -28,6 +27,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "scans", nargs="*", type=Path, metavar="SCAN",
         help="NIfTI, NRRD or MetaImage file, DICOM file or folder, or a folder of scans, which is walked;"
+        " for a model of several images of a subject, these in its order, or CASE_0000, CASE_0001, ..., or one 4D file;"
         " for other models what they were trained on: a table, a subject's scans, a stay",
     )  # fmt: skip
     parser.add_argument("--model", required=True, help="name, name-version, or folder of a model package")
@@ -42,8 +42,13 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument(
-        "--mirror", nargs="?", const="always", default="auto", choices=tuple(MIRRORING),
+        "--mirror", nargs="?", const="always", default="auto", choices=tuple(ALWAYS),
         help="average over mirrorings of the scan, 2, 4 or 8 times the time by the model's axes; auto: small scans",
+    )  # fmt: skip
+    parser.add_argument(
+        "--roi", default="auto", choices=tuple(ALWAYS),
+        help="of a scan of many windows, look at all of it coarsely first (about 1/8 of the time), then closely only"
+        " around what was seen; auto: where the training's smallest structure cannot be overlooked so",
     )  # fmt: skip
     parser.add_argument(
         "--members", type=int, metavar="N", help="of an ensemble, only the first N networks: N times the time of one"
@@ -78,13 +83,13 @@ def run(args: Namespace) -> int:
     package = find_package(args.model)
     if args.members is not None:
         package = package.first(args.members)
-    if told := cost.sentence(package, MIRRORING[args.mirror]):
+    if told := cost.sentence(package, ALWAYS[args.mirror]):
         say(told)
     if args.series and len(args.scans) > 1:
         raise IsocenterError("--series names one series of one folder", mend="Give one SCAN with it.")
-    cases, walked = _cases(args)
+    cases, walked = _cases(args, package.plan.channels)
     batch = walked or args.resume or len(cases) > 1
-    settings = settings_of(MIRRORING[args.mirror], args.members, args.uncertainty)
+    settings = settings_of(ALWAYS[args.mirror], args.members, args.uncertainty, ALWAYS[args.roi])
     ledger = Ledger(args.out, package, settings) if batch else None
     resume = (walked or args.resume) and not args.overwrite
     results: list[dict[str, Any]] = []
@@ -117,11 +122,14 @@ def run(args: Namespace) -> int:
     return 2 if failed else 0
 
 
-def _cases(args: Namespace) -> tuple[list[Case], bool]:
-    """The scans, and whether a folder of them was walked."""
-    from core.inference.cases import find_cases, is_one_scan, single
+def _cases(args: Namespace, channels: int) -> tuple[list[Case], bool]:
+    """The scans, or subjects of several channels, and whether a folder of them was walked."""
+    from core.inference.cases import find_cases, is_one_scan, of_subject, single, subjects
 
     if args.series or all(is_one_scan(path) for path in args.scans):
+        if channels > 1:
+            one = of_subject(args.scans, channels)
+            return subjects([single(path) for path in args.scans], channels) if one is None else [one], False
         _refuse_equal_names(args.scans)
         return [single(path) for path in args.scans], False
     with Progress() as progress:
@@ -139,7 +147,7 @@ def _cases(args: Namespace) -> tuple[list[Case], bool]:
         raise IsocenterError(
             "there is no scan in it", where=args.scans[0], mend="Give NIfTI, NRRD or MetaImage files, or DICOM folders."
         )
-    return cases, True
+    return (subjects(cases, channels) if channels > 1 else cases), True
 
 
 def _predict(
@@ -155,8 +163,9 @@ def _predict(
             control = control.part(start, start + share).saying(f"{at} of {count}: {case.title}")
         try:
             return predict_file(
-                case.scan, package, args.out / case.folder, series=args.series or case.series or None, name=case.name,
-                device=args.device, mirror=MIRRORING[args.mirror], uncertainty=args.uncertainty, control=control,
+                case.scan, package, args.out / case.folder, further=case.further,
+                series=args.series or case.series or None, name=case.name, device=args.device,
+                mirror=ALWAYS[args.mirror], roi=ALWAYS[args.roi], uncertainty=args.uncertainty, control=control,
             )  # fmt: skip
         except Cancelled:
             raise
@@ -186,6 +195,8 @@ def _show(result: PredictionResult) -> None:
     if sided := ", ".join(f"{one.name} {one.text}" for one in asymmetries(result.structures)):
         answer(f"asymmetry (L - R) / mean: {sided}")
     if result.uncertainty is not None:
+        from core.inference.confidence import CODE
+
         known = any(finding["code"] == CODE for finding in result.findings)
         answer(f"Uncertainty: {result.uncertainty} (1 - probability, {'' if known else 'not '}calibrated)")
 

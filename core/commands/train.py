@@ -110,8 +110,8 @@ def _cross_validate(args: Namespace) -> int:
         answer_json({"group": group.id, "state": state, "folds": folds})
     else:
         for fold, run in runs.items():
-            dice = run.summary.get("val/dice")
-            answer(f"fold {fold}  {run.state}" + ("" if dice is None else f"  val/dice {dice:.4f}"))
+            key = next((key for key in ("val/dice", "val/auroc", "val/loss") if key in run.summary), None)
+            answer(f"fold {fold}  {run.state}" + ("" if key is None else f"  {key} {run.summary[key]:.4f}"))
         answer(f"{group.id} {state}. `isocenter runs folds {group.id}` measures it.")
     return INTERRUPTED if interrupted.is_set() else 1 if state == "failed" else 0
 

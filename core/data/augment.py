@@ -1,5 +1,6 @@
-"""Random changes to a training patch, of the kinds and at the rates of nnU-Net's trainer.
+"""Random changes to a training patch, of the kinds of nnU-Net's trainer.
 
+Intensities change at its rates; poses more often (`pose_share`), since small networks on few cases overfit otherwise.
 All of them follow from a numpy generator, so a patch that is made again is the same; they run on the patch's device.
 (Isensee et al., doi 10.1038/s41592-020-01008-z; its strengths are those of an `intensity` of 0.2.)
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from core.config import AugmentConfig
 Array = np.ndarray[Any, Any]
 Rng = np.random.Generator
 
-ROTATE, SCALE = 0.2, 0.2
+MOVE = 2.0  # voxels along each axis, at most, of a patch that is posed
 NOISE, BLUR, BRIGHTNESS, CONTRAST, LOW_RESOLUTION, GAMMA_INVERTED, GAMMA = 0.1, 0.1, 0.15, 0.15, 0.125, 0.1, 0.3
 AXES = "xyz"
 SPATIAL = (1, 2, 3)  # the voxel axes of a patch (channels, x, y, z)
@@ -29,34 +30,30 @@ SPATIAL = (1, 2, 3)  # the voxel axes of a patch (channels, x, y, z)
 
 @dataclass(frozen=True)
 class Pose:
-    """A rotation and scaling about the patch's centre: voxel offsets in the patch -> voxel offsets in the case."""
+    """A rotation and scaling about the patch's centre, and a move: voxel offsets in the patch -> those in the case."""
 
     matrix: Array
+    move: Array = field(default_factory=lambda: np.zeros(3))
 
     @classmethod
     def draw(cls, config: AugmentConfig, spacing_mm: Sequence[float], rng: Rng, flat: int | None = None) -> Pose | None:
         """A random pose, or None where the patch stays as it lies. flat: the axis of a single slice."""
-        turn, stretch = rng.random() < ROTATE and config.rotate_deg > 0, rng.random() < SCALE and config.scale > 0
-        if not turn and not stretch:
+        if rng.random() >= config.pose_share or not (config.rotate_deg or config.scale):
             return None
         matrix = np.eye(3)
-        if turn:
-            for axis, angle in enumerate(np.deg2rad(rng.uniform(-config.rotate_deg, config.rotate_deg, 3))):
-                if flat in (None, axis):
-                    matrix = matrix @ _rotation(axis, angle)
-            # A turn happens in millimetres; voxels may be longer along one axis.
-            spacing = np.asarray(spacing_mm)
-            matrix = matrix * spacing[None, :] / spacing[:, None]
-        if stretch:
-            factors = np.full(3, rng.uniform(1 - config.scale, 1 + config.scale))
-            if flat is not None:
-                factors[flat] = 1
-            matrix = matrix * factors
-        return cls(matrix)
+        for axis, angle in enumerate(np.deg2rad(rng.uniform(-config.rotate_deg, config.rotate_deg, 3))):
+            if flat in (None, axis):
+                matrix = matrix @ _rotation(axis, angle)
+        # A turn happens in millimetres; voxels may be longer along one axis.
+        spacing = np.asarray(spacing_mm)
+        factors, move = rng.uniform(1 - config.scale, 1 + config.scale, 3), rng.uniform(-MOVE, MOVE, 3)
+        if flat is not None:
+            factors[flat], move[flat] = 1, 0
+        return cls(matrix * spacing[None, :] / spacing[:, None] * factors, move)
 
     def window(self, size: Sequence[int]) -> tuple[int, int, int]:
         """The voxels of the case that a patch of `size` looks at, about its centre."""
-        x, y, z = np.ceil(np.abs(self.matrix) @ np.asarray(size)).astype(int) + 2
+        x, y, z = np.ceil(np.abs(self.matrix) @ np.asarray(size) + 2 * np.abs(self.move)).astype(int) + 2
         return int(x), int(y), int(z)
 
     def take(self, image: Tensor, label: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -65,16 +62,16 @@ class Pose:
         # grid_sample names the last axis first.
         affine = torch.zeros(1, 3, 4)
         affine[0, :, :3] = torch.from_numpy(theta[::-1, ::-1].copy())
+        affine[0, :, 3] = torch.from_numpy((2 * self.move / np.asarray(image.shape[1:]))[::-1].copy())
         grid = functional.affine_grid(affine.to(image.device), [1, 1, *size], align_corners=False)
         turned = functional.grid_sample(image[None], grid, "bilinear", "zeros", align_corners=False)[0]
         classes = functional.grid_sample(label[None].float(), grid, "nearest", "zeros", align_corners=False)[0]
         return turned, classes.to(label.dtype)
 
 
-def mirror(image: Tensor, label: Tensor, config: AugmentConfig, rng: Rng) -> tuple[Tensor, Tensor]:
-    """Each of the configured axes turned round with even odds."""
-    axes = [1 + AXES.index(axis) for axis in config.flip_axes if rng.random() < 0.5]
-    return (image.flip(axes), label.flip(axes)) if axes else (image, label)
+def mirrored(config: AugmentConfig, rng: Rng) -> list[int]:
+    """The axes of a patch (channels, x, y, z) that are turned round: each of the configured ones with even odds."""
+    return [1 + AXES.index(axis) for axis in config.flip_axes if rng.random() < 0.5]
 
 
 def change_intensity(image: Tensor, strength: float, rng: Rng) -> Tensor:

@@ -13,32 +13,47 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """One scan with its label map. `subject` groups cases that must stay on one side of a split."""
+    """One scan with its label map. `subject` groups cases that must stay on one side of a split.
+
+    further: the files of its other channels, where each has one of its own.
+    """
 
     id: str
     image: Path
     label: Path
     subject: str
+    further: tuple[Path, ...] = ()
     series: ClassVar[str] = ""
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """The files of its channels, in order; a file may hold several."""
+        return (self.image, *self.further)
 
 
 @dataclass(frozen=True)
 class Scan:
-    """One scan without labels. `series` tells it from others in a DICOM folder."""
+    """One scan without labels. `series` tells it from others in a DICOM folder; `further` as of a Case."""
 
     id: str
     image: Path
     subject: str
     series: str = ""
+    further: tuple[Path, ...] = ()
     label: ClassVar[None] = None
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """The files of its channels, in order; a file may hold several."""
+        return (self.image, *self.further)
 
 
 @dataclass(frozen=True)
 class CaseFacts:
     """What the check read of one case, on the canonical (nearest RAS) axes.
 
-    `values` are the image's smallest and largest value, `foreground` a sample of its values in labelled voxels; of a
-    scan without labels, in those brighter than its mean.
+    `values` are the image's smallest and largest value, `foreground` a sample of its values in labelled voxels, both of
+    its first channel; of a scan without labels, in those brighter than its mean.
     """
 
     shape: tuple[int, int, int]
@@ -47,6 +62,7 @@ class CaseFacts:
     content: str  # hash of the image's voxels
     values: tuple[float, float] = (0.0, 0.0)
     foreground: tuple[float, ...] = ()
+    channels: int = 1
 
 
 class CheckedCases(Protocol):
@@ -56,6 +72,8 @@ class CheckedCases(Protocol):
     def path(self) -> Path: ...
     @property
     def modality(self) -> str: ...
+    @property
+    def channels(self) -> Sequence[str]: ...
     @property
     def cases(self) -> Sequence[Case | Scan]: ...
     @property

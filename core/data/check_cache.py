@@ -16,7 +16,7 @@ from core.imaging.volume import Finding
 from core.paths import ensure_home, home
 
 # Rises whenever the check looks at more than before: what was kept until then is read again.
-VERSION = 1
+VERSION = 2
 _SIZE_LIMIT = 200_000_000
 
 
@@ -48,6 +48,7 @@ class CheckCache:
                 content=str(facts["content"]),
                 values=tuple(facts["values"]),
                 foreground=tuple(facts["foreground"]),
+                channels=int(facts["channels"]),
             )
         except (OSError, KeyError, TypeError, ValueError, AttributeError):
             return None
@@ -80,5 +81,5 @@ class CheckCache:
 
 def _identity(case: Case | Scan) -> list[Any]:
     """Names, sizes and times of a case's files."""
-    files = [file for file in (case.image, case.label) if file is not None]
+    files = [file for file in (*case.images, case.label) if file is not None]
     return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]

@@ -6,7 +6,6 @@ Three layouts are known: the Medical Segmentation Decathlon (`dataset.json`, ima
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,19 +18,18 @@ import numpy as np
 from core.control import JobControl
 from core.data.case import Case, CaseFacts
 from core.data.check_cache import CheckCache
+from core.data.check_case import MAX_LABELS, check_case
 from core.data.plan import Label
 from core.data.regions import described
-from core.errors import DatasetError, IsocenterError
-from core.imaging.geometry import corners_ras_mm, to_canonical
-from core.imaging.reader import read
+from core.errors import DatasetError
+from core.imaging import channels
+from core.imaging.channels import numbered
 from core.imaging.titles import is_volume_name, stem_of
-from core.imaging.volume import Finding, Volume
+from core.imaging.volume import Finding
 
 _LAYOUTS = (("imagesTr", "labelsTr"), ("images", "labels"), ("imagesTs", "labelsTs"))
 IMAGE_FOLDERS = tuple(images for images, _ in _LAYOUTS)
-_MAX_LABELS = 512
 _JSON_LIMIT = 5_000_000
-FOREGROUND_SAMPLE = 500  # values of labelled voxels that are kept of each case
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,7 @@ class Dataset:
     """A checked data set. It can be trained on when no finding is an error.
 
     regions: the structures that may lie in one another, where its description lists such (see core.data.regions).
+    channels: the names of the images of a subject, in their order.
     """
 
     path: Path
@@ -49,6 +48,7 @@ class Dataset:
     facts: dict[str, CaseFacts]
     findings: tuple[Finding, ...]
     regions: tuple[Label, ...] = ()
+    channels: tuple[str, ...] = ("image",)
 
     @property
     def usable(self) -> bool:
@@ -57,7 +57,8 @@ class Dataset:
     def summary(self) -> str:
         """One line for the form and the log."""
         names = ", ".join(label.name for label in self.regions or self.labels)
-        return f"{len(self.cases)} cases · {self.layout} · {names}"
+        images = f" of {len(self.channels)} images ({', '.join(self.channels)})" if len(self.channels) > 1 else ""
+        return f"{len(self.cases)} cases{images} · {self.layout} · {names}"
 
     def described(self) -> list[tuple[str, str]]:
         """What a person wants to know of the data set, as pairs of name and text."""
@@ -102,7 +103,7 @@ def inspect(path: Path, control: JobControl | None = None) -> Dataset:
             findings += known[0]
             facts[case.id] = known[1]
             continue
-        found, fact = _check_case(case)
+        found, fact = check_case(case, len(_channel_names(description)))
         findings += found
         if fact is not None:
             facts[case.id] = fact
@@ -125,6 +126,7 @@ def inspect(path: Path, control: JobControl | None = None) -> Dataset:
         facts=facts,
         findings=tuple(sorted(findings, key=lambda finding: order[finding.severity])),
         regions=regions,
+        channels=_channels(description, facts),
     )
 
 
@@ -149,31 +151,44 @@ def discover(path: Path) -> tuple[str, list[Case], list[Finding]]:
     for file in _scans(labels):
         _keep(label_of, stem_of(file), file, findings)
     image_of: dict[str, Path] = {}
-    nnunet = False
+    channels_of_case: dict[str, dict[int, Path]] = defaultdict(dict)
     for file in _scans(images):
         stem = stem_of(file)
-        if stem not in label_of and stem[-5:-4] == "_" and stem[-4:].isdigit():
-            nnunet = True
-            if stem[-4:] != "0000":
-                findings.append(
-                    Finding(
-                        "several-channels", "error", f"{file.name}: more than one channel a case is not supported yet."
-                    )
-                )
-                continue
-            stem = stem[:-5]
+        if stem not in label_of and (part := numbered(stem)) is not None:
+            stem, channel = part
+            kept = channels_of_case[stem].setdefault(channel, file)
+            if channel == 0 or kept != file:
+                _keep(image_of, stem, file, findings)
+            continue
         _keep(image_of, stem, file, findings)
-    for stem in sorted(image_of.keys() - label_of.keys()):
-        findings.append(Finding("no-label", "warning", f"{image_of[stem].name} has no label file and is left out."))
-    for stem in sorted(label_of.keys() - image_of.keys()):
+    findings += _missing_channels(channels_of_case, label_of)
+    without = {stem: min(of.items())[1] for stem, of in channels_of_case.items() if stem not in image_of}
+    for stem in sorted((image_of | without).keys() - label_of.keys()):
+        name = (image_of | without)[stem].name
+        findings.append(Finding("no-label", "warning", f"{name} has no label file and is left out."))
+    for stem in sorted(label_of.keys() - image_of.keys() - without.keys()):
         findings.append(Finding("no-image", "warning", f"{label_of[stem].name} has no image and is left out."))
     stems = sorted(image_of.keys() & label_of.keys())
     if not stems:
         raise DatasetError(
             "no image has a label of the same name", where=path, mend="Give each label the name of its image."
         )
+    nnunet = bool(channels_of_case)
     name = "nnU-Net" if nnunet else "images and labels" if images_name == "images" else "Decathlon"
-    return name, [Case(stem, image_of[stem], label_of[stem], subject_of(stem)) for stem in stems], findings
+    further = {stem: tuple(file for n, file in sorted(of.items()) if n > 0) for stem, of in channels_of_case.items()}
+    cases = [Case(stem, image_of[stem], label_of[stem], subject_of(stem), further.get(stem, ())) for stem in stems]
+    return name, cases, findings
+
+
+def _missing_channels(found: dict[str, dict[int, Path]], labels: dict[str, Path]) -> list[Finding]:
+    """Cases that lack a channel which others have."""
+    there = {stem: of for stem, of in found.items() if stem in labels}
+    count = max((max(of) + 1 for of in there.values()), default=0)
+    findings = []
+    for stem, of in there.items():
+        if missing := [f"{stem}_{number:04d}" for number in range(count) if number not in of]:
+            findings.append(Finding("missing-channel", "error", f"{stem}: {', '.join(missing)} is missing."))
+    return findings
 
 
 def _scans(folder: Path) -> list[Path]:
@@ -205,15 +220,32 @@ def _description(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def modality_of(path: Path) -> str:
-    """The modality that a data set's description names, or ""."""
-    return _modality(_description(path))
+def described_as(path: Path, facts: dict[str, CaseFacts]) -> tuple[str, tuple[str, ...]]:
+    """The modality that a data set's description names, or "", and the names of its cases' channels."""
+    description = _description(path)
+    return _modality(description), _channels(description, facts)
 
 
 def _modality(description: dict[str, Any]) -> str:
-    channels = description.get("modality") or description.get("channel_names") or {}
-    first = next(iter(channels.values()), "") if isinstance(channels, dict) else ""
-    return {"MRI": "MR", "T1": "MR"}.get(str(first), str(first)[:16])
+    first = next(iter(_channel_names(description)), "")
+    return {"MRI": "MR", "T1": "MR"}.get(first, first[:16])
+
+
+def _channel_names(description: dict[str, Any]) -> list[str]:
+    """The channels as the description names them: by number in the Decathlon and in nnU-Net."""
+    listed = description.get("modality") or description.get("channel_names") or {}
+    if not isinstance(listed, dict) or not all(str(number).isdigit() for number in listed):
+        return []
+    return [str(name)[:120] for _, name in sorted(listed.items(), key=lambda one: int(one[0]))][: channels.MOST]
+
+
+def _channels(description: dict[str, Any], facts: dict[str, CaseFacts]) -> tuple[str, ...]:
+    """A name for each channel that the images have."""
+    count = max((fact.channels for fact in facts.values()), default=1)
+    names = _channel_names(description)
+    if len(names) == count:
+        return tuple(names)
+    return ("image",) if count == 1 else tuple(f"channel {number}" for number in range(1, count + 1))
 
 
 def _label_names(description: dict[str, Any]) -> dict[int, str]:
@@ -233,70 +265,7 @@ def _label_names(description: dict[str, Any]) -> dict[int, str]:
 def _labels(description: dict[str, Any], facts: dict[str, CaseFacts]) -> tuple[Label, ...]:
     names = _label_names(description)
     values = sorted({value for fact in facts.values() for value in fact.voxels} | names.keys())
-    return tuple(Label(value=v, name=names.get(v, f"Label {v}")) for v in values if 0 < v <= 65_535)[:_MAX_LABELS]
-
-
-def _check_case(case: Case) -> tuple[list[Finding], CaseFacts | None]:
-    def bad(code: str, message: str) -> tuple[list[Finding], None]:
-        return [Finding(code, "error", f"{case.id}: {message}")], None
-
-    try:
-        image, label = read(case.image), read(case.label)
-    except IsocenterError as error:
-        return bad("unreadable", str(error))
-    if len(image.shape) != 3 or len(label.shape) != 3:
-        return bad("not-3d", f"image and label must be 3D, they are {image.shape} and {label.shape}.")
-    if image.shape != label.shape:
-        return bad("shape", f"the label's shape {label.shape} is not the image's {image.shape}.")
-    away = np.abs(
-        corners_ras_mm(image.affine_ras, image.grid_shape) - corners_ras_mm(label.affine_ras, label.grid_shape)
-    ).max()
-    if away > 0.5 * min(image.spacing_mm):
-        return bad("geometry", f"image and label lie {away:.1f} mm apart; their affines disagree.")
-    values = label.values()
-    rounded = np.rint(values)
-    if not np.isfinite(values).all() or np.abs(values - rounded).max() > 1e-3:
-        return bad("label-values", "the label file holds values that are no whole numbers.")
-    found, counts = np.unique(rounded.astype(np.int64), return_counts=True)
-    if found.min() < 0 or found.max() > 65_535 or len(found) > _MAX_LABELS:
-        return bad("label-values", f"labels run from {found.min()} to {found.max()}: is this a label file?")
-    counted = {int(v): int(n) for v, n in zip(found, counts, strict=True) if v > 0}
-    findings, facts = look_at(case.id, image, counted, rounded > 0)
-    if len(found) == 1 and found[0] == 0:
-        findings.append(Finding("empty-label", "warning", f"{case.id}: nothing is labelled."))
-    return findings, facts
-
-
-def look_at(
-    id: str, image: Volume, voxels: dict[int, int] | None = None, labelled: Any = None
-) -> tuple[list[Finding], CaseFacts]:
-    """What is to be said of one 3D image, and its facts. voxels: of each label; labelled: where, as a mask."""
-    intensities = image.values()
-    finite = np.isfinite(intensities)
-    known = intensities if finite.all() else intensities[finite]
-    findings = []
-    if known.size < intensities.size:
-        findings.append(
-            Finding("non-finite", "warning", f"{id}: the image has non-finite voxels; they count as its extremes.")
-        )
-    extent = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    if labelled is None:
-        labelled = intensities > (known.mean(dtype=np.float64) if known.size else 0)
-    turn = to_canonical(image.affine_ras)
-    x, y, z = (image.grid_shape[axis] for axis in turn.order)
-    dx, dy, dz = (image.spacing_mm[axis] for axis in turn.order)
-    sample = _sample(intensities[labelled & finite])
-    return findings, CaseFacts((x, y, z), (dx, dy, dz), voxels or {}, _content(intensities), extent, sample)
-
-
-def _content(values: np.ndarray[Any, Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
-
-
-def _sample(values: np.ndarray[Any, Any]) -> tuple[float, ...]:
-    """Evenly spread ones of some values; the same ones every time."""
-    step = max(-(-values.size // FOREGROUND_SAMPLE), 1)
-    return tuple(round(float(value), 3) for value in values[::step])
+    return tuple(Label(value=v, name=names.get(v, f"Label {v}")) for v in values if 0 < v <= 65_535)[:MAX_LABELS]
 
 
 def _check_together(
@@ -315,6 +284,7 @@ def _check_together(
                     f"{', '.join(ids)} hold the same image; they are kept on one side of the split.",
                 )
             )
+    findings += check_channels(facts, len(_channel_names(description)))
     named = _label_names(description)
     for label in labels:
         having = sum(label.value in fact.voxels for fact in facts.values())
@@ -340,3 +310,23 @@ def _check_together(
                 Finding("spacing", "info", f"Spacings run from {low} to {high} mm; scans are brought to one grid.")
             )
     return findings
+
+
+def channels_named(path: Path) -> int:
+    """How many channels a data set's description names; 0 where it names none."""
+    return len(_channel_names(_description(path)))
+
+
+def check_channels(facts: dict[str, CaseFacts], named: int) -> list[Finding]:
+    """Whether all cases have as many channels, and as many as are named."""
+    counts: dict[int, list[str]] = defaultdict(list)
+    for id, fact in facts.items():
+        counts[fact.channels].append(id)
+    if len(counts) > 1:
+        least, most = min(counts), max(counts)
+        text = f"Cases differ in their channels: {counts[least][0]} has {least}, {counts[most][0]} has {most}."
+        return [Finding("channels", "error", text)]
+    if counts and named > 1 and named not in counts:
+        text = f"dataset.json names {named} channels, and the images have {next(iter(counts))}."
+        return [Finding("channels", "error", text)]
+    return []

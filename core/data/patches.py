@@ -14,18 +14,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 import core
 from core import world
 from core.control import JobControl
-from core.data.augment import Pose, change_intensity, mirror
+from core.data.augment import Pose, change_intensity, mirrored
 from core.data.case import Case, Scan
 from core.data.plan import IGNORED, Plan
 from core.data.prefetch import PrefetchLoader
 from core.data.prepare import prepare, prepare_labels
 from core.data.sharing import ShareOfBatches, cases_of_this_process
 from core.files import replacing
+from core.imaging.channels import read_subject
 from core.imaging.reader import read
 from core.paths import home
 
@@ -36,9 +38,9 @@ def cache_folder(data_path: str, cases: Sequence[Case | Scan], plan: Plan) -> Pa
     """Prepared cases are shared by runs on the same files with the same grid and labels."""
     labels = [*plan.values, plan.ignore_label]
     scale = plan.intensities.model_dump() if plan.intensities is not None else None
-    key = json.dumps([data_path, core.__version__, plan.spacing_mm, labels, scale])
+    key = json.dumps([data_path, core.__version__, plan.spacing_mm, labels, scale, plan.channels])
     # All files beside the cases, since the header of a volume may lie in another file than its voxels.
-    folders = {file.parent for case in cases for file in (case.image, case.label) if file is not None}
+    folders = {file.parent for case in cases for file in (*case.images, case.label) if file is not None}
     for file in sorted(file for folder in folders for file in folder.iterdir() if not file.name.startswith(".")):
         facts = file.stat()
         key += f"{file.name} {facts.st_size} {facts.st_mtime_ns}"
@@ -59,7 +61,7 @@ class CaseCache:
         for number, case in enumerate(self.cases.values()):
             control.progress(number / len(self.cases), f"Preparing {case.id} ({number + 1} of {len(self.cases)})")
             if not self._path(case.id, "image" if case.label is None else "label").exists():
-                volume = read(case.image, series=case.series or None)
+                volume = read(case.image, series=case.series) if case.series else read_subject(case.images)
                 self._save(case.id, "image", prepare(volume, self.plan).image)
                 if case.label is not None:
                     self._save(case.id, "label", prepare_labels(read(case.label), self.plan)[None])
@@ -82,13 +84,23 @@ class CaseCache:
 def crop(image: Array, label: Array, size: tuple[int, int, int], centre: Sequence[int]) -> tuple[Array, Array]:
     """Cut (C, x, y, z) arrays to a window about `centre`: inside the case where larger, zero-padded where smaller."""
     cuts, pads = [slice(None)], [(0, 0)]
-    for n, p, c in zip(image.shape[1:], size, centre, strict=True):
-        start = min(max(c - p // 2, 0), n - p) if n >= p else 0
-        cuts.append(slice(start, min(start + p, n)))
-        missing = max(p - n, 0)
-        pads.append((missing // 2, missing - missing // 2))
+    for n, p, start in zip(image.shape[1:], size, window_start(image.shape[1:], size, centre), strict=True):
+        cuts.append(slice(max(start, 0), min(start + p, n)))
+        pads.append((max(-start, 0), max(start + p - n, 0)))
     index = tuple(cuts)
     return np.pad(image[index], pads), np.pad(label[index], pads)
+
+
+def window_start(shape: Sequence[int], size: Sequence[int], centre: Sequence[int]) -> list[int]:
+    """Where a window about `centre` begins: inside the case; before it where the window is larger.
+
+    >>> window_start((10, 10, 10), (4, 4, 14), (9, 5, 5))
+    [6, 3, -2]
+    """
+    return [
+        min(max(c - p // 2, 0), n - p) if n >= p else -((p - n) // 2)
+        for n, p, c in zip(shape, size, centre, strict=True)
+    ]
 
 
 class PatchDataset(Dataset[dict[str, Any]]):
@@ -114,13 +126,24 @@ class PatchDataset(Dataset[dict[str, Any]]):
             centre = [int(rng.integers(n)) for n in image.shape[1:]]
         pose = Pose.draw(self.config.augment, plan.spacing_mm, rng, plan.flat)
         window = plan.patch_size if pose is None else pose.window(plan.patch_size)
-        patch, classes = (torch.from_numpy(part) for part in crop(image, label, window, centre))
+        patch, classes = (torch.from_numpy(part) for part in self.cut(image, label, window, centre))
         if pose is not None:
             patch, classes = pose.take(patch, classes, plan.patch_size)
-        patch, classes = mirror(patch, classes, self.config.augment, rng)
+        if axes := mirrored(self.config.augment, rng):
+            patch, classes = patch.flip(axes), self.turned(classes, axes)
         if self.config.augment.intensity:
             patch = change_intensity(patch, self.config.augment.intensity, rng)
         return {"image": patch, "label": classes}
+
+    def cut(
+        self, image: Array, label: Array, window: tuple[int, int, int], centre: Sequence[int]
+    ) -> tuple[Array, Array]:  # fmt: skip
+        """A window of the case, and what is to be learned of each of its voxels."""
+        return crop(image, label, window, centre)
+
+    def turned(self, label: Tensor, axes: list[int]) -> Tensor:
+        """What is to be learned of a patch that is mirrored."""
+        return label.flip(axes)
 
 
 def _structures(classes: Array) -> Array:

@@ -44,10 +44,12 @@ class Plan(Part):
 
     spacing_mm: voxel size of the canonical (nearest RAS) grid the network sees.
     patch_size: its window in voxels.
+    channels, channel_names: the images of a subject that it takes, in their order; no names where there is but one.
     labels: the structures in the order of the output channels after background; none where no labels are learned.
     modality, shape_range: what the training scans were, for the check of an input.
     ignore_label: the label value of voxels that neither train nor count.
     class_shares: each class's part of the training voxels, background first, where the loss is balanced by it.
+    smallest_voxels: the least that any structure takes of the grid in a training scan that has it.
     intensities: the scale shared by all scans; None standardises each scan by itself, as suits MR.
     """
 
@@ -55,11 +57,25 @@ class Plan(Part):
     patch_size: tuple[int, int, int]
     labels: list[Label] = Field(max_length=512)
     channels: int = Field(1, ge=1, le=16)
+    channel_names: list[str] = Field([], max_length=16)
     modality: str = ""
     shape_range: tuple[tuple[int, int, int], tuple[int, int, int]] | None = None
     ignore_label: int | None = None
     class_shares: list[float] | None = None
     intensities: Intensities | None = None
+    smallest_voxels: int | None = None
+
+    @property
+    def named_channels(self) -> list[str]:
+        """A name for each channel.
+
+        >>> one = Label(value=1, name="One")
+        >>> Plan(spacing_mm=(1, 1, 1), patch_size=(8, 8, 8), labels=[one], channels=2).named_channels
+        ['channel 1', 'channel 2']
+        """
+        if len(self.channel_names) == self.channels:
+            return list(self.channel_names)
+        return [f"channel {number}" for number in range(1, self.channels + 1)]
 
     @property
     def classes(self) -> int:

@@ -7,7 +7,7 @@ interpolates the probabilities, takes the most probable label, and turns it to t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,11 +78,16 @@ def resize(image: Array, shape: tuple[int, ...], *, order: int) -> Array:
 
 
 def prepare(volume: Volume, plan: Plan) -> Prepared:
-    """The network's input for a scan; see the module's text for the steps."""
+    """The network's input for a scan, of each of its channels by itself; see the module's text for the steps."""
     turn = to_canonical(volume.affine_ras)
-    canonical = np.ascontiguousarray(turn.apply(volume.values()))
     affine = turn.affine(volume.affine_ras, volume.grid_shape)
-    return prepare_array(canonical, affine, plan, turn)
+    channels = [
+        prepare_array(np.ascontiguousarray(turn.apply(volume.values(channel))), affine, plan, turn)
+        for channel in range(plan.channels)
+    ]
+    if len(channels) == 1:
+        return channels[0]
+    return replace(channels[0], image=np.concatenate([one.image for one in channels]))
 
 
 def prepare_array(canonical: Array, affine_ras: Array, plan: Plan, turn: Reorientation) -> Prepared:

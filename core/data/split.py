@@ -30,8 +30,11 @@ def draw(dataset: CheckedCases, *, val_fraction: float, test_fraction: float, se
     if test_fraction > 0:
         n_test = max(n_test, 1)
     if len(groups) - n_test - n_val < 1:
+        count = "1 subject is" if len(groups) == 1 else f"{len(groups)} subjects are"
+        same = len(groups) < len({case.subject for case in dataset.cases})
         raise DatasetError(
-            f"{len(groups)} subjects are too few to keep {n_val} for validation and {n_test} for the test",
+            f"{count} too few to keep {n_val} for validation and {n_test} for the test"
+            + (" (cases with the same image count as one)" if same else ""),
             where=dataset.path,
             mend="Lower data.val_fraction and data.test_fraction, or add cases.",
         )

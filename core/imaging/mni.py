@@ -7,12 +7,12 @@ its licence). A brain in them is left-right symmetric, so nothing of a subject's
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
+from core.control import JobControl
 from core.imaging.reader import read
 from core.imaging.sample import template_file
 from core.imaging.titles import TEMPLATE_FILE
@@ -25,6 +25,8 @@ CENTRE_MNI_MM = (0.0, -17.0, 5.0)
 # The box that holds the cerebellum and no cortex, in MNI mm: x, y, z from .. to. Its grey matter is the reference of
 # the PET's uptake, as it is spared in Alzheimer's disease until late.
 CEREBELLUM_MNI_MM = ((-48.0, 48.0), (-85.0, -45.0), (-60.0, -26.0))
+
+_SLAB = 16  # slices between two looks at the cancel
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,28 @@ def reference_region(grid: Grid, grey: Array) -> Array:
     return box & (grey >= max(least, 0.05))
 
 
-@lru_cache(maxsize=4)
-def tissues(grid: Grid) -> Tissues:
-    """The template's maps averaged onto a grid. Raises IsocenterError where nilearn is not installed."""
+_held: dict[Grid, Tissues] = {}
+_MOST_HELD = 4
+
+
+def tissues(grid: Grid, control: JobControl | None = None) -> Tissues:
+    """The template's maps averaged onto a grid; held, as they are asked for again and again.
+
+    Raises IsocenterError where nilearn is not installed.
+    """
+    found = _held.get(grid)
+    if found is None:
+        found = _tissues(grid, control or JobControl())
+        while len(_held) >= _MOST_HELD:
+            _held.pop(next(iter(_held)), None)
+        _held[grid] = found
+    return found
+
+
+def _tissues(grid: Grid, control: JobControl) -> Tissues:
     head, affine = _map("t1")
-    t1, brain = _on_grid(head, affine, grid), _on_grid((head > 0).astype(np.float32), affine, grid)
-    grey, white = (_on_grid(*_map(name), grid) for name in ("gm", "wm"))
+    t1, brain = (looked_up(of, affine, grid, control) for of in (head, (head > 0).astype(np.float32)))
+    grey, white = (looked_up(*_map(name), grid, control) for name in ("gm", "wm"))
     grey, white = np.minimum(grey, brain), np.minimum(white, brain)
     over = np.maximum((grey + white) / np.maximum(brain, 1e-6), 1.0)
     grey, white = grey / over, white / over
@@ -109,13 +127,26 @@ def _map(name: str) -> tuple[Array, Array]:
     return volume.values() / np.float32(255), volume.affine_ras
 
 
-def _on_grid(values: Array, affine_ras: Array, grid: Grid) -> Array:
-    """Looked up linearly, after a blur of the grid's own voxel size, so that small things are averaged, not skipped."""
+def looked_up(values: Array, affine_ras: Array, grid: Grid, control: JobControl | None = None) -> Array:
+    """(x, y, z) float32: values in MNI space on a grid, linearly, 0 beyond them.
+
+    Where the grid is coarser they are blurred first by its own voxel size, so that small things are averaged, not
+    skipped.
+    """
+    control = control or JobControl()
     own = np.sqrt((affine_ras[:3, :3] ** 2).sum(axis=0))
-    coarser = np.array(grid.spacing_mm) / own
-    sigma = [0.35 * max(c - 1, 0) for c in coarser]
-    smooth = ndimage.gaussian_filter(values, sigma, truncate=2.5) if any(sigma) else values
+    blur = 0.35 * np.maximum(np.array(grid.spacing_mm) / own - 1, 0)
+    for axis, sigma in enumerate(blur):
+        control.check()
+        if sigma > 0.05:
+            values = ndimage.gaussian_filter1d(values, sigma, axis, truncate=2.5)
     to_index = np.linalg.inv(affine_ras) @ grid.affine_ras
-    return ndimage.affine_transform(
-        smooth, to_index[:3, :3], to_index[:3, 3], output_shape=grid.shape, order=1, cval=0.0
-    ).astype(np.float32)
+    found = np.empty(grid.shape, np.float32)
+    for start in range(0, grid.shape[2], _SLAB):
+        control.check()
+        stop = min(start + _SLAB, grid.shape[2])
+        offset = to_index[:3, 3] + to_index[:3, 2] * start
+        found[:, :, start:stop] = ndimage.affine_transform(
+            values, to_index[:3, :3], offset, output_shape=(*grid.shape[:2], stop - start), order=1, cval=0.0
+        )
+    return found

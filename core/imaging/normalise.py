@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
+from core.control import JobControl
 from core.errors import UnsuitableScan
-from core.imaging.mni import Grid, tissues
+from core.imaging.mni import Grid, looked_up, tissues
 from core.imaging.volume import Volume
 
 Array = np.ndarray[Any, Any]
@@ -20,17 +20,10 @@ LEAST_BRAIN = 0.3  # of the brain's voxels that an MRI has to show
 MOST_SUVR = 10.0
 
 
-def on_grid(volume: Volume, grid: Grid) -> Array:
-    """(x, y, z) float32: an image in template space looked up on the grid, blurred first where the grid is coarser."""
+def on_grid(volume: Volume, grid: Grid, control: JobControl | None = None) -> Array:
+    """(x, y, z) float32: an image in template space on the grid; what is no number counts as 0."""
     values = np.nan_to_num(volume.values(), nan=0.0, posinf=0.0, neginf=0.0)
-    coarser = np.array(grid.spacing_mm) / np.array(volume.spacing_mm)
-    sigma = 0.35 * np.maximum(coarser - 1, 0)
-    if sigma.max() > 0.05:
-        values = ndimage.gaussian_filter(values, sigma, truncate=2.5)
-    to_index = np.linalg.inv(volume.affine_ras) @ grid.affine_ras
-    return ndimage.affine_transform(
-        values, to_index[:3, :3], to_index[:3, 3], output_shape=grid.shape, order=1, cval=0.0
-    ).astype(np.float32)
+    return looked_up(values, volume.affine_ras, grid, control)
 
 
 def normalised_mri(values: Array, grid: Grid, where: Path) -> Array:

@@ -39,13 +39,15 @@ class Source:
     form_codes: tuple[int, int] = (0, 0)  # the NIfTI qform and sform codes behind the affine; 4: template space
     frame_of_reference: str = ""  # the UID that DICOM series of one patient position share
     units: str = ""  # of the scaled values, such as "HU" or "Bq/mL", where the file says so
+    further: tuple[Path, ...] = ()  # the files of its other channels, where each has one
 
 
 @dataclass(frozen=True, eq=False)
 class Volume:
     """Voxels with their place in the patient.
 
-    voxels: (i, j, k) or (i, j, k, t), in the dtype of the file (often a read-only memory map).
+    voxels: (i, j, k) or (i, j, k, t), where t counts time points or channels, in the dtype of the file (often a
+    read-only memory map).
     affine_ras: 4 x 4 float64, voxel index (i, j, k, 1) -> RAS millimetres.
     slope, intercept: the value of a voxel is `voxels * slope + intercept`.
     """
@@ -111,7 +113,7 @@ class Volume:
         return own.strip() or title_of(self.source.path)
 
     def values(self, time: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """The scaled values of one time point as a new (i, j, k) float32 array."""
+        """The scaled values of one time point or channel as a new (i, j, k) float32 array."""
         voxels = self.voxels[..., time] if self.voxels.ndim == 4 else self.voxels
         values = voxels.astype(np.float32)
         if self.slope != 1.0:

@@ -61,6 +61,7 @@ def assemble(
     """
     from core.inference.network import skeleton
     from core.tasks.segmentation.preparing import load_plan
+    from core.training.start import seen_in, start_words
 
     if checkpoint is None:
         raise ModelError(
@@ -76,7 +77,8 @@ def assemble(
     training = Training(
         data=facts.data or data, licence=facts.licence or licence, simulated=facts.simulated, run=run.id,
         cases={part: len(ids) for part, ids in split.items()}, measured_on="test" if split.get("test") else "val",
-        protocol=f"{protocol_of(experiment, checkpoint)} {facts.notes}".strip(),
+        protocol=f"{protocol_of(experiment, checkpoint)} {facts.notes}".strip(), started_from=start_words(run.folder),
+        seen=seen_in(run.folder),
     )  # fmt: skip
     manifest = Manifest(
         name=name, version=version, title=facts.title or run.name, network=experiment.model.model_dump(mode="json"),
@@ -175,4 +177,7 @@ def shareable(experiment: Any) -> str:
     tree["data"] |= {key: None for key in ("path", "outcomes", "test_path") if key in tree["data"]}
     if "encoder" in tree:
         tree["encoder"]["checkpoint"] = None
+    for key, value in tree["task"].items():
+        if key.startswith("start_") and value:
+            tree["task"][key] = Path(value).name
     return config.to_yaml(config.parse(tree))

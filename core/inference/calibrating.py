@@ -14,6 +14,7 @@ from core.data.case import Case
 from core.data.dataset import discover
 from core.data.plan import Plan
 from core.errors import DatasetError, ModelError, UnsuitableScan
+from core.imaging.channels import read_subject
 from core.imaging.reader import read
 from core.inference.assemble import write_manifest
 from core.inference.card import write_card
@@ -47,6 +48,8 @@ def with_calibration(package: ModelPackage, data: Path, control: JobControl) -> 
     _, cases, _ = discover(data)
     known = {case.id: case for case in cases}
     wanted = {part: _spread(split.get(part, [])) for part in ("val", "test")}
+    if max(map(len, wanted.values())) < FEWEST_CASES:
+        return plain
     if missing := [id for ids in wanted.values() for id in ids if id not in known]:
         raise DatasetError(f"{len(missing)} cases of the split are not in it, such as {missing[0]}", where=data)
     found: dict[str, list[Sure]] = {"val": [], "test": []}
@@ -111,7 +114,7 @@ def written_truth(values: Array, plan: Plan) -> Array:
 def _sure(case: Case, package: ModelPackage, rng: np.random.Generator, control: JobControl) -> Sure | None:
     """Some voxels in and around the structures of a case; None for one that the model refuses."""
     try:
-        answer = segment(read(case.image), package, control=control)
+        answer = segment(read_subject(case.images), package, control=control)
     except UnsuitableScan:
         return None
     values = np.rint(read(case.label).values()).astype(np.int32)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.files import write_text
-from core.inference import cost
+from core.imaging.channels import said
+from core.inference import cost, region_first
 from core.inference.package import CARD, ModelPackage
 
 
@@ -20,13 +21,17 @@ def card_text(package: ModelPackage) -> str:
     voxels = (
         "its voxels stay as they are" if package.any_voxels else f"it is brought to {_by(plan.spacing_mm)} mm voxels"
     )
+    images = (
+        f"one {plan.modality or 'image'} volume"
+        if plan.channels == 1
+        else f"{said(plan.named_channels)} of a subject on one grid"
+    )
     lines = [
         f"# {manifest.title}",
         "",
         f"Model `{manifest.name}`, version {manifest.version}. **Research use only.**",
         "",
-        f"Finds: {structures}. Input: one {plan.modality or 'image'} volume; {voxels}."
-        " Output: a label map on the scan's own grid.",
+        f"Finds: {structures}. Input: {images}; {voxels}. Output: a label map on the scan's own grid.",
         "",
         "## Training data",
         "",
@@ -39,6 +44,8 @@ def card_text(package: ModelPackage) -> str:
         low, high = ([n * s for n, s in zip(shape, plan.spacing_mm, strict=True)] for shape in plan.shape_range)
         lines += ["", f"The scans covered {_by(low)} to {_by(high)} mm (right-left, front-back, head-foot)."]
     lines += ["", "## How it was trained", "", training.protocol or "Not recorded."]
+    if training.started_from:
+        lines += ["", f"It began with the weights of {training.started_from}"]
     lines += ["", "## Accuracy", "", *_accuracy(package)]
     lines += ["", "## Confidence", "", _confidence(package)]
     lines += _cost(package)
@@ -108,6 +115,11 @@ def _cost(package: ModelPackage) -> list[str]:
         lines.append(
             f"Averaging over mirrorings (`--mirror always`) takes {turns} times as long. Small scans, where that is"
             " cheap, are mirrored unless `--mirror never` is given."
+        )
+    if region_first.safe(package.plan):
+        lines.append(
+            "Scans of many windows are looked at coarsely first, then closely where the structures are: a tenth to a"
+            " half of the time, with the same answer there. `--roi never` looks closely everywhere."
         )
     return ["", "## What it costs", "", *lines] if lines else []
 

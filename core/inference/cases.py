@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.control import JobControl
+from core.imaging.channels import numbered
 from core.imaging.titles import file_title, is_volume_name, stem_of
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ LEDGER = "predictions.jsonl"  # stands in a folder of results
 class Case:
     """One scan to predict: `read(scan, series=series or None)` reads it.
 
-    folder, name: where its result goes below the results' folder, and what it is called, without `_seg.nii.gz`.
-    title: for people.
+    further: the files of a subject's other channels. folder, name: where its result goes below the results' folder,
+    and what it is called, without `_seg.nii.gz`. title: for people.
     """
 
     scan: Path
@@ -34,6 +35,7 @@ class Case:
     folder: Path
     name: str
     title: str
+    further: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,45 @@ def find_cases(paths: Iterable[Path], control: JobControl, out: Path | None = No
         else:
             cases.append(single(path))
     return FoundCases(_told_apart(cases)[:MOST], left_out)
+
+
+def subjects(cases: Iterable[Case], count: int) -> list[Case]:
+    """Cases whose files are named CASE_0000, CASE_0001, ... as one each, for a model of `count` channels.
+
+    Where there is not one for each channel, the first alone stays, and predicting it says which are missing.
+    """
+    cases = list(cases)
+    parts: dict[tuple[Path, str], dict[int, Case]] = defaultdict(dict)
+    for case in cases:
+        if not case.series and (part := numbered(stem_of(case.scan))) is not None:
+            parts[case.scan.parent, part[0]][part[1]] = case
+    found: list[Case] = []
+    for case in cases:
+        part = None if case.series else numbered(stem_of(case.scan))
+        if part is None:
+            found.append(case)
+            continue
+        channels = parts.pop((case.scan.parent, part[0]), None)
+        if channels is None:
+            continue  # one of those taken already
+        numbers = sorted(channels)
+        further = tuple(channels[n].scan for n in numbers[1:]) if numbers == list(range(count)) else ()
+        found.append(replace(channels[numbers[0]], name=part[0], title=part[0], further=further))
+    return found
+
+
+def of_subject(paths: Sequence[Path], count: int) -> Case | None:
+    """Files that are given by themselves, one for each channel in their order, as one subject; None for any others."""
+    from core.imaging.channels import channels_of
+    from core.imaging.reader import read
+
+    if len(paths) != count or not all(path.is_file() for path in paths):
+        return None
+    parts = [numbered(stem_of(path)) for path in paths]
+    names = {part[0] for part in parts if part is not None}
+    if len(names) > 1 or (not names and channels_of(read(paths[0])) != 1):  # several subjects, or each with all in one
+        return None
+    return replace(single(paths[0]), name=next(iter(names), stem_of(paths[0])), further=tuple(paths[1:]))
 
 
 def _series_in(folder: Path, control: JobControl) -> list[SeriesInfo]:

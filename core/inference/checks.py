@@ -6,6 +6,7 @@ import numpy as np
 
 from core.data.plan import Plan
 from core.errors import UnsuitableScan
+from core.imaging.channels import channels_of, said
 from core.imaging.checks import voxel_findings
 from core.imaging.geometry import to_canonical
 from core.imaging.info import intensity_range
@@ -27,8 +28,6 @@ def extent_mm(volume: Volume) -> tuple[float, float, float]:
 def refuse_unusable(volume: Volume, plan: Plan) -> None:
     """Raise UnsuitableScan for a scan from which no meaningful answer can come."""
     where = volume.source.path
-    if plan.channels != 1:
-        raise UnsuitableScan(f"the model takes {plan.channels} images of a subject at once, this is one", where=where)
     if not volume.is_placed:
         raise UnsuitableScan(
             "this is a picture without a place in the patient, so neither its sides nor its lengths are known",
@@ -39,10 +38,17 @@ def refuse_unusable(volume: Volume, plan: Plan) -> None:
             "the voxels are colours or complex numbers; the model takes one plain value per voxel", where=where,
             mend="Give the scan itself, not a colour map or a rendering of it.",
         )  # fmt: skip
-    if volume.voxels.ndim > 3 and int(np.prod(volume.shape[3:])) > 1:
+    held = channels_of(volume)
+    if plan.channels == 1 and held > 1:
         raise UnsuitableScan(
-            f"the scan holds {int(np.prod(volume.shape[3:]))} volumes (time points or channels); the model takes one",
-            where=where, mend="Split it and give one volume.",
+            f"the scan holds {held} volumes (time points or channels); the model takes one", where=where,
+            mend="Split it and give one volume.",
+        )  # fmt: skip
+    if held != plan.channels:
+        names = plan.named_channels
+        raise UnsuitableScan(
+            f"the model takes {said(names)} of a subject, and this holds {held}", where=where,
+            mend=f"Give one file of each, in this order: {', '.join(names)}; or all in one 4D file.",
         )  # fmt: skip
     thin = plan.flat is not None or (plan.shape_range is not None and min(plan.shape_range[0]) < MIN_SIDE_VOXELS)
     sides = sorted(volume.grid_shape)[1 if thin else 0 :]  # such a model was made for slices

@@ -18,6 +18,7 @@ from core.data.case import Case
 from core.data.dataset import Dataset, inspect
 from core.data.plan import Plan
 from core.errors import CatalogError, ConfigError, DatasetError, ModelError, UnsuitableScan
+from core.imaging.channels import read_subject
 from core.imaging.reader import read
 from core.imaging.volume import Volume
 from core.inference.kept import KeptPredictions
@@ -175,7 +176,7 @@ def _case(
     case: Case, package: ModelPackage, kept: KeptPredictions, device: str, tolerance_mm: float, control: JobControl
 ) -> tuple[dict[str, Any], Path | None]:
     """The figures of one case and its prediction. A scan that the model refuses has the worst ones, and says why."""
-    volume = read(case.image)
+    volume = read_subject(case.images)
     error, prediction = "", None
     try:
         found, prediction = kept.predict(volume, device, control.silent())

@@ -42,7 +42,7 @@ class KeptPredictions:
 
     def predict(self, scan: Volume, device: str, control: JobControl) -> tuple[Array, Path]:
         """The label map of a scan and its file, made if it was not kept. Raises as `segment`."""
-        path = self.folder / f"{sha256(scan.source.path)[:HEX]}_seg.nii.gz"
+        path = self.folder / f"{_scan_hash(scan)[:HEX]}_seg.nii.gz"
         if not self._fresh and path.is_file():
             try:
                 return _labels(path, scan), path
@@ -63,6 +63,12 @@ class KeptPredictions:
                 f"the predictions cannot be kept ({error.strerror or error})", where=self.folder,
                 mend="Free some space or make the folder writable.",
             ) from error  # fmt: skip
+
+
+def _scan_hash(scan: Volume) -> str:
+    """Of a scan's file; of several channels, of all their files."""
+    hashes = [sha256(path) for path in (scan.source.path, *scan.source.further)]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def _labels(path: Path, scan: Volume) -> Array:

@@ -13,6 +13,7 @@ from core.inference.package import AnyPackage, ModelPackage, list_for, manifest_
 
 if TYPE_CHECKING:
     from core.catalog import RunRow
+    from core.catalog.groups import GroupRow
     from core.tasks.base import ModelKind
 
 
@@ -78,6 +79,21 @@ def meant(run_or_model: str) -> tuple[ModelKind, AnyPackage | RunRow] | None:
         return None
     kind = kind_of(run.task)
     return None if kind is None else (kind, run)
+
+
+def kind_of_group(id_or_name: str) -> tuple[ModelKind, GroupRow] | None:
+    """A cross-validation with the kind that measures it; None where it is one on scans.
+
+    Raises CatalogError where there is none of that id or name.
+    """
+    from core.catalog import Catalog
+    from core.catalog.groups import group
+    from core.config import read_yaml, task_of
+
+    with Catalog() as catalog:
+        row = group(catalog, id_or_name)
+    kind = kind_of(task_of(read_yaml(row.config)))
+    return None if kind is None else (kind, row)
 
 
 def run_meant(id_or_name: str) -> tuple[ModelKind, RunRow] | None:

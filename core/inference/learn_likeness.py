@@ -9,7 +9,7 @@ from core.control import JobControl
 from core.data.dataset import discover
 from core.data.prepare import prepare
 from core.errors import DatasetError, ModelError
-from core.imaging.reader import read
+from core.imaging.channels import read_subject
 from core.inference.assemble import write_manifest
 from core.inference.evaluate import recorded_split
 from core.inference.likeness import FEWEST, Array, learn, lowest_value
@@ -27,7 +27,7 @@ def with_likeness(package: ModelPackage, data: Path, control: JobControl) -> Mod
     if split is None:
         raise ModelError("the split it was trained with is not known here", where=package.folder)
     _, cases, _ = discover(data)
-    images = {case.id: case.image for case in cases}
+    images = {case.id: case.images for case in cases}
     wanted = [_spread(split.get(part, [])) for part in ("train", "val")]
     if missing := [case for part in wanted for case in part if case not in images]:
         raise DatasetError(f"{len(missing)} cases of the split are not in it, such as {missing[0]}", where=data)
@@ -37,7 +37,7 @@ def with_likeness(package: ModelPackage, data: Path, control: JobControl) -> Mod
     for part, ids in enumerate(wanted):
         for case in ids:
             control.progress(len(lowest) / total, f"Looking at {case}")
-            volume = read(images[case])
+            volume = read_subject(images[case])
             found[part].append(prepare(volume, package.plan).image[0])
             lowest.append(lowest_value(volume))
     likeness = learn(found[0], found[1], min(lowest)) if len(found[0]) >= FEWEST else None

@@ -28,9 +28,12 @@ TABLE = "volumes.csv"
 Row = dict[str, Any]
 
 
-def settings_of(mirror: bool | None, members: int | None, uncertainty: bool) -> dict[str, Any]:
+def settings_of(
+    mirror: bool | None, members: int | None, uncertainty: bool, roi: bool | None = None
+) -> dict[str, Any]:  # fmt: skip
     """What a prediction depends on beside its scan and model, as a ledger takes it."""
-    return {"mirror": mirror, "members": members, "uncertainty": uncertainty}
+    settings = {"mirror": mirror, "members": members, "uncertainty": uncertainty}
+    return settings if roi is None else {**settings, "roi": roi}
 
 
 class Ledger:
@@ -96,9 +99,10 @@ def fingerprint(case: Case, out: Path) -> str:
             folders[:] = sorted(name for name in folders if Path(parent, name).absolute() != out.absolute())
             own = (name for name in sorted(names) if name not in (LEDGER, TABLE) and not is_volume_name(name))
             facts += [Path(parent, name) for name in own]
-    elif case.scan.exists():  # with the voxels that may lie beside a header
-        start = f"{stem_of(case.scan)}."
-        facts = [file for file in sorted(case.scan.parent.iterdir()) if file.name.startswith(start)]
+    for scan in (case.scan, *case.further):
+        if scan.is_file():  # with the voxels that may lie beside a header
+            start = f"{stem_of(scan)}."
+            facts += [file for file in sorted(scan.parent.iterdir()) if file.name.startswith(start)]
     key = "".join(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}\n" for file in facts)
     return hashlib.sha256(key.encode()).hexdigest()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -20,8 +20,10 @@ from core.registry import Part
 MANIFEST = "model.yaml"
 MAX_NETWORKS = 20
 MAX_PATCH_VOXELS = 2**26
+MAX_SEEN = 20_000
 
 Millimetres = tuple[float, float]
+Digits = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Described = TypeVar("Described", bound=Part)
 
 
@@ -47,6 +49,9 @@ class Training(Part):
     cases: dict[Literal["train", "val", "test"], int] = Field(default_factory=dict)
     measured_on: Literal["val", "test", "folds"] = "val"
     protocol: str = Field("", max_length=4000)
+    started_from: str = Field("", max_length=1000)
+    # The scans it was ever trained on, by the first digits of their contents' hashes; None where that is not known.
+    seen: list[Digits] | None = Field(None, max_length=MAX_SEEN)
     dice: dict[str, Dice] = Field(default_factory=dict)
     simulated: bool = False
     run: str = Field("", max_length=200)

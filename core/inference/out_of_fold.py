@@ -24,7 +24,7 @@ from core.data.folds import Folds
 from core.data.plan import Plan
 from core.errors import ConfigError, IsocenterError
 from core.files import write_text
-from core.imaging.reader import read
+from core.imaging.channels import read_subject
 from core.inference.baselines import baselines
 from core.inference.evaluate import TOLERANCE_MM, check_tolerance, evaluate_package, measure_case
 from core.metrics.intervals import bootstrap_mean
@@ -158,7 +158,7 @@ def measure_baseline(
         found[fold] = []
         for id in split.val:
             share.progress(None, f"Measuring {id}")
-            volume = read(cases[id].image)
+            volume = read_subject(cases[id].images)
             found[fold].append(measure_case(cases[id], volume, method(volume), plan, tolerance_mm, share))
     return OutOfFold(f"{name} ({baseline.title})", like.group, like.structures, found, like.missing)
 

@@ -20,6 +20,7 @@ from core.inference import checks, cost
 from core.inference.confidence import CODE, calibrated
 from core.inference.likeness import unlike
 from core.inference.package import ModelPackage
+from core.inference.region_first import Windows, safe
 from core.inference.runtime import Runtime, load
 from core.inference.sides import asymmetries
 from core.inference.sliding import probabilities
@@ -86,9 +87,11 @@ class PredictionResult:
 
 def segment(
     volume: Volume, package: ModelPackage, *, device: str = "auto", mirror: bool | None = None,
-    control: JobControl | None = None,
+    roi: bool | None = None, control: JobControl | None = None,
 ) -> Segmentation:  # fmt: skip
     """Predict one scan. mirror: average over mirrorings always, never, or (None) where that is cheap.
+
+    roi: look at a large scan coarsely first always, never, or (None) where no structure can be overlooked by it.
 
     Raises UnsuitableScan where the model cannot take it, ModelError for a broken package."""
     began = time.perf_counter()
@@ -111,7 +114,12 @@ def segment(
         control.progress(0.1, "Preparing the scan")
         prepared = prepare(volume, package.plan)
         found += checks.larger_than_training(volume, package.plan) + unlike_training(prepared, volume, package)
-        labels, certainty = segment_region(prepared, package, runtime, mirror, control.part(0.1, 0.95))
+        windows = Windows()
+        first = safe(package.plan) if roi is None else roi
+        labels, certainty = segment_region(
+            prepared, package, runtime, mirror, control.part(0.1, 0.95), region_first=first, windows=windows
+        )
+        found += windows.findings()
         named = package.plan.labels
     control.progress(0.95, "Measuring")
     certainty = calibrated(certainty, package.manifest.calibration)
@@ -130,33 +138,34 @@ def unlike_training(prepared: Prepared, volume: Volume, package: ModelPackage) -
 
 
 def segment_region(
-    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
+    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl, **how: Any
 ) -> tuple[Array, Array]:
-    """Label values and certainty on the own grid of a scan that is like the training scans."""
-    classes, certainty = classify(prepared, package, runtime, mirror, control)
+    """Label values and certainty on the own grid of a scan like the training scans; `how` as `probabilities`."""
+    classes, certainty = classify(prepared, package, runtime, mirror, control, **how)
     labels = restore_labels(classes, prepared, package.plan)
     return labels, np.ascontiguousarray(prepared.reorientation.invert(certainty))
 
 
 def class_probabilities(
-    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
+    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl, **how: Any
 ) -> Array:
-    """(classes, x, y, z) on the network's grid."""
+    """(classes, x, y, z) on the network's grid; `how` as `probabilities`."""
     return probabilities(
         runtime, prepared.image, patch=package.plan.patch_size, divisor=getattr(package.network, "divisor", 1),
-        mirror_axes=package.manifest.mirror_axes, mirror=mirror, control=control,
+        mirror_axes=package.manifest.mirror_axes, mirror=mirror, overlapping=package.plan.overlapping, control=control,
+        **how,
     )  # fmt: skip
 
 
 def classify(
-    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
+    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl, **how: Any
 ) -> tuple[Array, Array]:
     """The chosen class and its probability, (x, y, z) each, on the scan's canonical grid.
 
     The most probable class; of regions the last in their order that is likelier than not, or 0 for none of them.
     """
     plan = package.plan
-    found = class_probabilities(prepared, package, runtime, mirror, control)
+    found = class_probabilities(prepared, package, runtime, mirror, control, **how)
     # One class at a time: all of them at once on a fine grid would need memory many times the scan's.
     if plan.overlapping:
         certainty = np.ones(prepared.canonical_shape, np.float32)
@@ -190,18 +199,19 @@ def measure(labels: Array, certainty: Array, named: Sequence[Label], volume: Vol
 
 
 def predict_file(
-    scan: Path, package: ModelPackage, out_dir: Path, *, series: str | None = None, name: str = "",
-    device: str = "auto", mirror: bool | None = None, uncertainty: bool = False, control: JobControl | None = None,
+    scan: Path, package: ModelPackage, out_dir: Path, *, further: Sequence[Path] = (), series: str | None = None,
+    name: str = "", device: str = "auto", mirror: bool | None = None, roi: bool | None = None,
+    uncertainty: bool = False, control: JobControl | None = None,
 ) -> PredictionResult:  # fmt: skip
     """Read a scan, predict it, write `<stem>_seg.nii.gz` into `out_dir` and record it in the catalog.
 
     uncertainty: write `<stem>_uncertainty.nii.gz` too, see core.inference.uncertainty.
+    further: the files of the other channels, for a model of several; those beside `scan` are found by their names.
     series: the UID of the series to predict of a DICOM folder; without it the one with most images.
     name: stands for the stem of the scan's file.
     Raises IsocenterError (bad scan, bad model, a folder that cannot be written) with nothing half-written.
     """
     from core.catalog import Catalog
-    from core.imaging.reader import read
     from core.imaging.writer import write_segmentation
     from core.inference.uncertainty import write_uncertainty
 
@@ -211,11 +221,11 @@ def predict_file(
     _refuse_unwritable(out_dir)
     with Catalog() as catalog:
         control.progress(0.0, "Reading the scan")
-        volume = read(scan, control.part(0.0, 0.05), series=series or None)
-        answer = segment(volume, package, device=device, mirror=mirror, control=control.part(0.05, 0.97))
+        volume = _read(scan, further, package, series, control.part(0.0, 0.05))
+        answer = segment(volume, package, device=device, mirror=mirror, roi=roi, control=control.part(0.05, 0.97))
         control.progress(0.97, "Writing the segmentation")
         _make(out_dir)
-        output = out_dir / f"{name or volume.name}_seg.nii.gz"
+        output = out_dir / f"{name or _name(volume)}_seg.nii.gz"
         made_by = f"{package.name} {package.version}"
         sha256 = write_segmentation(output, answer.labels, volume, description=made_by, control=control.silent())
         map_ = None
@@ -233,6 +243,30 @@ def predict_file(
         Path(scan), package.name, package.version, output, structures, findings, seconds, answer.device, row,
         volume.source.series, map_,
     )  # fmt: skip
+
+
+def _read(
+    scan: Path, further: Sequence[Path], package: ModelPackage, series: str | None, control: JobControl
+) -> Volume:  # fmt: skip
+    """The scan; for a model of several channels all of them, those beside it where only one is given."""
+    from core.imaging.channels import channels_of, files_of_subject, read_subject
+    from core.imaging.reader import read
+
+    if further:
+        return read_subject([scan, *further], control)
+    volume = read(scan, control, series=series or None)
+    names = package.plan.named_channels
+    if len(names) == 1 or channels_of(volume) == len(names) or not volume.is_placed:
+        return volume
+    return read_subject(files_of_subject(scan, names), control)
+
+
+def _name(volume: Volume) -> str:
+    """What a result is called: by the case, not by its first channel."""
+    from core.imaging.channels import numbered
+
+    part = numbered(volume.name) if volume.source.further else None
+    return part[0] if part else volume.name
 
 
 def _refuse_unwritable(folder: Path) -> None:

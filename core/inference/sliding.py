@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import chain, combinations, product
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
 
 from core.control import JobControl
+from core.inference.region_first import SEEN, Windows, near, order
 from core.inference.runtime import Runtime
 
 Array = np.ndarray[Any, Any]
@@ -72,12 +73,14 @@ def mirrors(axes: Iterable[str]) -> list[tuple[int, ...]]:
 
 def probabilities(
     runtime: Runtime, image: Array, *, patch: Sequence[int], divisor: Divisor = 1, mirror_axes: Sequence[str] = (),
-    mirror: bool | None = None, control: JobControl | None = None,
+    mirror: bool | None = None, region_first: bool = False, overlapping: bool = False, windows: Windows | None = None,
+    control: JobControl | None = None,
 ) -> Array:  # fmt: skip
     """(channels, x, y, z) float32 image -> (classes, x, y, z) float32 probabilities.
 
     mirror: average over the mirrorings the network was trained with; None does so where it is cheap, that is, where
     the image is smaller than two patches.
+    region_first: see core.inference.region_first; class 0 is background then, unless `overlapping`. windows: counts.
     """
     job = control or JobControl()
     job.check()
@@ -90,30 +93,46 @@ def probabilities(
     before = [max(w - n, 0) // 2 for n, w in zip(shape, size, strict=True)]
     after = [max(w - n, 0) - b for n, w, b in zip(shape, size, before, strict=True)]
     padded = np.pad(image, [(0, 0), *zip(before, after, strict=True)])
-    places = list(product(*(starts(n, w) for n, w in zip(padded.shape[1:], size, strict=True))))
+    places, rest = order([starts(n, w) for n, w in zip(padded.shape[1:], size, strict=True)], region_first)
+    counted = windows if windows is not None else Windows()
+    counted.asked, counted.whole = len(places), len(places) + len(rest)
     inner = tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
 
     def one_pass(place: tuple[int, ...], done: int) -> Array:
         window = padded[(slice(None), *_at(place, size))]
         summed: Any = 0.0
         for turn, dims in enumerate(flips):
-            job.progress((done * len(flips) + turn) / (len(places) * len(flips)), "Predicting")
+            job.progress((done * len(flips) + turn) / (counted.whole * len(flips)), "Predicting")
             summed = summed + np.flip(runtime(np.ascontiguousarray(np.flip(window, dims))), dims)
         result: Array = summed / len(flips)
         return result
 
-    if len(places) == 1:
+    if counted.whole == 1:  # as it is, without a blend
         return np.ascontiguousarray(one_pass(places[0], 0)[(slice(None), *inner)])
     blend = gaussian(size)
     total: Any = 0.0
     weight = np.zeros(padded.shape[1:], np.float32)
-    for done, place in enumerate(places):
-        found = one_pass(place, done)
-        if done == 0:
-            total = np.zeros((len(found), *weight.shape), np.float32)
-        total[(slice(None), *_at(place, size))] += found * blend
-        weight[_at(place, size)] += blend
+    done = 0
+    while places:
+        for place in places:
+            found = one_pass(place, done)
+            if done == 0:
+                total = np.zeros((len(found), *weight.shape), np.float32)
+            total[(slice(None), *_at(place, size))] += found * blend
+            weight[_at(place, size)] += blend
+            done += 1
+        # What the new windows see may reach further: look around it again, until nothing comes.
+        places = list(near(_seen(total, weight, overlapping), size, rest)) if rest else []
+        rest = [place for place in rest if place not in set(places)]
+        counted.asked += len(places)
     return np.ascontiguousarray((total / weight)[(slice(None), *inner)])
+
+
+def _seen(total: Array, weight: Array, overlapping: bool) -> Array:
+    """Where any structure is more than hardly likely, from the weighted sums of the windows so far."""
+    if overlapping:
+        return np.asarray(total.max(axis=0) > SEEN * weight)
+    return np.asarray(total[0] < (1 - SEEN) * weight)
 
 
 def _at(place: Sequence[int], size: Sequence[int]) -> tuple[slice, ...]:

@@ -1,7 +1,8 @@
 """A child process that predicts: JSON lines in and out, libraries loaded once, ended when its input closes.
 
-A request is {"id", "scan", "model", "out", "device", "series", "name", "mirror", "members", "uncertainty", "ledger"},
-the last seven at will; ledger is the folder of results that keeps what became of the scan (core.inference.ledger).
+A request is {"id", "scan", "model", "out", "device", "series", "name", "mirror", "roi", "members", "uncertainty",
+"further", "ledger"}, the last nine at will; further are the files of a subject's other channels, ledger is the folder
+of results that keeps what became of the scan (core.inference.ledger).
 Each answer is a line {"id", "event", ...} with event "ready" (once, when the libraries are loaded; id null),
 "progress" (fraction, message), "done" (result) or "failed" (error: what, where, mend). Cancelling is ending the
 process: nothing half-written stays behind.
@@ -117,17 +118,20 @@ def _predict(request: dict[str, Any], listener: Any) -> tuple[ModelPackage, dict
     members, mirror = request.get("members"), request.get("mirror")
     used = package if members is None else package.first(int(members))
     mirror = None if mirror is None else bool(mirror)
+    roi = request.get("roi")
+    roi = None if roi is None else bool(roi)
+    further = tuple(Path(path) for path in request.get("further") or ())
     name, uncertainty = str(request.get("name") or ""), bool(request.get("uncertainty"))
 
     def keep(ended: PredictionResult | IsocenterError) -> None:
         if request.get("ledger"):
-            ledger = Ledger(Path(request["ledger"]), used, settings_of(mirror, members, uncertainty))
-            ledger.add(Case(Path(scan), series or "", Path(), name, ""), ended)
+            ledger = Ledger(Path(request["ledger"]), used, settings_of(mirror, members, uncertainty, roi))
+            ledger.add(Case(Path(scan), series or "", Path(), name, "", further), ended)
 
     try:
         result = predict_file(
-            Path(scan), used, Path(out), series=series, name=name, device=device, mirror=mirror,
-            uncertainty=uncertainty, control=control,
+            Path(scan), used, Path(out), further=further, series=series, name=name, device=device, mirror=mirror,
+            roi=roi, uncertainty=uncertainty, control=control,
         )  # fmt: skip
     except IsocenterError as error:
         keep(error)

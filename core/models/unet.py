@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import math
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.registry import Part, register
+
+Stride = Annotated[int, Field(ge=1, le=4)]
+Strides = tuple[Stride, Stride, Stride]
 
 
 @register("model")
@@ -33,11 +37,31 @@ class UNetConfig(Part):
         title="Slices across",
         description="The axis whose slices are seen one by one, as suits few or very thick ones; empty: 3D.",
     )
+    strides: list[Strides] | None = Field(
+        None,
+        min_length=2,
+        max_length=6,
+        title="Strides",
+        description="How many times coarser each resolution is than the one before, in x, y, z: 1 along thick slices"
+        " until the others are as coarse; empty: planned from the data, else 2 everywhere.",
+    )
     deep_supervision: bool = Field(
         False,
         title="Deep supervision",
         description="Train the coarser resolutions of the decoder too; prediction stays the same.",
     )
+
+    @model_validator(mode="after")
+    def _strides_fit(self) -> UNetConfig:
+        if self.strides is None:
+            return self
+        if self.slices is not None:
+            raise ValueError("strides are of volumes; leave them empty where slices are seen one by one")
+        if self.channels is not None and len(self.strides) != len(self.channels) - 1:
+            raise ValueError(f"{len(self.channels)} resolutions need {len(self.channels) - 1} strides")
+        if any(max(stride) == 1 for stride in self.strides):
+            raise ValueError("each resolution is coarser than the one before along at least one axis")
+        return self
 
     @property
     def widths(self) -> list[int]:
@@ -47,11 +71,24 @@ class UNetConfig(Part):
     @property
     def divisor(self) -> int | tuple[int, int, int]:
         """Every side of the input must be a multiple of this, or each of its own."""
+        if self.strides is not None:
+            x, y, z = (math.prod(stride[axis] for stride in self.strides) for axis in range(3))
+            return x, y, z
         side = int(2 ** (len(self.widths) - 1))
         if self.slices is None:
             return side
         x, y, z = (1 if axis == self.slices else side for axis in "xyz")
         return x, y, z
+
+    def kernels(self) -> list[tuple[int, ...]]:
+        """Of each resolution; 1 along an axis of thick slices as long as these are not yet halved (nnU-Net's rule)."""
+        steps = self.strides or []
+        found: list[tuple[int, ...]] = []
+        for level in range(len(steps) + 1):
+            further = steps[level] if level < len(steps) else (2, 2, 2)
+            apart = (further[axis] == 1 and all(step[axis] == 1 for step in steps[:level]) for axis in range(3))
+            found.append(tuple(1 if thick else 3 for thick in apart))
+        return found
 
     def build(self, in_channels: int, out_channels: int) -> Any:
         """The network: (batch, in_channels, i, j, k) -> logits (batch, out_channels, i, j, k).
@@ -61,13 +98,16 @@ class UNetConfig(Part):
         from monai.networks.nets.dynunet import DynUNet
 
         levels = len(self.widths)
+        if self.strides is not None and len(self.strides) != levels - 1:
+            raise ValueError(f"{levels} resolutions need {levels - 1} strides")
+        steps: list[Any] = [2] * (levels - 1) if self.strides is None else list(self.strides)
         settings: dict[str, Any] = {
             "spatial_dims": 3 if self.slices is None else 2,
             "in_channels": in_channels,
             "out_channels": out_channels,
-            "kernel_size": [3] * levels,
-            "strides": [1] + [2] * (levels - 1),
-            "upsample_kernel_size": [2] * (levels - 1),
+            "kernel_size": [3] * levels if self.strides is None else self.kernels(),
+            "strides": [1, *steps],
+            "upsample_kernel_size": steps,
             "filters": self.widths,
             "norm_name": ("INSTANCE", {"affine": True}) if self.norm == "instance" else "BATCH",
             "act_name": ("leakyrelu", {"negative_slope": 0.01, "inplace": True}),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from core.control import JobControl
+from core.errors import ConfigError
 from core.imaging.volume import Finding
 from core.registry import Part
 
@@ -117,7 +118,10 @@ class ModelKind(ABC):
 
     The commands, the window and `core.inference.kinds` know nothing else of them. A package has its files in one
     folder with a `model.yaml` that names its task; see `core.inference.package.AnyPackage`.
+    predicts: whether its packages answer anything by themselves, rather than being what another training begins with.
     """
+
+    predicts: ClassVar[bool] = True
 
     @abstractmethod
     def read(self, folder: Path, *, bundled: bool = False) -> AnyPackage:
@@ -153,6 +157,18 @@ class ModelKind(ABC):
         Returns {"model", "metrics": {"test/...": value}, "cases": [...], "trained_on": how many of the cases were
         trained on, "findings": [...]} and what else the kind has, plain values all of them.
         """
+
+    def folds(
+        self, group: GroupRow, *, against: Sequence[str] = (), control: JobControl | None = None
+    ) -> dict[str, Any]:
+        """Measure a cross-validation: each case by the run of its fold, which did not see it; plain values.
+
+        against: other groups on the same folds, or simple methods by name. Returns {"group", "name", "missing":
+        {fold: state}, "metrics": {"oof/...": value}, "intervals", "folds": {fold: {metric: value}}, "cases",
+        "against": [{"name", "metrics", "intervals", "comparison": {metric: ...}}]}. Raises ConfigError where the task
+        has no such thing.
+        """
+        raise ConfigError("the cross-validations of this task are not measured yet", where=group.id)
 
 
 class Task(Part):

@@ -38,10 +38,13 @@ class _Hashing:
 
 
 class CrashSafeCheckpoints(CheckpointIO):
-    """Lightning's checkpoint files of one run; the file's stem, `best` or `last`, is its kind in the catalog."""
+    """Lightning's checkpoint files of one run; the file's stem, `best` or `last`, is its kind in the catalog.
 
-    def __init__(self, run_id: str, monitor: str) -> None:
-        self.run_id, self.monitor = run_id, monitor
+    network: the run's, which a checkpoint that is gone on from has to fit.
+    """
+
+    def __init__(self, run_id: str, monitor: str, network: torch.nn.Module | None = None) -> None:
+        self.run_id, self.monitor, self.network = run_id, monitor, network
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         path = Path(path)
@@ -67,10 +70,25 @@ class CrashSafeCheckpoints(CheckpointIO):
                 catalog.add_event(self.run_id, "info", f"Epoch {epoch + 1}: best {self.monitor} {value:.4f}, saved.")
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
-        return load(Path(path))
+        content = load(Path(path))
+        if self.network is not None:
+            _require_fit(content["state_dict"], self.network, Path(path))
+        return content
 
     def remove_checkpoint(self, path: Any) -> None:
         Path(path).unlink(missing_ok=True)
+
+
+def _require_fit(given: dict[str, Any], network: torch.nn.Module, path: Path) -> None:
+    """Refuse a checkpoint of another network by name, before anything of it is taken."""
+    wanted = {NETWORK_PREFIX + name: tensor.shape for name, tensor in network.state_dict().items()}
+    held = {name: tensor.shape for name, tensor in given.items() if name.startswith(NETWORK_PREFIX)}
+    for name in sorted(wanted.keys() | held.keys()):
+        if wanted.get(name) != held.get(name):
+            raise ModelError(
+                f"the checkpoint is of another network ({name.removeprefix(NETWORK_PREFIX)})", where=path,
+                mend="Train with the settings that it was made with, or start a new run.",
+            )  # fmt: skip
 
 
 def _require_numbers(checkpoint: dict[str, Any], run_id: str) -> None:

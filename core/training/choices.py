@@ -18,6 +18,8 @@ from core.training.machine import Machine
 Three = tuple[int, int, int]
 
 FEW_SLICES = 3
+APART = 2.0  # how many times longer voxels are for their axis to be coarsened later than the others
+LEAST_SIDE = 4  # voxels of an axis that coarsening leaves
 ANISOTROPIC = 3.0  # a voxel this many times longer than wide makes its axis a special one
 SHORT_RUN_MINUTES = 15
 STEPS = 25_000  # of a run without a time limit: a tenth of nnU-Net's 250,000
@@ -53,8 +55,10 @@ def spacing(found: Fingerprint) -> tuple[tuple[float, float, float], str]:
     return (x, y, z), reason
 
 
-def intensities(found: Fingerprint) -> tuple[str, str]:
-    """`ct` or `scan`, as `data.intensities` takes them."""
+def intensities(found: Fingerprint, *, several: bool = False) -> tuple[str, str]:
+    """`ct` or `scan`, as `data.intensities` takes them. several: whether a subject has several images."""
+    if several:
+        return "scan", "Each image of a subject has a scale of its own, so each is standardised by itself."
     if not found.is_ct:
         return "scan", "Values of this modality mean nothing by themselves, so each scan is standardised by itself."
     if found.intensities is None:
@@ -90,6 +94,36 @@ def slices(shapes: Any, wanted: Sequence[int] | None) -> tuple[str, str] | None:
             count = "a single slice" if most == 1 else f"at most {most} slices"
             return name, f"The cases have {count} along this axis, too few to learn anything across them: 2D."
     return None
+
+
+def thick(spacing_mm: Sequence[float]) -> list[bool]:
+    """Which axes have voxels at least twice as long as those of the finest axis (nnU-Net's measure)."""
+    return [mm >= APART * min(spacing_mm) for mm in spacing_mm]
+
+
+def strides(spacing_mm: Sequence[float], sides: Sequence[float], levels: int) -> tuple[list[Three], str] | None:
+    """How much coarser each resolution of a U-Net is than the one before; None where all axes are halved each time.
+
+    An axis of thick slices is left alone until the others are about as coarse (Isensee 2021, nnU-Net). sides: of the
+    median case on the target grid; an axis is halved only as long as `LEAST_SIDE` voxels are left of it.
+    """
+    if not any(thick(spacing_mm)):
+        return None
+    mm, left = list(spacing_mm), list(sides)
+    found: list[Three] = []
+    for _ in range(levels - 1):
+        fine = [a < APART * min(mm) and n >= 2 * LEAST_SIDE for a, n in zip(mm, left, strict=True)]
+        if not any(fine):
+            fine = [n == max(left) for n in left]
+        x, y, z = (2 if one else 1 for one in fine)
+        found.append((x, y, z))
+        mm = [a * step for a, step in zip(mm, found[-1], strict=True)]
+        left = [n / step for n, step in zip(left, found[-1], strict=True)]
+    if all(step == (2, 2, 2) for step in found):
+        return None
+    axes = " and ".join(name for name, apart in zip("xyz", thick(spacing_mm), strict=True) if apart)
+    said = f"{max(spacing_mm):g} against {min(spacing_mm):g} mm"
+    return found, f"Voxels are long along {axes} ({said}), so that axis is halved only when the others are as coarse."
 
 
 def patch(

@@ -17,7 +17,7 @@ from core.data.prepare import resampled_shape
 from core.data.regions import regions
 from core.data.split import Split
 from core.errors import ConfigError, DatasetError
-from core.training import choices, costs
+from core.training import choices, costs, start
 from core.training.machine import Machine, this_machine
 
 Chosen = tuple[Any, str]
@@ -60,16 +60,20 @@ def propose(
     """Choose what the experiment leaves empty, by the data and this machine. What it sets itself always holds.
 
     labelled: whether structures are learned; without it the plan has none.
-    Raises ConfigError where the experiment asks for what the data or the machine cannot give.
+    Raises ConfigError where the experiment asks for what the data or the machine cannot give, ModelError where what it
+    starts from is not there.
     """
     machine = machine or this_machine(experiment.trainer.device, experiment.trainer.threads)
-    return _Planner(experiment, dataset, machine, labelled).proposal()
+    return _Planner(experiment, dataset, machine, labelled, start.of_task(experiment)).proposal()
 
 
 class _Planner:
     """Goes from one choice to the next; each may rest on those before."""
 
-    def __init__(self, experiment: Any, dataset: CheckedCases, machine: Machine, labelled: bool) -> None:
+    def __init__(
+        self, experiment: Any, dataset: CheckedCases, machine: Machine, labelled: bool, origin: start.Origin | None
+    ) -> None:  # fmt: skip
+        self.origin, self.taken = origin, start.taken_over(experiment, origin)
         self.experiment, self.dataset, self.machine, self.labelled = experiment, dataset, machine, labelled
         self.found = fingerprint(dataset)
         self.minutes = float(experiment.trainer.max_minutes)
@@ -82,7 +86,10 @@ class _Planner:
         value, by_user = getattr(part, name), True
         reason = "Set by you."
         if value is None:
-            (value, reason), by_user = rule(), False
+            if key in self.taken and self.origin is not None:
+                value, reason, by_user = self.taken[key], f"As {self.origin.title} has it.", False
+            else:
+                (value, reason), by_user = rule(), False
             filled = part.model_copy(update={name: value})
             self.experiment = self.experiment.model_copy(update={block: filled})
         title = type(part).model_fields[name].title or name
@@ -92,14 +99,25 @@ class _Planner:
     def proposal(self) -> Proposal:
         found, machine = self.found, self.machine
         spacing = self.choose("data.spacing_mm", lambda: choices.spacing(found))
-        scale = self.choose("data.intensities", lambda: choices.intensities(found))
+        several = len(self.dataset.channels) > 1
+        scale = self.choose("data.intensities", lambda: choices.intensities(found, several=several))
+        if several and scale == "ct":
+            raise ConfigError(
+                "data.intensities is ct, but a subject has several images, each of a scale of its own",
+                mend="Leave it empty: each image is then standardised by itself.",
+            )
         shapes = np.array(
             [resampled_shape(n, mm, spacing) for n, mm in zip(found.shapes, found.spacings_mm, strict=True)]
         )
         sides = tuple(float(n) for n in np.median(shapes, axis=0))
         flat = self._slices(shapes)
         if flat is None:
-            network = self._network(sides, spacing)
+            apart = choices.thick(spacing) if self.experiment.model.name == "unet" else [False] * 3
+            # An axis of thick slices does not limit how often the others are halved.
+            fine = min(n for n, thick in zip(sides, apart, strict=True) if not thick)
+            network = self._network(tuple(fine if thick else n for n, thick in zip(sides, apart, strict=True)), spacing)
+            if any(apart):
+                self._strides(spacing, sides, len(network))
             patch = self._patch(shapes, sides, spacing, network)
         else:
             others = min(n for axis, n in enumerate(sides) if axis != flat)
@@ -110,10 +128,14 @@ class _Planner:
         smallest, largest = ((int(x), int(y), int(z)) for x, y, z in (shapes.min(axis=0), shapes.max(axis=0)))
         if scale == "ct" and found.intensities is None:
             raise ConfigError("data.intensities is ct, but the labelled voxels all have one value")
+        labels = _labels(self.experiment, self.dataset) if self.labelled else []
         plan = Plan(
             spacing_mm=spacing,
             patch_size=patch,
-            labels=_labels(self.experiment, self.dataset) if self.labelled else [],
+            labels=labels,
+            channels=len(self.dataset.channels),
+            channel_names=list(self.dataset.channels) if len(self.dataset.channels) > 1 else [],
+            smallest_voxels=_smallest(self.dataset, labels, spacing),
             modality=found.modality,
             shape_range=(smallest, largest),
             ignore_label=_ignored(self.experiment.task, self.dataset) if self.labelled else None,
@@ -133,10 +155,16 @@ class _Planner:
         if "slices" not in type(model).model_fields:
             return None
         rule = choices.slices(shapes, self.experiment.data.patch_size)
-        if model.slices is None and rule is None:
+        if rule is None and (model.slices or self.taken.get("model.slices")) is None:
             return None
         chosen = rule or (model.slices, "")
         return "xyz".index(self.choose("model.slices", lambda: chosen))
+
+    def _strides(self, spacing: tuple[float, ...], sides: tuple[float, ...], levels: int) -> None:
+        """The steps between a U-Net's resolutions, where they are not the same along all axes."""
+        rule = choices.strides(spacing, sides, levels)
+        if rule is not None and self.experiment.model.slices is None:
+            self.choose("model.strides", lambda: rule)
 
     def _network(self, sides: tuple[float, ...], spacing: tuple[float, ...]) -> list[int]:
         """The widths of the network as far as they are known, and the choice of them where it is a U-Net's."""
@@ -215,6 +243,17 @@ def _check_patch(patch: tuple[int, ...], divisor: int | tuple[int, ...], largest
             f"data.patch_size {text} is larger than every case; the largest sides are {' x '.join(map(str, largest))}",
             mend=f"Choose at most {' x '.join(map(str, most))}, or leave it empty.",
         )
+
+
+def _smallest(dataset: CheckedCases, labels: list[Label], spacing_mm: tuple[float, ...]) -> int:
+    """The least voxels of the network's grid that any structure takes in a case that has it."""
+    voxel = float(np.prod(spacing_mm))
+    found = [
+        sum(fact.voxels.get(value, 0) for value in label.values) * float(np.prod(fact.spacing_mm)) / voxel
+        for fact in dataset.facts.values()
+        for label in labels
+    ]
+    return int(min((voxels for voxels in found if voxels > 0), default=0))
 
 
 def _labels(experiment: Any, dataset: CheckedCases) -> list[Label]:

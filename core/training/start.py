@@ -1,6 +1,6 @@
 """Starting from weights: where a network's first weights come from, and what they were trained on.
 
-`find` names the origin, `filled` takes over what an experiment leaves empty, `check_overlap` keeps a test honest, and
+`find` names the origin, `taken_over` is what an experiment gets from it, `check_overlap` keeps a test honest, and
 `core.training.start_weights` reads the weights and gives them to a network.
 """
 
@@ -18,12 +18,14 @@ from core.data.plan import Plan
 from core.errors import CatalogError, ConfigError, DatasetError, ModelError
 from core.files import sha256
 from core.imaging.volume import Finding
-from core.inference.manifest import MANIFEST, network_of
-from core.inference.package import ModelPackage, find_package, read_package, weights_file
+from core.inference.kinds import find_model, read_model
+from core.inference.manifest import MANIFEST, MAX_SEEN, network_of
+from core.inference.package import ModelPackage, weights_file
 from core.paths import runs_folder
 
 SEEN, START = "seen.json", "start.json"
 FILES = (".safetensors", ".ckpt", ".pt", ".pth")
+DIGITS = 16  # of a hash are enough to tell scans apart
 _SEEN_LIMIT = 100_000_000
 
 
@@ -33,7 +35,8 @@ class Origin:
 
     title: for people, such as "the run mri-pretrain". sha256: of the file, "" where it is not recorded yet.
     network, plan: the registered part and the plan they belong to; None of a file alone.
-    seen: contents (core.data.case.CaseFacts) of all scans they were ever trained on; None where that is not known.
+    seen: the first DIGITS of the contents (core.data.case.CaseFacts) of all scans they were ever trained on; None where
+    that is not known. names: of the cases they were trained on, where only those are known.
     """
 
     title: str
@@ -42,6 +45,7 @@ class Origin:
     network: Any = None
     plan: Plan | None = None
     seen: frozenset[str] | None = None
+    names: frozenset[str] = frozenset()
 
 
 def find(text: str) -> Origin:
@@ -53,12 +57,12 @@ def find(text: str) -> Origin:
     if path.suffix.lower() in FILES:
         return _of_file(path.absolute())
     if (path / MANIFEST).is_file():
-        return _of_package(read_package(path.absolute()))
+        return _of_package(read_model(path.absolute()))
     with Catalog() as catalog:
         run = next((run for run in catalog.runs() if run.id == text), None)
         if run is None:
             try:
-                return _of_package(find_package(text))
+                return _of_package(find_model(text))
             except ModelError:
                 try:
                     run = catalog.run(text)
@@ -70,31 +74,39 @@ def find(text: str) -> Origin:
         return _of_run(run, catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last"))
 
 
-def filled(experiment: Any, origin: Origin) -> Any:
-    """The experiment with what it leaves empty of its network and grid taken from the origin's.
+def of_task(experiment: Any) -> Origin | None:
+    """What an experiment starts from, or None. Raises ModelError where there is no such."""
+    text = getattr(experiment.task, "start_from", None)
+    return None if text is None else find(text)
+
+
+def taken_over(experiment: Any, origin: Origin | None) -> dict[str, Any]:
+    """What an experiment gets from its start where it leaves it empty, by dotted key: the network, the grid.
 
     Raises ConfigError where it has another network.
     """
-    model, there = experiment.model, origin.network
-    if there is not None:
-        if there.name != model.name:
-            raise ConfigError(
-                f"task.start_from is {origin.title}, a {there.name}, and the network is a {model.name}",
-                mend=f"Set model.name={there.name}, or start from another one.",
-            )
-        empty = {key: getattr(there, key) for key, value in model if value is None}
-        model = model.model_copy(update=empty)
-    data = experiment.data
-    if origin.plan is not None and data.spacing_mm is None:
-        data = data.model_copy(update={"spacing_mm": origin.plan.spacing_mm})
-    return experiment.model_copy(update={"model": model, "data": data})
+    if origin is None:
+        return {}
+    taken: dict[str, Any] = {} if origin.plan is None else {"data.spacing_mm": origin.plan.spacing_mm}
+    if (there := origin.network) is None:
+        return taken
+    if there.name != experiment.model.name:
+        raise ConfigError(
+            f"task.start_from is {origin.title}, a {there.name}, and the network is a {experiment.model.name}",
+            mend=f"Set model.name={there.name}, or start from another one.",
+        )
+    empty = (key for key, value in experiment.model if value is None and getattr(there, key) is not None)
+    return taken | {f"model.{key}": getattr(there, key) for key in empty}
 
 
 def unsure(origin: Origin, plan: Plan) -> list[Finding]:
     """What makes a start less sure, for the run's events."""
     found = []
     if origin.seen is None:
-        text = f"What {origin.title} was trained on is not known, so whether test cases are among it was not checked."
+        checked = "by the names of cases only" if origin.names else "not at all"
+        text = (
+            f"Which scans {origin.title} was trained on is not known; test cases among them were looked for {checked}."
+        )
         found.append(Finding("start-unknown", "warning", text))
     if origin.plan is not None:
         there, here = origin.plan.spacing_mm, plan.spacing_mm
@@ -110,11 +122,13 @@ def check_overlap(origin: Origin, test: Mapping[str, str], *, allowed: bool) -> 
 
     Raises DatasetError.
     """
-    seen = origin.seen or frozenset()
-    both = sorted(id for id, content in test.items() if content in seen)
+    if origin.seen is None:
+        both, are = sorted(origin.names & test.keys()), "have the names of cases in"
+    else:
+        both, are = sorted(id for id, content in test.items() if content[:DIGITS] in origin.seen), "were in"
     if not both:
         return []
-    text = f"{len(both)} of the {len(test)} test cases were in the training of {origin.title}, such as {both[0]}"
+    text = f"{len(both)} of the {len(test)} test cases {are} the training of {origin.title}, such as {both[0]}"
     if not allowed:
         raise DatasetError(
             text, where="task.start_from",
@@ -134,18 +148,24 @@ def start_text(origin: Origin, overlap: Iterable[Finding]) -> str:
     return json.dumps(kept, indent=1)
 
 
-def start_of(folder: Path) -> dict[str, Any] | None:
+def start_of(folder: Path, file: str = START) -> dict[str, Any] | None:
     """What a run's folder keeps of its start, or None where it began with random weights."""
     try:
-        kept: dict[str, Any] = json.loads((folder / START).read_text(encoding="utf-8"))
+        kept: dict[str, Any] = json.loads((folder / file).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     return kept
 
 
-def recorded(folder: Path) -> Origin | None:
+def start_words(folder: Path, file: str = START) -> str:
+    """What a model card says of a run's start: its title, and the test cases it had seen; "" where it had none."""
+    kept = start_of(folder, file)
+    return "" if kept is None else " ".join([f"{kept['title']}.", *kept["overlap"]])[:1000]
+
+
+def recorded(folder: Path, file: str = START) -> Origin | None:
     """The origin that a run's folder names. `seen` and `plan` are not kept."""
-    kept = start_of(folder)
+    kept = start_of(folder, file)
     if kept is None:
         return None
     network = network_of(kept["network"]) if kept["network"] else None
@@ -158,7 +178,19 @@ def seen_text(contents: Iterable[str], origin: Origin | None = None) -> str:
     Not to be kept where the start's are not known: nothing should seem complete that is not.
     """
     before = frozenset[str]() if origin is None or origin.seen is None else origin.seen
-    return json.dumps(sorted({*contents, *before}))
+    return json.dumps(sorted({*(content[:DIGITS] for content in contents), *before}))
+
+
+def seen_in(folder: Path) -> list[str] | None:
+    """What a run's folder keeps of the scans its weights were trained on, as a model's manifest has it."""
+    path = folder / SEEN
+    try:
+        if path.stat().st_size > _SEEN_LIMIT:
+            return None
+        seen = sorted(str(content)[:DIGITS] for content in json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return seen if len(seen) <= MAX_SEEN else None
 
 
 def _of_run(run: RunRow, checkpoint: CheckpointRow | None) -> Origin:
@@ -167,28 +199,37 @@ def _of_run(run: RunRow, checkpoint: CheckpointRow | None) -> Origin:
             "the run has no checkpoint to start from", where=run.name, mend="Let it train for at least one epoch."
         )
     experiment = config.parse(config.read_yaml(run.config), where=run.folder)
-    network = getattr(experiment, "model", None)
-    if network is None:
-        raise ModelError(f"the run is of another task ({run.task}) and has no such network", where=run.name)
-    return Origin(
-        f"the run {run.name}", checkpoint.path, checkpoint.sha256, network, _plan(run.folder), _seen(run.folder)
-    )
+    if experiment.task.data_kind != "scans":
+        raise ModelError(f"the run is of another task ({run.task}), not on scans", where=run.name)
+    from core.tasks.segmentation.preparing import load_plan
 
-
-def _of_package(package: ModelPackage) -> Origin:
-    run = package.manifest.training.run
-    folder = runs_folder() / run if run and Path(run).name == run else None
     return Origin(
-        f"the model {package.name} {package.version}", package.folder / weights_file(0), package.manifest.sha256,
-        package.network, package.plan, None if folder is None else _seen(folder),
+        f"the run {run.name}", checkpoint.path, checkpoint.sha256, experiment.model, load_plan(run.folder),
+        _known(seen_in(run.folder)),
     )  # fmt: skip
+
+
+def _of_package(package: Any) -> Origin:
+    """The origin that a model package on scans is; of an ensemble its first network."""
+    title = f"the model {package.name} {package.version}"
+    if not isinstance(getattr(package, "plan", None), Plan):
+        raise ModelError(f"{title} is of another task, not on scans", where=package.folder)
+    file, manifest = package.folder / weights_file(0), package.manifest
+    seen = _known(manifest.training.seen)
+    names = frozenset[str]()
+    if seen is None and isinstance(package, ModelPackage):
+        from core.inference.evaluate import recorded_split
+
+        parts = recorded_split(package) or {}
+        names = frozenset(id for part in ("train", "val") for id in parts.get(part, []))
+    return Origin(title, file, manifest.sha256, package.network, package.plan, seen, names)
 
 
 def _of_file(path: Path) -> Origin:
     if not path.is_file():
         raise ModelError("there is no such file of weights", where=path, mend="Check task.start_from.")
     if (path.parent / MANIFEST).is_file() and path.name == weights_file(0):
-        return _of_package(read_package(path.parent))
+        return _of_package(read_model(path.parent))
     if path.parent.name == "checkpoints" and path.parent.parent.parent == runs_folder():
         with Catalog() as catalog:
             for run in catalog.runs():
@@ -198,17 +239,5 @@ def _of_file(path: Path) -> Origin:
     return Origin(f"the file {path.name}", path)
 
 
-def _plan(folder: Path) -> Plan | None:
-    from core.tasks.segmentation.preparing import PLAN, load_plan
-
-    return load_plan(folder) if (folder / PLAN).is_file() else None
-
-
-def _seen(folder: Path) -> frozenset[str] | None:
-    path = folder / SEEN
-    try:
-        if path.stat().st_size > _SEEN_LIMIT:
-            return None
-        return frozenset(str(content) for content in json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
+def _known(seen: list[str] | None) -> frozenset[str] | None:
+    return None if seen is None else frozenset(seen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.catalog import RunRow
 
 SHOWN = 3  # names in a message
+ENCODER = "encoder."  # what the names of an encoder that networks share begin with
 
 
 def head_of(model: Any, channels: int) -> frozenset[str]:
@@ -56,24 +57,39 @@ def chosen(origin: Origin, given: Mapping[str, Tensor], model: Any, channels: in
     A module of the network is given whole or not at all, so that an encoder alone is a start too. Raises ModelError,
     with the names of what differs, where the tensors are of another network.
     """
-    skeleton = without_memory(lambda: model.build(channels, 2))
-    known, own, head = skeleton.state_dict(), own_tensors(skeleton), head_of(model, channels)
+    head = head_of(model, channels)
     there = frozenset[str]() if origin.network is None else head_of(origin.network, channels)
     body = {name: value for name, value in given.items() if name not in head | there}
-    fits = {name: value for name, value in body.items() if name in known and known[name].shape == value.shape}
+    skeleton = without_memory(lambda: model.build(channels, 2))
+    return fitting(origin, body, skeleton, head, mend=_mend(origin, model))
+
+
+def of_encoder(origin: Origin, given: Mapping[str, Tensor], encoder: nn.Module, mend: str) -> dict[str, Tensor]:
+    """What of the given tensors an encoder begins with: those of the origin's `encoder`. Raises as `chosen`."""
+    body = {name.removeprefix(ENCODER): value for name, value in given.items() if name.startswith(ENCODER)}
+    return fitting(origin, body, encoder, mend=mend)
+
+
+def fitting(
+    origin: Origin, body: Mapping[str, Tensor], network: nn.Module, head: Set[str] = frozenset(), *, mend: str
+) -> dict[str, Tensor]:
+    """The tensors of `body`, if they are a network's; `head`: what need not be among them. Raises ModelError."""
+    known, own = network.state_dict(), own_tensors(network)
+    # Names of modules that are shared are in a checkpoint twice; they are compared once.
+    body = {name: value for name, value in body.items() if name not in known.keys() - own.keys()}
+    fits = {name: value for name, value in body.items() if name in own and own[name].shape == value.shape}
     wrong = [
-        f"{name} is {_shape(value)} there and {_shape(known[name])} here" for name, value in body.items()
-        if name in known and name not in fits
+        f"{name} is {_shape(value)} there and {_shape(own[name])} here" for name, value in body.items()
+        if name in own and name not in fits
     ]  # fmt: skip
-    wrong += [f"{name} is not part of it" for name in body if name not in known]
+    wrong += [f"{name} is not part of it" for name in body if name not in own]
     begun = {name.split(".")[0] for name in fits}
     wrong += [f"{name} is missing" for name in own if name not in head | body.keys() and name.split(".")[0] in begun]
     if wrong or not fits:
         more = f" (and {len(wrong) - SHOWN} more)" if len(wrong) > SHOWN else ""
         what = "; ".join(wrong[:SHOWN]) + more or "no tensor has a name of the network's"
         raise ModelError(
-            f"the weights of {origin.title} do not fit the network: {what}", where=origin.file,
-            mend=_mend(origin, model),
+            f"the weights of {origin.title} do not fit the network: {what}", where=origin.file, mend=mend
         )  # fmt: skip
     return fits
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from gui.theme import theme
 
 ROW_PX = 24
-NAME_SHARE = 0.38
+NAME_SHARE, NOTED_SHARE = 0.38, 0.5  # of the width, for names alone and with their notes
 VALUE_PX = 64
 
 
@@ -66,7 +66,8 @@ class BarChart(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         low, high = self._scale()
-        left, right = self.width() * NAME_SHARE, self.width() - VALUE_PX
+        noted = any(bar.note for bar in self.bars)
+        left, right = self.width() * (NOTED_SHARE if noted else NAME_SHARE), self.width() - VALUE_PX
         middle = int(Qt.AlignmentFlag.AlignVCenter)
 
         def x_of(value: float) -> float:
@@ -79,7 +80,7 @@ class BarChart(QWidget):
             if row == self._hovered:
                 painter.fillRect(QRectF(0, top, self.width(), ROW_PX), theme().color("hover"))
             words = f"{bar.name} = {bar.note}" if bar.note else bar.name
-            shown = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, int(left) - 12)
+            shown = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, int(left) - 12)
             painter.setPen(theme().color("text"))
             painter.drawText(QRectF(0, top, left - 12, ROW_PX), middle | int(Qt.AlignmentFlag.AlignLeft), shown)
             painter.setPen(Qt.PenStyle.NoPen)

@@ -18,7 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core.inference.package import ModelPackage
+from core import registry
+from core.inference.package import AnyPackage, ModelPackage
+from gui.metric_names import metric_name
 from gui.predict.results import HEAD_PX, ROW_PX, swatch, tabular
 from gui.theme import theme
 from gui.theme.structures import structure_colours
@@ -93,26 +95,13 @@ class CardText(QTextEdit):
 
 
 class ModelFacts(QWidget):
-    """The structures with their Dice, and what the model takes, as its manifest states them."""
+    """How well the model does (each structure's Dice, or its figures), and what it takes, as its manifest states."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.structures = QTableWidget(0, 3)
-        self.structures.setObjectName("model_structures")
-        self.structures.setAccessibleName("Structures with their Dice")
-        self.structures.setHorizontalHeaderLabels(["Structure", "Label", "Dice, mean ± SD"])
-        self.structures.verticalHeader().hide()
-        self.structures.setShowGrid(False)
-        self.structures.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.structures.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.structures.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        heads = ["Structure", "Label", "Dice, mean ± SD"]
+        self.structures = _table(heads, "model_structures", "Structures with their Dice")
         head = self.structures.horizontalHeader()
-        head.setFixedHeight(HEAD_PX)
-        head.setHighlightSections(False)
-        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in range(3):
-            side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
-            self.structures.horizontalHeaderItem(column).setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
         for column, width in ((1, 56), (2, 134)):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             self.structures.setColumnWidth(column, width)
@@ -124,16 +113,26 @@ class ModelFacts(QWidget):
         column_of_parts = QVBoxLayout(self)
         column_of_parts.setContentsMargins(0, 0, 0, 0)
         column_of_parts.setSpacing(8)
-        column_of_parts.addWidget(section("Structures"))
+        self._head = section("Structures")
+        self.figures = _table(["Figure", "Value"], "model_figures", "Figures of the model")
+        column_of_parts.addWidget(self._head)
         column_of_parts.addWidget(self.structures)
+        column_of_parts.addWidget(self.figures)
         column_of_parts.addWidget(self._measured)
         column_of_parts.addSpacing(12)
         column_of_parts.addWidget(section("Facts"))
         column_of_parts.addLayout(self._facts)
         column_of_parts.addStretch(1)
 
-    def show_package(self, package: ModelPackage) -> None:
-        self._fill_structures(package)
+    def show_package(self, package: AnyPackage) -> None:
+        of_scans = isinstance(package, ModelPackage)
+        self._head.setText("STRUCTURES" if of_scans else "FIGURES")
+        self.structures.setVisible(of_scans)
+        self.figures.setVisible(not of_scans)
+        if isinstance(package, ModelPackage):
+            self._fill_structures(package)
+        else:
+            self._fill_figures(package)
         while (item := self._facts.takeAt(0)) is not None:
             item.widget().hide()
             item.widget().deleteLater()
@@ -166,9 +165,105 @@ class ModelFacts(QWidget):
         self._measured.setText(f"Over {cases} {what} cases, on their own grids." if training.dice and cases else "")
         self._measured.setVisible(bool(self._measured.text()))
 
+    def _fill_figures(self, package: AnyPackage) -> None:
+        training = training_of(package)
+        found = training.get("figures")
+        known = {name: value for name, value in found.items() if isinstance(value, int | float)} if found else {}
+        self.figures.setRowCount(len(known))
+        font = tabular(self.figures.font())
+        for at, (name, value) in enumerate(known.items()):
+            self.figures.setItem(at, 0, QTableWidgetItem(metric_name(name)))
+            item = QTableWidgetItem(f"{value:.3f}")
+            item.setFont(font)
+            item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            self.figures.setItem(at, 1, item)
+            self.figures.setRowHeight(at, ROW_PX)
+        self.figures.setFixedHeight(HEAD_PX + ROW_PX * min(len(known), 10) + 2)
+        part = str(training.get("measured_on", ""))
+        cases = training.get("cases", {}).get(part, 0) if isinstance(training.get("cases"), dict) else 0
+        what = {"val": "validation", "test": "test", "folds": "left-out"}.get(part, "")
+        self._measured.setText(f"Over {cases:,} {what} cases." if known and cases and what else "")
+        self._measured.setVisible(bool(self._measured.text()))
 
-def facts(package: ModelPackage) -> list[tuple[str, str]]:
+
+def _table(heads: list[str], name: str, accessible: str) -> QTableWidget:
+    """A table of figures that takes no focus; its first column takes the room there is."""
+    table = QTableWidget(0, len(heads))
+    table.setObjectName(name)
+    table.setAccessibleName(accessible)
+    table.setHorizontalHeaderLabels(heads)
+    table.verticalHeader().hide()
+    table.setShowGrid(False)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    head = table.horizontalHeader()
+    head.setFixedHeight(HEAD_PX)
+    head.setHighlightSections(False)
+    head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    for column in range(len(heads)):
+        side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
+        table.horizontalHeaderItem(column).setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+    return table
+
+
+def training_of(package: AnyPackage) -> dict[str, Any]:
+    """What a package's manifest says of its training."""
+    training = package.as_dict().get("training")
+    return training if isinstance(training, dict) else {}
+
+
+# How a model is used, by the kind of data that its task takes: the words on the button and the page they lead to.
+USES = {
+    "table": ("Predict a table", "tables"),
+    "cohort": ("Predict a subject", "risk"),
+    "stays": ("Predict a stay", "stays"),
+}
+
+
+def use_of(package: AnyPackage) -> tuple[str, str]:
+    """The words for using a model, and the page where it is used; no page for one that scans are predicted with.
+
+    What answers nothing by itself is what another training begins with.
+    """
+    if isinstance(package, ModelPackage):
+        return "Predict with this", ""
+    part: Any = registry.parts("task").get(str(package.as_dict().get("task", "")))
+    kind = part.kind_of_model() if part is not None else None
+    if kind is None or not kind.predicts:
+        return "Train from this", "train"
+    return USES.get(part.data_kind, ("Train from this", "train"))
+
+
+def facts(package: AnyPackage) -> list[tuple[str, str]]:
     """What the model takes and where it comes from, as (name, text)."""
+    return _facts_of_scans(package) if isinstance(package, ModelPackage) else _facts_of_others(package)
+
+
+def _facts_of_others(package: AnyPackage) -> list[tuple[str, str]]:
+    told, training = package.as_dict(), training_of(package)
+    network, plan = told.get("network"), told.get("plan")
+    outcome = plan.get("outcome") if isinstance(plan, dict) else None
+    coding = plan.get("coding") if isinstance(plan, dict) else None
+    cases = training.get("cases")
+    inputs = sum(len(coding.get(part, [])) for part in ("numbers", "words")) if isinstance(coding, dict) else 0
+    rows = [
+        ("Predicts", str(outcome.get("column", "")) if isinstance(outcome, dict) else ""),
+        ("Outcomes", ", ".join(map(str, outcome.get("classes", []))) if isinstance(outcome, dict) else ""),
+        ("Inputs", f"{inputs} columns" if inputs else ""),
+        ("Network", str(network.get("name", "")) if isinstance(network, dict) else ""),
+        ("Trained on", str(training.get("data", ""))),
+        ("Cases", " · ".join(f"{n:,} {part}" for part, n in cases.items() if n) if isinstance(cases, dict) else ""),
+        ("Licence", str(training.get("licence") or "Not stated")),
+        ("Use", str(told.get("intended_use", ""))),
+        ("Not for", str(told.get("forbidden_use", ""))),
+        ("Run", str(training.get("run", ""))),
+        ("Folder", str(package.folder)),
+    ]
+    return [(name, text) for name, text in rows if text]
+
+
+def _facts_of_scans(package: ModelPackage) -> list[tuple[str, str]]:
     manifest, plan, training = package.manifest, package.plan, package.manifest.training
     cases = " · ".join(f"{count} {part}" for part, count in training.cases.items() if count)
     rows = [

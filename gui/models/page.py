@@ -22,12 +22,14 @@ from PySide6.QtWidgets import (
 from core import RESEARCH_ONLY
 from core.control import JobControl
 from core.errors import IsocenterError
-from core.inference.package import ModelPackage
+from core.inference.package import AnyPackage
 from gui.context import AppContext
-from gui.models.card_view import CardText, ModelFacts
+from gui.models.card_view import CardText, ModelFacts, training_of, use_of
 from gui.models.removal import Removal
-from gui.predict.model_card import choice_of, key, title
+from gui.predict.model_card import choice_of, key, simulated, task_of, title
+from gui.train.data_kinds import task_titles
 from gui.widgets import ElidedLabel, EmptyState, button, label, notice, scrolled, section
+from gui.widgets.rail import PAGES
 
 ZIP = "Model (*.zip)"
 SOURCES = "a package, a trained nnU-Net v2 model or a MONAI bundle"
@@ -157,25 +159,27 @@ class ModelsPage(QWidget):
     # ---- the list -----------------------------------------------------------------------------------------------
 
     @property
-    def selected(self) -> ModelPackage | None:
+    def selected(self) -> AnyPackage | None:
         row = self.list.currentRow()
-        return self._choice.packages[row] if 0 <= row < len(self._choice.packages) else None
+        return self._choice.every[row] if 0 <= row < len(self._choice.every) else None
 
     def _fill(self) -> None:
         """List the packages anew; the one that was selected stays so."""
         before, current = self.list.currentItem(), self._choice.current
         name = before.data(Qt.ItemDataRole.UserRole) if before else key(current) if current else ""
-        origins = self._origins()
+        origins, titles = self._origins(), task_titles()
         self.list.blockSignals(True)
         self.list.clear()
-        for package in self._choice.packages:
+        for package in self._choice.every:
             item = QListWidgetItem()
             item.setData(Qt.ItemDataRole.UserRole, key(package))
             item.setData(Qt.ItemDataRole.AccessibleTextRole, title(package))
             item.setSizeHint(QSize(0, 52))
             self.list.addItem(item)
             in_use = current is not None and key(package) == key(current)
-            self.list.setItemWidget(item, _entry(package, origins(package), in_use))
+            self.list.setItemWidget(
+                item, _entry(package, f"{titles.get(task_of(package), task_of(package))} · {origins(package)}", in_use)
+            )
             if key(package) == name:
                 self.list.setCurrentItem(item)
         if self.list.currentRow() < 0 and self.list.count():
@@ -183,17 +187,17 @@ class ModelsPage(QWidget):
         self.list.blockSignals(False)
         self._show_selected()
 
-    def _origins(self) -> Callable[[ModelPackage], str]:
+    def _origins(self) -> Callable[[AnyPackage], str]:
         """How each package came here, in a word."""
         try:
             runs = {name for run in self._context.catalog().runs() for name in (run.id, run.name)}
         except IsocenterError:
             runs = set()
 
-        def origin(package: ModelPackage) -> str:
+        def origin(package: AnyPackage) -> str:
             if package.bundled:
                 return "Comes with the program"
-            return "Published here" if package.manifest.training.run in runs else "Imported"
+            return "Published here" if training_of(package).get("run") in runs else "Imported"
 
         return origin
 
@@ -205,9 +209,11 @@ class ModelsPage(QWidget):
             return
         self._title.setText(title(package))
         self._summary.setText(package.summary)
-        self._simulated.setVisible(package.manifest.training.simulated)
+        self._simulated.setVisible(simulated(package))
         in_use = current is not None and key(package) == key(current)
-        self.default_button.setText("Used for predictions" if in_use else "Predict with this")
+        words, page = use_of(package)
+        self.default_button.setText("Used for predictions" if in_use else words)
+        self.default_button.setVisible(page == "" or page in PAGES)
         self.default_button.setEnabled(not in_use)
         self.remove_button.setEnabled(not package.bundled)
         self.remove_button.setToolTip(
@@ -217,8 +223,15 @@ class ModelsPage(QWidget):
         self.card.show_card(package.card)
 
     def make_default(self) -> None:
-        if self.selected is not None:
-            self._choice.choose(key(self.selected))
+        """Use the selected model for scans; one for other data is used on the page of that data."""
+        package = self.selected
+        if package is None:
+            return
+        page = use_of(package)[1]
+        if page:
+            self._context.page_requested.emit(page)
+        else:
+            self._choice.choose(key(package))
 
     # ---- in, out and away ---------------------------------------------------------------------------------------
 
@@ -234,12 +247,12 @@ class ModelsPage(QWidget):
     def import_from(self, path: Path) -> None:
         """Take in the model of a .zip or folder: a package or a model of another program."""
 
-        def work(control: JobControl) -> tuple[ModelPackage, str]:
+        def work(control: JobControl) -> tuple[AnyPackage, str]:
             from core.inference.importing import import_model
 
             return import_model(path, control=control)
 
-        def done(imported: tuple[ModelPackage, str]) -> None:
+        def done(imported: tuple[AnyPackage, str]) -> None:
             package, kind = imported
             self._context.models_changed.emit()
             self._select(package)
@@ -268,7 +281,7 @@ class ModelsPage(QWidget):
             if chosen:
                 self.export_to(package, Path(chosen))
 
-    def export_to(self, package: ModelPackage, path: Path) -> None:
+    def export_to(self, package: AnyPackage, path: Path) -> None:
         def work(control: JobControl) -> Path:
             from core.inference.archive import export_package
 
@@ -316,7 +329,7 @@ class ModelsPage(QWidget):
         while self._removed:
             self._removed.pop().finish()
 
-    def _select(self, package: ModelPackage) -> None:
+    def _select(self, package: AnyPackage) -> None:
         for row in range(self.list.count()):
             if self.list.item(row).data(Qt.ItemDataRole.UserRole) == key(package):
                 self.list.setCurrentRow(row)
@@ -326,7 +339,7 @@ class ModelsPage(QWidget):
         self._choice.reload()  # the command line may have added or taken some
 
 
-def _entry(package: ModelPackage, origin: str, in_use: bool) -> QWidget:
+def _entry(package: AnyPackage, origin: str, in_use: bool) -> QWidget:
     """A line of the list: the model's title, where it came from, and whether it is the one in use."""
     entry = QWidget()
     column = QVBoxLayout(entry)

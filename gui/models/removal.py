@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import IsocenterError
-from core.inference.package import ModelPackage
+from core.inference.package import AnyPackage
 from core.paths import models_folder
 
 
 class Removal:
     """A package set aside under a hidden name, which lists leave out."""
 
-    def __init__(self, package: ModelPackage) -> None:
+    def __init__(self, package: AnyPackage) -> None:
         """Raises IsocenterError where the package comes with the program or its folder may not be moved."""
         if package.bundled or package.folder.parent.resolve() != models_folder().resolve():
             raise IsocenterError("this model comes with the program and cannot be removed", where=package.folder)

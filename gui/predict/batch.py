@@ -16,7 +16,7 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, Signal
 
 from core.control import JobControl
-from core.inference.cases import Case, find_cases
+from core.inference.cases import Case, find_cases, subjects
 from core.inference.package import ModelPackage
 from core.paths import predictions_folder
 from gui.context import AppContext
@@ -107,7 +107,7 @@ class Batch(QObject):
             case = item.case
             request = PredictionRequest(
                 case.scan, item.model, free_folder(item.out / case.folder, case.name), series=case.series,
-                name=case.name, ledger=item.out,
+                name=case.name, ledger=item.out, further=case.further,
             )  # fmt: skip
             item.state, item.job = "running", worker_of(self._context).predict(request)
             item.job.changed.connect(partial(self._job_changed, item))
@@ -152,8 +152,10 @@ def find_scans(paths: Iterable[Path], package: ModelPackage, out: Path, control:
 
     found = find_cases(paths, control, out)
     ledger = Ledger(out, package, settings_of(None, None, False))
+    channels = package.plan.channels
+    wanted = subjects(found.cases, channels) if channels > 1 else found.cases
     cases = []
-    for number, case in enumerate(found.cases):
-        control.progress(number / len(found.cases), f"Looking at {case.title}")
+    for number, case in enumerate(wanted):
+        control.progress(number / len(wanted), f"Looking at {case.title}")
         cases.append((case, ledger.finished(case)))
     return FoundScans(cases, found.left_out)

@@ -12,16 +12,17 @@ from gui.context import AppContext
 from gui.widgets import label
 
 if TYPE_CHECKING:
-    from core.inference.package import ModelPackage
+    from core.inference.package import AnyPackage, ModelPackage
 
 CHOSEN_KEY = "predict/model"
 USUAL = "hippocampus"
 
 
 class ModelChoice(QObject):
-    """The packages that can be predicted with, and the one chosen; one for the whole window.
+    """The packages that scans can be predicted with, and the one chosen; one for the whole window.
 
-    They are looked for just after the window is up; until then `loaded` is False and there are none.
+    They are looked for just after the window is up; until then `loaded` is False and there are none. `every` has those
+    of all tasks.
     """
 
     changed = Signal()
@@ -30,6 +31,7 @@ class ModelChoice(QObject):
         super().__init__(context)
         self._context = context
         self.packages: list[ModelPackage] = []
+        self.every: list[AnyPackage] = []
         self.loaded = False
         context.models_changed.connect(self.reload)
         QTimer.singleShot(0, self.reload)
@@ -49,9 +51,11 @@ class ModelChoice(QObject):
         return next((p for p in self.packages if (p.name, p.version) == (name, version)), None)
 
     def reload(self) -> None:
-        from core.inference.package import list_packages  # brings pydantic: not before the window shows
+        from core.inference.kinds import list_models  # brings pydantic: not before the window shows
+        from core.inference.package import ModelPackage
 
-        self.packages, self.loaded = list_packages(), True
+        self.every, self.loaded = list_models(), True
+        self.packages = [package for package in self.every if isinstance(package, ModelPackage)]
         self.changed.emit()
 
 
@@ -61,8 +65,8 @@ def choice_of(context: AppContext) -> ModelChoice:
     return found if isinstance(found, ModelChoice) else ModelChoice(context)
 
 
-def key(package: ModelPackage) -> str:
-    """What `find_package` finds just this version by."""
+def key(package: AnyPackage) -> str:
+    """What `find_model` finds just this version by."""
     return f"{package.name}-{package.version}"
 
 
@@ -120,8 +124,20 @@ class ModelCard(QFrame):
         self._title.setVisible(not several)
         self._chooser.setVisible(several)
         self.summary.setText(package.summary)
-        self.simulated.setVisible(package.manifest.training.simulated)
+        self.simulated.setVisible(simulated(package))
 
 
-def title(package: ModelPackage) -> str:
+def title(package: AnyPackage) -> str:
     return f"{package.title} {package.version}"
+
+
+def task_of(package: AnyPackage) -> str:
+    """The name of the task that a package is of."""
+    return str(package.as_dict().get("task", ""))
+
+
+def simulated(package: AnyPackage) -> bool:
+    """Whether a model was trained on simulated data, which its every result has to say."""
+    told = package.as_dict()
+    training = told.get("training")
+    return bool(told.get("simulated") or (isinstance(training, dict) and training.get("simulated")))

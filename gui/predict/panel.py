@@ -201,7 +201,7 @@ class PredictPanel(QFrame):
             return
         request = PredictionRequest(
             volume.source.path, key(package), own_folder(), series=volume.source.series,
-            mirror=self.thoroughness.mirror, members=self.thoroughness.members,
+            mirror=self.thoroughness.mirror, members=self.thoroughness.members, roi=self.thoroughness.roi,
             uncertainty=True,
         )  # fmt: skip
         job = self._worker.predict(request)

@@ -1,4 +1,4 @@
-"""How thoroughly to predict: how many networks, mirrored or not, and what each choice costs."""
+"""How thoroughly to predict: how many networks, mirrored or not, all over or where it matters; what each costs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gui.widgets import label
 
 
 class Thoroughness(QWidget):
-    """Two lists, each shown only where the chosen model leaves a choice. It starts anew with every model."""
+    """Three lists, each shown only where the chosen model leaves a choice. It starts anew with every model."""
 
     def __init__(self, choice: ModelChoice, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -18,12 +18,14 @@ class Thoroughness(QWidget):
         self._shown = ""
         self._networks = _list("predict_members", "Networks to predict with")
         self._mirror = _list("predict_mirror", "Mirroring")
+        self._region = _list("predict_roi", "Where to look closely in a wide scan")
         self._form = QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setHorizontalSpacing(12)
         self._form.setVerticalSpacing(6)
         self._form.addRow(label("Networks", "dim"), self._networks)
         self._form.addRow(label("Mirroring", "dim"), self._mirror)
+        self._form.addRow(label("Wide scans", "dim"), self._region)
         choice.changed.connect(self._fill)
         self._fill()
 
@@ -39,13 +41,19 @@ class Thoroughness(QWidget):
         chosen: bool | None = self._mirror.currentData()
         return chosen
 
+    @property
+    def roi(self) -> bool | None:
+        """Whether a wide scan is looked at coarsely first; None: where that is safe."""
+        chosen: bool | None = self._region.currentData()
+        return chosen
+
     def _fill(self) -> None:
         package = self._choice.current
         name = key(package) if package is not None else ""
         if name == self._shown:
             return
         self._shown = name
-        from core.inference import cost
+        from core.inference import cost, region_first
 
         count, turns = (1, 1) if package is None else (cost.members(package), cost.mirrorings(package))
         self._networks.clear()
@@ -55,9 +63,18 @@ class Thoroughness(QWidget):
         self._mirror.addItem("Small scans only", None)
         self._mirror.addItem(f"Always: {turns} × slower", True)
         self._mirror.addItem("Never: fastest", False)
-        self._form.setRowVisible(0, count > 1)
-        self._form.setRowVisible(1, turns > 1)
-        self.setVisible(count > 1 or turns > 1)
+        # Crops of a whole head are small, and other programs' models have their own windows.
+        wide = package is not None and package.manifest.whole_head is None and package.manifest.pipeline is None
+        self._region.clear()
+        if package is not None and wide and region_first.safe(package.plan):
+            self._region.addItem("Closely at the structures only: fastest", None)
+            self._region.addItem("Closely everywhere", False)
+        else:
+            self._region.addItem("Closely everywhere", None)
+            self._region.addItem("Where something was seen: fastest, may miss what is tiny", True)
+        for row, shown in enumerate((count > 1, turns > 1, wide)):
+            self._form.setRowVisible(row, shown)
+        self.setVisible(count > 1 or turns > 1 or wide)
 
 
 def _list(name: str, accessible: str) -> QComboBox:

@@ -33,7 +33,8 @@ class PredictionFailed(IsocenterError):
 class PredictionRequest:
     """One scan for one model; the result is written into the folder `out`. `series`: the UID in a DICOM folder.
 
-    mirror, members: see `core.inference.predictor.segment` and `ModelPackage.first`; None: as the model is used.
+    further: the files of a subject's other channels; without them, those beside the scan are found by their names.
+    mirror, members, roi: see `core.inference.predictor.segment` and `ModelPackage.first`; None: as the model is used.
     """
 
     scan: Path
@@ -45,7 +46,9 @@ class PredictionRequest:
     ledger: Path | None = None  # the folder of results that keeps a table of what became of each scan
     mirror: bool | None = None
     members: int | None = None
+    roi: bool | None = None
     uncertainty: bool = False  # whether its map is written too
+    further: tuple[Path, ...] = ()
 
 
 class PredictionJob(Job):
@@ -161,7 +164,8 @@ class PredictionWorker(QObject):
         line = {
             "id": self._number, "scan": str(request.scan), "model": request.model, "out": str(request.out),
             "device": request.device, "series": request.series, "mirror": request.mirror, "members": request.members,
-            "uncertainty": request.uncertainty, "name": request.name,
+            "roi": request.roi, "uncertainty": request.uncertainty, "name": request.name,
+            "further": [str(path) for path in request.further],
             "ledger": None if request.ledger is None else str(request.ledger),
         }  # fmt: skip
         self._current.report(None, "Starting")

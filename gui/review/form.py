@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from core import registry
 from core.errors import IsocenterError
 from gui.context import AppContext
-from gui.predict.model_card import choice_of, key, title
+from gui.predict.model_card import choice_of, key, task_of, title
+from gui.train.data_kinds import KINDS, DataKind, kind_of
 from gui.widgets import button, label
 
 DATA_KEY = "review/data"
@@ -38,13 +42,16 @@ class EvaluateForm(QFrame):
         self.setProperty("role", "card")
         self.setObjectName("evaluate_form")
         self._context = context
+        self._kinds: dict[str, str] = {}  # the task of each model and run
         self.model = QComboBox()
+        self.model.currentIndexChanged.connect(lambda _: self._show_state())
         self.model.setObjectName("evaluate_model")
         self.model.setAccessibleName("Model or run to evaluate")
         self.data = QLineEdit(str(context.settings.value(DATA_KEY, "")))
         self.data.setObjectName("evaluate_data")
-        self.data.setAccessibleName("Folder of the labelled cases")
-        self.data.setPlaceholderText("Folder with images and labels")
+        self.data.setAccessibleName("Folder or table of the labelled cases")
+        self.data.setAcceptDrops(False)  # else the line would take a dropped folder as text
+        self.setAcceptDrops(True)
         self.data.textChanged.connect(self._show_state)
         browse = button("Browse…", "evaluate_browse", self._browse)
         self.split = QComboBox()
@@ -83,8 +90,10 @@ class EvaluateForm(QFrame):
         """List the models and the runs that have ended."""
         chosen = self.model.currentData()
         self.model.clear()
-        for package in choice_of(self._context).packages:
+        self._kinds = {}
+        for package in choice_of(self._context).every:
             self.model.addItem(title(package), key(package))
+            self._kinds[key(package)] = task_of(package)
         try:
             runs = [run for run in self._context.catalog().runs() if not run.live]
         except IsocenterError as error:
@@ -92,6 +101,7 @@ class EvaluateForm(QFrame):
             runs = []
         for run in runs:
             self.model.addItem(f"Run {run.name} ({run.id})", run.id)
+            self._kinds[run.id] = run.task
         self.choose(chosen)
         self._show_state()
 
@@ -107,11 +117,32 @@ class EvaluateForm(QFrame):
             self.split.setCurrentIndex(self.split.findData("test"))
 
     def _browse(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Folder of the labelled cases", self.data.text())
+        kind = self._kind()
+        if kind.folders:
+            chosen = QFileDialog.getExistingDirectory(self, "Folder of the labelled cases", self.data.text())
+        else:
+            chosen, _ = QFileDialog.getOpenFileName(self, "Table of the labelled cases", self.data.text(), kind.filter)
         if chosen:
             self.data.setText(chosen)
 
+    def _kind(self) -> DataKind:
+        """Of the data that the chosen model takes."""
+        part: Any = registry.parts("task").get(self._kinds.get(self.model.currentData(), ""))
+        return kind_of(part) if part is not None else KINDS["scans"]
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        places = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self.data.setText(places[0])
+
     def _show_state(self) -> None:
+        self.data.setPlaceholderText(
+            "Folder with images and labels" if self._kind() is KINDS["scans"] else f"Path of {self._kind().what}"
+        )
         self.go.setEnabled(bool(self.data.text().strip()) and self.model.currentIndex() >= 0)
 
     def _go(self) -> None:

@@ -34,6 +34,11 @@ def read_evaluations(_control: JobControl) -> Listed:
         return Listed(evaluations(catalog), known)
 
 
+def of_structures(row: EvaluationRow) -> bool:
+    """Whether an evaluation is one of structures in scans, with masks to look at."""
+    return "labels" in row.result
+
+
 def words(row: EvaluationRow) -> str:
     """One line that tells an evaluation from the others."""
     part = {"test": "test part, ", "val": "validation part, ", "train": "training part, "}.get(row.split, "")

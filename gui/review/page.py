@@ -6,12 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSortFilterProxyModel, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtCore import QSortFilterProxyModel, Qt
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
-    QFileDialog,
     QFrame,
     QHBoxLayout,
     QSplitter,
@@ -29,7 +28,9 @@ from gui.predict.status import FailureCard, ProgressCard
 from gui.review.case_view import CaseView
 from gui.review.cases import CASE_ROLE, MEAN, SORT_ROLE, CasesModel
 from gui.review.form import Asked, EvaluateForm
-from gui.review.listed import Listed, read_evaluations, words
+from gui.review.listed import Listed, of_structures, read_evaluations, words
+from gui.review.outcome_view import OutcomeView
+from gui.review.reporting import ask_report, save_report
 from gui.review.strip import Strip, StripPlot
 from gui.review.summary import SummaryTable, warnings_of
 from gui.theme.structures import structure_colours
@@ -87,6 +88,8 @@ class ReviewPage(QWidget):
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self._splitter)
+        self.outcomes = OutcomeView(self._context)
+        self._stack.addWidget(self.outcomes)
         self.trash = TrashBar("review-")
         self.trash.undone.connect(self._bring_back)
         self._top = QFrame()
@@ -217,6 +220,10 @@ class ReviewPage(QWidget):
         self.shown, self._case = row, ""
         self.chooser.setCurrentIndex([one.id for one in self._listed.rows].index(row.id))
         self.case_view.clear()
+        if not of_structures(row):
+            self.outcomes.show_evaluation(row, warnings_of(row))
+            self._show_state()
+            return
         while (item := self.warnings.takeAt(0)) is not None:
             item.widget().hide()
             item.widget().deleteLater()
@@ -228,7 +235,7 @@ class ReviewPage(QWidget):
 
     def _show_metric(self) -> None:
         row, metric = self.shown, self.metric_box.currentData()
-        if row is None or metric is None:
+        if row is None or metric is None or not of_structures(row):
             return
         self.model.show_cases(row.cases, metric)
         labels = row.result["labels"]
@@ -298,9 +305,9 @@ class ReviewPage(QWidget):
             return
 
         def work(control: JobControl) -> int:
-            from core.inference.evaluate import evaluate
+            from gui.review.evaluating import evaluate_any
 
-            return int(evaluate(asked.model, asked.data, control, split=asked.split or None)["id"])
+            return evaluate_any(asked.model, asked.data, asked.split, control)
 
         self.form.hide()
         self.failure.hide()
@@ -356,46 +363,29 @@ class ReviewPage(QWidget):
             if case and self.sorted.index(number, 0).data(CASE_ROLE) == case:
                 self.table.selectRow(number)
 
-    # ---- the report ---------------------------------------------------------------------------------------------
-
     def _ask_report(self) -> None:
-        if self.shown is None:
-            return
-        start = Path.home() / f"{self.shown.model} evaluation.html"
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save the report", str(start), "HTML (*.html)")
-        if chosen:
-            self.save_report(Path(chosen if Path(chosen).suffix else f"{chosen}.html"))
+        if self.shown is not None and (target := ask_report(self.shown, self)) is not None:
+            self.save_report(target)
 
     def save_report(self, target: Path) -> None:
-        row = self.shown
-        if row is None:
-            return
-
-        def work(control: JobControl) -> Path:
-            from core.inference.report import write_report
-
-            return write_report(row.id, target, control)
-
-        def done(path: Path) -> None:
-            self._context.notice.emit("ok", f"Saved {path}.")
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
-
-        self._context.jobs.run("Writing the report", work, done=done)
+        if self.shown is not None:
+            save_report(self._context, self.shown, target)
 
     # ---- what is seen -------------------------------------------------------------------------------------------
 
     def _show_state(self) -> None:
         """Show the parts that belong to the state; there is no other place that decides it."""
         has_any, running = self.shown is not None, self._job is not None
-        self._stack.setCurrentIndex(1 if has_any else 0)
+        self._stack.setCurrentIndex(0 if self.shown is None else 1 if of_structures(self.shown) else 2)
         self.empty.setVisible(not has_any and not running and self.form.isHidden())
         self.progress.setVisible(running)
         self._show_progress()
         self._top.setVisible(running or not self.form.isHidden() or not self.failure.isHidden())
         self.chooser.setVisible(has_any)
-        for one in (self.report_button, self.remove_button):
-            one.setVisible(has_any)
+        self.remove_button.setVisible(has_any)
+        self.report_button.setVisible(self.shown is not None and of_structures(self.shown))
 
     def shut_down(self) -> None:
         """The window closes."""
+        self.outcomes.clear()
         self.case_view.close_views()

@@ -76,7 +76,7 @@ def warnings_of(row: EvaluationRow) -> list[str]:
     from core.inference.evaluate import trained_on_text
 
     texts = [trained_on_text(row.result)] if row.result.get("trained_on") else []
-    missed = sum(bool(case["missed"]) for case in row.cases)
+    missed = sum(bool(case.get("missed")) for case in row.cases)
     if missed:
         texts.append(f"A structure was missed entirely in {missed} of {len(row.cases)} cases.")
     return texts

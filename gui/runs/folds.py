@@ -96,8 +96,8 @@ class FoldsPanel(QWidget):
         self.resume.setToolTip("Train the folds that are not finished")
         self.publish = button("Publish the ensemble", "publish-folds", lambda: self._request(self.publish_requested))
         self.publish.setToolTip("One model that averages the folds' networks: as many times slower as there are folds")
-        self.table = _table("folds-table", "Dice by fold and structure")
-        self.differences = _table("folds-differences", "Paired differences")
+        self.table = figures_table("folds-table", "Dice by fold and structure")
+        self.differences = figures_table("folds-differences", "Paired differences")
         self.difference_title = label("", "dim", wrap=True)
         self.note = label("", "dim", wrap=True)
         self.note.setObjectName("folds-note")
@@ -233,7 +233,7 @@ class FoldsPanel(QWidget):
             lines.append([title, str(len(found.rows)), *cells])
         missed = figures["missed"]
         lines.append(["Missed", "", *(str(missed[name]) for name in found.structures), str(sum(missed.values()))])
-        _put(self.table, ["Dice", "Cases", *columns[:-1], "Mean"], lines, strong=slice(len(figures["folds"]), -1))
+        fill_table(self.table, ["Dice", "Cases", *columns[:-1], "Mean"], lines, strong=slice(len(figures["folds"]), -1))
 
     def _fill_differences(self, comparison: dict[str, Any], found: Any, other: Any) -> None:
         from core.inference.out_of_fold import p_text
@@ -253,10 +253,13 @@ class FoldsPanel(QWidget):
                     p_text(one["p"]),
                 ]
             )
-        _put(self.differences, ["", "Theirs", "Difference", "95 % interval", "Wilcoxon p"], lines, slice(-1, None))
+        fill_table(
+            self.differences, ["", "Theirs", "Difference", "95 % interval", "Wilcoxon p"], lines, slice(-1, None)
+        )
 
 
-def _table(name: str, accessible: str) -> QTableWidget:
+def figures_table(name: str, accessible: str) -> QTableWidget:
+    """An empty table of figures."""
     made = QTableWidget()
     made.setObjectName(name)
     made.setAccessibleName(accessible)
@@ -269,7 +272,7 @@ def _table(name: str, accessible: str) -> QTableWidget:
     return made
 
 
-def _put(table: QTableWidget, head: list[str], lines: list[list[str]], strong: slice) -> None:
+def fill_table(table: QTableWidget, head: list[str], lines: list[list[str]], strong: slice) -> None:
     """Fill a table: the first column says what, figures stand on the right; `strong` lines sum the others up."""
     table.setColumnCount(len(head))
     table.setRowCount(len(lines))

@@ -30,6 +30,7 @@ from core.files import write_text
 from gui.context import AppContext
 from gui.runs.compare import ComparePanel, series_of
 from gui.runs.folds import FoldsPanel
+from gui.runs.methods import MethodsPanel, has_methods
 from gui.runs.table import NAME, STARTED, Listed, RunsFilter, RunsModel, listed
 from gui.train.data_kinds import task_titles
 from gui.train.engine import training
@@ -60,6 +61,8 @@ class RunsPage(QWidget):
         self.folds = FoldsPanel(context)
         self.folds.resume_requested.connect(self._resume_folds)
         self.folds.publish_requested.connect(self.publisher.publish_ensemble)
+        self.methods = MethodsPanel(context)
+        self.methods.resume_requested.connect(self._resume_folds)
         self._asked = False
         self._folds_wanted = True  # where the selected runs are those of a cross-validation
         self._selected: list[str] = []
@@ -126,6 +129,7 @@ class RunsPage(QWidget):
         self.below = QStackedWidget()
         self.below.addWidget(self.compare)
         self.below.addWidget(self.folds)
+        self.below.addWidget(self.methods)
         split.addWidget(self.below)
         split.setSizes([420, 360])
         split.setCollapsible(0, False)
@@ -303,10 +307,12 @@ class RunsPage(QWidget):
         group_id = next(iter(groups)) if len(groups) == 1 else None
         self.cross_validation.setVisible(group_id is not None)
         shown = group_id is not None and self._folds_wanted
-        self.below.setCurrentWidget(self.folds if shown else self.compare)
+        by_kind = shown and has_methods(rows[0].run.task)
+        self.below.setCurrentWidget(self.methods if by_kind else self.folds if shown else self.compare)
         if shown:
             of_group = (row.run for row in self.model.rows if row.run.run_group == group_id)
-            self.folds.show_group(str(group_id), tuple(sorted((run.id, run.state) for run in of_group)))
+            panel = self.methods if by_kind else self.folds
+            panel.show_group(str(group_id), tuple(sorted((run.id, run.state) for run in of_group)))
 
     # ---- actions ------------------------------------------------------------------------------------------------
 

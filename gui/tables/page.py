@@ -20,15 +20,15 @@ from PySide6.QtWidgets import (
 )
 
 from core import RESEARCH_ONLY
-from core.control import JobControl
 from core.data.tables.read import SUFFIXES, is_table
 from core.inference.package import AnyPackage
 from gui.context import AppContext
 from gui.jobs.jobs import Job
+from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.tables.columns_view import ColumnsView
-from gui.tables.predicting import Predicted, models_for_tables, predict_table
+from gui.tables.predicting import Predicted, predict_table, takes_tables
 from gui.tables.reading import OpenedTable, open_table
 from gui.tables.row_card import RowCard
 from gui.tables.rows import RowsModel
@@ -61,8 +61,9 @@ class TablesPage(QWidget):
         self.columns.kind_wanted.connect(self._mend)
         self.columns.column_chosen.connect(self._show_column)
         self.outcome.currentIndexChanged.connect(self._show_actions)
-        context.models_changed.connect(self._load_models)
-        self._load_models()
+        self._choice = choice_of(context)
+        self._choice.changed.connect(self._show_models)
+        self._show_models()
         self._show_state()
 
     # ---- layout -------------------------------------------------------------------------------------------------
@@ -257,20 +258,14 @@ class TablesPage(QWidget):
             values = {"data.target": self.outcome.currentData() or "", "data.kinds": dict(self.opened.kinds)}
             self.context.training_requested.emit(self.opened.path, "table", values)
 
-    def _load_models(self) -> None:
-        def work(_control: JobControl) -> list[AnyPackage]:
-            return models_for_tables()
-
-        self.context.jobs.run("Looking for models", work, done=self._show_models, kind="background")
-
-    def _show_models(self, models: list[AnyPackage]) -> None:
+    def _show_models(self) -> None:
         kept = self.model.currentText()
-        self._models = models
+        self._models = [package for package in self._choice.every if takes_tables(package)]
         self.model.blockSignals(True)
         self.model.clear()
-        for package in models:
-            self.model.addItem(_title(package))
-        self.model.setCurrentIndex(max(self.model.findText(kept), 0) if models else -1)
+        for package in self._models:
+            self.model.addItem(title(package))
+        self.model.setCurrentIndex(max(self.model.findText(kept), 0) if self._models else -1)
         self.model.blockSignals(False)
         self._show_actions()
 
@@ -342,8 +337,8 @@ class TablesPage(QWidget):
         package, busy = self.chosen_model, self._job is not None
         self.train.setEnabled(self.opened is not None and not busy)
         self.model.setVisible(package is not None)
-        self.about.setText(getattr(package, "summary", "") if package is not None else NO_MODEL)
-        self.simulated.setVisible(package is not None and is_simulated(package))
+        self.about.setText(package.summary if package is not None else NO_MODEL)
+        self.simulated.setVisible(package is not None and simulated(package))
         self.predict.setVisible(package is not None)
         self.predict.setEnabled(not busy and self.opened is not None)
         output = self.predicted.output if self.predicted is not None else None
@@ -354,17 +349,6 @@ class TablesPage(QWidget):
         """The window closes."""
         self.cancel()
         self.row_card.clear()
-
-
-def is_simulated(package: AnyPackage) -> bool:
-    """Whether a model was trained on simulated data, which its every result has to say."""
-    told = package.as_dict()
-    training = told.get("training")
-    return bool(told.get("simulated") or (isinstance(training, dict) and training.get("simulated")))
-
-
-def _title(package: AnyPackage) -> str:
-    return f"{getattr(package, 'title', package.name)} {package.version}"
 
 
 def _dropped(event: Any) -> list[Path]:

@@ -16,6 +16,7 @@ from core.control import JobControl
 from core.errors import ModelError
 from core.files import replacing
 from core.inference.package import AnyPackage
+from gui.predict.model_card import task_of
 from gui.tables.reading import OpenedTable, cell_of
 from gui.tables.rows import Answer
 
@@ -37,16 +38,10 @@ class Predicted:
     probabilities: np.ndarray[Any, Any] | None = None
 
 
-def models_for_tables() -> list[AnyPackage]:
-    """The models that take a table."""
-    from core.inference.kinds import list_models
-
-    tasks = {name for name, part in registry.parts("task").items() if getattr(part, "data_kind", "") == DATA_KIND}
-    return [package for package in list_models() if task_of_package(package) in tasks]
-
-
-def task_of_package(package: AnyPackage) -> str:
-    return str(package.as_dict().get("task", ""))
+def takes_tables(package: AnyPackage) -> bool:
+    """Whether a model predicts the rows of a table."""
+    part: Any = registry.parts("task").get(task_of(package))
+    return part is not None and bool(part.data_kind == DATA_KIND)
 
 
 def predict_table(package: AnyPackage, opened: OpenedTable, out: Path, control: JobControl) -> Predicted:

@@ -1,4 +1,4 @@
-"""The rows of a table for Qt, only those that are seen; predictions stand in columns before the table's own."""
+"""Rows for Qt, only those that are seen: columns of answers, and before or without them a table's own."""
 
 from __future__ import annotations
 
@@ -58,7 +58,12 @@ class RowsModel(QAbstractTableModel):
         return int(self.order[shown]) if self.order is not None else shown
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802 - Qt's signature
-        return 0 if parent.isValid() or self.opened is None else len(self.opened.table)
+        return 0 if parent.isValid() else self._rows()
+
+    def _rows(self) -> int:
+        if self.opened is not None:
+            return len(self.opened.table)
+        return len(self.answers[0].values) if self.answers else 0
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802 - Qt's signature
         return 0 if parent.isValid() else len(self.answers) + len(self._columns)
@@ -87,13 +92,13 @@ class RowsModel(QAbstractTableModel):
             return self._figures
         if role == Qt.ItemDataRole.TextAlignmentRole and number:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role == Qt.ItemDataRole.ForegroundRole and own < 0:
+        if role == Qt.ItemDataRole.ForegroundRole and own < 0 and self._columns:
             return theme().color("accent")
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """By a column; empty cells last."""
-        if self.opened is None or not 0 <= column < self.columnCount():
+        if not 0 <= column < self.columnCount():
             return
         own = column - len(self.answers)
         values = self.answers[column].values if own < 0 else self._columns[own].values

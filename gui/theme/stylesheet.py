@@ -67,6 +67,7 @@ QPushButton[role="quiet"], QToolButton[role="quiet"] { background: transparent; 
 QToolButton[role="quiet"] { padding: 1px; }
 QPushButton[role="quiet"]:hover, QToolButton[role="quiet"]:hover { background: $hover; }
 QPushButton[role="quiet"]:focus, QToolButton[role="quiet"]:focus { border: 1px solid $accent; }
+QPushButton[role="quiet"]:checked { color: $accent; font-weight: 600; }
 QPushButton[role="link"] { background: transparent; border: 1px solid transparent; color: $accent; padding: 2px; }
 QPushButton[role="link"]:focus { border: 1px solid $accent; }
 QPushButton::menu-indicator, QToolButton::menu-indicator { image: url($chevron); width: 10px;

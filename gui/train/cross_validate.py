@@ -22,7 +22,7 @@ class CrossValidateDialog(QDialog):
     def __init__(self, cases: int, held_out: float, minutes: float, parent: QWidget | None = None) -> None:
         """cases: in the data set. held_out: the form's test share. minutes: a run's time limit; 0: none."""
         super().__init__(parent)
-        self.setObjectName("cross_validate_dialog")
+        self.setObjectName("cross-validate-dialog")
         self.setWindowTitle("Cross-validate")
         self._cases, self._minutes = cases, minutes
         self.folds = QSpinBox()
@@ -31,14 +31,14 @@ class CrossValidateDialog(QDialog):
         self.folds.setRange(2, max(min(cases, 20), 2))
         self.folds.setValue(min(5, max(cases, 2)))
         self.held_out = QDoubleSpinBox()
-        self.held_out.setObjectName("held_out")
+        self.held_out.setObjectName("held-out")
         self.held_out.setAccessibleName("Share of the cases that no fold touches")
         self.held_out.setRange(0.0, 0.9)
         self.held_out.setSingleStep(0.05)
         self.held_out.setValue(held_out)
         self.told = label("", "dim", wrap=True)
-        self.told.setObjectName("folds_told")
-        self.start = button("Start", "start_folds", self._start, role="primary")
+        self.told.setObjectName("folds-told")
+        self.start = button("Start", "start-folds", self._start, role="primary")
         for field in (self.folds, self.held_out):
             field.valueChanged.connect(self._tell)
         form = QFormLayout()
@@ -48,7 +48,7 @@ class CrossValidateDialog(QDialog):
         form.addRow(label("Held-out share"), self.held_out)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
-        buttons.addWidget(button("Cancel", "cancel_folds", self.reject))
+        buttons.addWidget(button("Cancel", "cancel-folds", self.reject))
         buttons.addWidget(self.start)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)

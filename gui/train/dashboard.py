@@ -209,7 +209,7 @@ def groups(history: History) -> dict[str, dict[str, str]]:
         if part in ("train", "val"):
             name, _, one = rest.partition("/")
             found.setdefault(name, {})[key] = one or part
-        else:
+        elif part != "test":  # measured once, at the end: a figure and no curve
             found.setdefault(key, {})[key] = ""
     for name, series in found.items():
         ones = {key: text for key, text in series.items() if text not in ("train", "val", "")}

@@ -208,6 +208,11 @@ def described(dataset: Any) -> list[tuple[str, str]]:
     return told() if told is not None else [("Data", dataset.summary())]
 
 
+def count_of(dataset: Any) -> int:
+    """How many cases checked data has: rows of a table, subjects, scans."""
+    return next(len(getattr(dataset, name)) for name in ("rows", "cases", "subjects") if hasattr(dataset, name))
+
+
 def grouped(findings: Iterable[Finding]) -> list[tuple[str, str]]:
     """Findings as severity and sentence, those of one kind told once with a count."""
     findings = list(findings)

@@ -16,7 +16,7 @@ from gui.context import AppContext
 from gui.train.blocks import MakeEditor
 from gui.train.cross_validate import CrossValidateDialog
 from gui.train.dashboard import Dashboard, side_panel
-from gui.train.data_check import DataCheck
+from gui.train.data_check import DataCheck, count_of
 from gui.train.data_editor import DataEditor
 from gui.train.data_kinds import kind_of
 from gui.train.engine import Failure, training
@@ -238,7 +238,8 @@ class TrainPage(QWidget):
     def _show_empty(self, why: str) -> None:
         """What the middle says while no run is shown."""
         if self.stack.currentWidget() is not self.dashboard:
-            planned = not why and (self.plan.proposal is not None or self.plan.refused)
+            found = self.plan.proposal is not None or self.plan.departures is not None
+            planned = not why and (found or self.plan.refused)
             self.stack.setCurrentWidget(self.plan if planned else self.empty)
         if self.engine.busy:
             title, text = (
@@ -264,7 +265,7 @@ class TrainPage(QWidget):
         if self.blocker() or dataset is None:
             return
         share, minutes = (tree.get(block, {}).get(key) for block, key in (_HELD_OUT, _MINUTES))
-        dialog = CrossValidateDialog(len(dataset.cases), float(share or 0), float(minutes or 0), self)
+        dialog = CrossValidateDialog(count_of(dataset), float(share or 0), float(minutes or 0), self)
         dialog.start_requested.connect(self._start_folds)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()

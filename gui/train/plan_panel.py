@@ -19,6 +19,7 @@ from gui.widgets.controls import button
 from gui.widgets.labels import label, section
 
 SETTLE_MS = 150
+REQUIREMENTS = "Below is where these settings depart from what this system was asked to be."
 NOT_MEASURED = (
     "A trial of a few steps, in a process of its own, tells how long the run takes and how much memory it needs."
 )
@@ -41,6 +42,7 @@ class PlanPanel(QScrollArea):
         self._job: Job | None = None
         self._trial: Job | None = None
         self.proposal: Any = None
+        self.departures: list[str] | None = None  # from what the system was asked to be; None: nothing was asked
         self.refused = False  # whether the settings and the data do not go together
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -110,11 +112,13 @@ class PlanPanel(QScrollArea):
 
         def work(_control: JobControl) -> Any:
             experiment = config.parse(tree)
-            return experiment.task.propose(experiment, dataset)
+            found = experiment.task.check(experiment)
+            departures = None if found is None else [one.text for one in found]
+            return experiment.task.propose(experiment, dataset), departures
 
-        def done(proposal: Any) -> None:
+        def done(found: Any) -> None:
             if self._job is job:
-                self._take(proposal)
+                self._take(*found)
 
         def failed(error: Exception) -> None:
             if self._job is job:
@@ -125,8 +129,8 @@ class PlanPanel(QScrollArea):
         job = self._context.jobs.run("Planning", work, done=done, failed=failed, kind="background")
         self._job = job
 
-    def _take(self, proposal: Any, *, refused: bool = False) -> None:
-        self.proposal, self.refused = proposal, refused
+    def _take(self, proposal: Any, departures: list[str] | None = None, *, refused: bool = False) -> None:
+        self.proposal, self.departures, self.refused = proposal, departures, refused
         self.title.setText("This cannot be trained yet" if refused else "Ready to train")
         self.measure_button.setVisible(proposal is not None)
         self.summary.setVisible(proposal is not None)
@@ -138,6 +142,10 @@ class PlanPanel(QScrollArea):
                 "The curves grow here once the run has started."
             )
             self._show_table(_table(proposal.choices))
+        elif departures is not None:
+            self.summary.setVisible(True)
+            self.summary.setText(f"{self._dataset.summary()}. {REQUIREMENTS}")
+            self._show_table(_listed(departures))
         self.planned.emit(proposal)
 
     def shut_down(self) -> None:
@@ -226,6 +234,20 @@ class PlanPanel(QScrollArea):
                 figure.setObjectName(f"expected:{name}")
                 grid.addWidget(figure, row, 1)
             self._expected.addWidget(grid_of)
+
+
+def _listed(departures: list[str]) -> QWidget:
+    """Each departure, or that there is none."""
+    listed = QWidget()
+    listed.setObjectName("plan-departures")
+    column = QVBoxLayout(listed)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(8)
+    if not departures:
+        column.addWidget(label("✓ As the system was asked to be, in every point", "ok", wrap=True))
+    for text in departures:
+        column.addWidget(notice(text, "info"))
+    return listed
 
 
 def _table(choices: Any) -> QWidget:

@@ -157,9 +157,8 @@ class PreviewPanel(QWidget):
         self.title.setText(f"PREVIEW · {preview.case.upper()}")
         self.title.setAccessibleName(f"Preview of {preview.case}")
         self.view.show_preview(preview)
-        self.caption.setText(
-            f"Epoch {preview.epoch}: truth outlined, prediction filled · Dice {figure_text(preview.dice, 2)}"
-        )
+        segmented = f"truth outlined, prediction filled · Dice {figure_text(preview.dice, 2)}"
+        self.caption.setText(f"Epoch {preview.epoch}: {preview.caption or segmented}")
 
     def _step(self, by: int) -> None:
         self.slider.setValue(self.slider.value() + by)

@@ -47,7 +47,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Preview:
-    """One slice of a validation case, (x, y) on RAS axes."""
+    """One slice of a validation case, (x, y) on RAS axes. caption: of pictures that are no segmentation."""
 
     epoch: int
     image: np.ndarray
@@ -55,6 +55,7 @@ class Preview:
     prediction: np.ndarray
     dice: float
     case: str
+    caption: str = ""
 
 
 class RunWatcher(QObject):
@@ -183,4 +184,5 @@ def read_preview(path: Path, epoch: int) -> Preview:
         image, truth, prediction = arrays["image"], arrays["truth"], arrays["prediction"]
         if not image.ndim == 2 or not image.shape == truth.shape == prediction.shape:
             raise ValueError(f"{path} is no preview")
-        return Preview(epoch, image, truth, prediction, float(arrays["dice"]), str(arrays["case"]))
+        caption = str(arrays["caption"]) if "caption" in arrays else ""
+        return Preview(epoch, image, truth, prediction, float(arrays["dice"]), str(arrays["case"]), caption)

@@ -10,6 +10,8 @@ from gui.theme import icons
 PAGES = {
     "scans": "Scans",
     "tables": "Tables",
+    "stays": "Stays",
+    "risk": "Risk",
     "predict": "Predict",
     "train": "Train",
     "runs": "Runs",

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from core.training import devices
-from tests.benchmarks.arithmetic import sgemm, swinunetr, waiting
+from tests.benchmarks.arithmetic import sgemm, swin_encoder, swinunetr, waiting
 from tests.benchmarks.materials import LARGE_SHAPE, experiment, large_compressed_scan, large_scan, small_dataset
 from tests.benchmarks.peers import peer_prediction, peer_training
 from tests.benchmarks.predicting import cold, runtimes
 from tests.benchmarks.reading import loading, series
 from tests.benchmarks.report import Figure, median_of
+from tests.benchmarks.risk import risk_step
+from tests.benchmarks.tables import table_memory, table_steps
 from tests.benchmarks.window import open_window, train_without_window
 
 
@@ -113,7 +115,11 @@ MEASURES: dict[str, Callable[..., list[Figure]]] = {
     "runtimes": runtimes,
     "sgemm": sgemm,
     "swinunetr": swinunetr,
+    "swin_encoder": swin_encoder,
+    "risk_step": risk_step,
     "waiting": waiting,
+    "table_steps": table_steps,
+    "table_memory": table_memory,
     "peer_prediction": peer_prediction,
     "peer_training": peer_training,
 }

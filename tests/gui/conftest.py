@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QThread, QTimer
 from PySide6.QtWidgets import QApplication, QMenu
 
+from core.paths import models_folder
 from gui.context import AppContext
 from gui.main_window import MainWindow
 from gui.theme import apply_theme, theme
+from tests.gui.tables_making import table_tree, write_table
 
 
 def _alive(kind: type) -> set[object]:
@@ -75,3 +78,23 @@ def window(qtbot: object, app_context: AppContext, dark: None) -> MainWindow:
     with qtbot.waitSignal(made.painted, timeout=5000):
         made.show()
     return made
+
+
+@pytest.fixture(scope="session")
+def trained_on_a_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model of a small table, trained once; `table_model` copies it where it is used."""
+    from core import config
+    from core.inference.kinds import kind_of
+    from core.training import launch
+
+    place = tmp_path_factory.mktemp("table_model")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ISOCENTER_HOME", str(place / "home"))
+        run_id = launch.prepare_run(config.parse(table_tree(write_table(place / "train.csv"))))
+        return kind_of("tabular").publish(launch.execute(run_id), name="deaths").folder
+
+
+@pytest.fixture
+def table_model(trained_on_a_table: Path) -> Path:
+    """A model for tables called deaths, among the user's own."""
+    return Path(shutil.copytree(trained_on_a_table, models_folder() / trained_on_a_table.name))

@@ -19,25 +19,26 @@ Array = np.ndarray[Any, Any]
 FEWEST_SUBJECTS = 20
 LEAK_CORRELATION = 0.985  # a clinical value that follows the score so closely was made from it
 OUTSIDE_SHARE = 0.5  # so many values outside of their range are in another unit, rather than wrong one by one
+FITTING_SHARE = 0.9
 FAR_APART_MM = 25.0  # centres of a subject's MRI and PET; necks and tables are seen by one and not the other
-SHARPER = 1.5  # a PET that is so much sharper than its MRI is the MRI
+SHARPER = 1.25  # a PET that is so much sharper than its MRI may be the MRI; BrainWeb: the MRI is 1.3 times as sharp
 
-# Between the units that clinics use for one quantity; value in the other unit = factor * value, or its inverse.
-FACTORS = {
-    "a thousandth": 1000.0, "a tenth": 10.0, "a hundredth": 100.0, "pounds and kilograms": 2.2046,
-    "inches and centimetres": 2.54, "mg/dL and mmol/L of glucose": 18.016, "mg/dL and mmol/L of cholesterol": 38.67,
-    "mg/dL and mmol/L of triglycerides": 88.57, "mg/dL and µmol/L of creatinine": 88.42,
-    "mg/dL and µmol/L of bilirubin": 17.1, "mg/dL and mmol/L of urea": 2.801, "mg/dL and mmol/L of calcium": 4.008,
-    "ng/mL and pmol/L of vitamin B12": 0.738, "ng/mL and nmol/L of vitamin D": 2.496, "months and years": 12.0,
-    "minutes and seconds": 60.0,
-}  # fmt: skip
+# Between the units that clinics use for one quantity: what is told, the factor, and the words of a value's name or
+# unit that it is for. Those without a word are for any.
+FACTORS: tuple[tuple[str, float, str], ...] = (
+    ("mg/dL and mmol/L of glucose", 18.016, "glucose"), ("mg/dL and mmol/L of cholesterol", 38.67, "cholesterol"),
+    ("mg/dL and mmol/L of triglycerides", 88.57, "triglycerid"), ("mg/dL and µmol/L of creatinine", 88.42, "creatinin"),
+    ("mg/dL and µmol/L of bilirubin", 17.1, "bilirubin"), ("mg/dL and mmol/L of urea", 2.801, "urea"),
+    ("mg/dL and mmol/L of calcium", 4.008, "calcium"), ("ng/mL and nmol/L of vitamin D", 2.496, "vitamin_d"),
+    ("pounds and kilograms", 2.2046, "kg"), ("inches and centimetres", 2.54, "cm"), ("months and years", 12.0, "year"),
+    ("a tenth", 10.0, ""), ("a hundredth", 100.0, ""), ("a thousandth", 1000.0, ""),
+)  # fmt: skip
 
 
 def numbers(
-    columns: Mapping[str, Cells], features: Sequence[Feature], missing_codes: Sequence[float]
+    columns: Mapping[str, Cells], features: Sequence[Feature], missing_codes: Sequence[float], count: int
 ) -> tuple[Array, list[Finding]]:
     """(rows, features) float32 with NaN where missing, and what of the cells is no number."""
-    count = len(next(iter(columns.values()), ()))
     found = np.full((count, len(features)), np.nan, np.float32)
     findings = []
     codes = set(missing_codes)
@@ -149,15 +150,15 @@ def _of_values(rows: Sequence[tuple[int, Subject]], features: Sequence[Feature])
 
 
 def other_unit(values: Array, feature: Feature) -> str:
-    """The factor that brings most values into the feature's range, in words; "" where none does."""
-    best, name = 0.0, ""
-    for words, factor in FACTORS.items():
+    """The factor that brings nearly all values into the feature's range, in words; "" where none does."""
+    said = f"{feature.name} {feature.unit}".lower()
+    for told, factor, word in FACTORS:
+        if word not in said:
+            continue
         for scaled in (values * factor, values / factor):
-            share = float(((scaled >= feature.low) & (scaled <= feature.high)).mean())
-            # The middle counts too: a wide range takes in what a wrong factor gives.
-            if share > 0.9 and share > best:
-                best, name = share, words
-    return name
+            if float(((scaled >= feature.low) & (scaled <= feature.high)).mean()) > FITTING_SHARE:
+                return told
+    return ""
 
 
 def _of_leaks(rows: Sequence[tuple[int, Subject]], features: Sequence[Feature]) -> Iterable[Finding]:
@@ -182,19 +183,23 @@ def of_images(looked: Sequence[tuple[int, str, Mapping[str, ImageFacts]]]) -> li
 
 
 def _swapped(looked: Sequence[tuple[int, str, Mapping[str, ImageFacts]]]) -> Iterable[Finding]:
-    wrong = []
+    wrong, unsure = [], []
     for number, name, facts in looked:
         kinds = {kind: found.looks for kind, found in facts.items()}
-        by_sharpness = (
-            len(facts) == 2
-            and "unknown" in kinds.values()
-            and facts["pet"].sharpness > SHARPER * facts["mri"].sharpness
-        )
-        if any(looks not in (kind, "unknown") for kind, looks in kinds.items()) or by_sharpness:
+        if any(looks not in (kind, "unknown") for kind, looks in kinds.items()):
             wrong.append(f"row {number} ({name})")
+        elif "unknown" in kinds.values() and len(facts) == 2 and _pet_is_sharper(facts):
+            unsure.append(f"row {number} ({name})")
     if wrong:
         what = f"MRI and PET seem to be swapped in {some(wrong, 4)}: the MRI looks like a PET, or the PET like an MRI"
         yield Finding("swapped-modalities", "error", f"{what}. Swap the paths.")
+    if unsure:
+        what = f"MRI and PET may be swapped in {some(unsure, 4)}: the PET is the sharper one"
+        yield Finding("maybe-swapped", "warning", f"{what}. Look at them, and swap the paths if so.")
+
+
+def _pet_is_sharper(facts: Mapping[str, ImageFacts]) -> bool:
+    return facts["pet"].sharpness > SHARPER * facts["mri"].sharpness
 
 
 def _apart(looked: Sequence[tuple[int, str, Mapping[str, ImageFacts]]]) -> Iterable[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,7 +107,7 @@ def _rows(
     count = len(next(iter(cells.values()), ()))
     nothing: Cells = [None] * count
     columns = {feature.name: cells.get(feature.name, nothing) for feature in features}
-    clinical, findings = checks.numbers(columns, features, data.missing_codes)
+    clinical, findings = checks.numbers(columns, features, data.missing_codes, count)
     targets, more = checks.targets(cells.get(chosen.target, nothing), chosen.target, data)
     findings += more
     ids, visits = cells.get(chosen.subject, nothing), cells.get(chosen.visit, nothing)
@@ -136,9 +137,9 @@ def _in_bids(folder: Path, name: str, visit: str, kind: str) -> tuple[Path | Non
     """A subject's image in a BIDS folder: sub-NAME/[ses-VISIT/]anat/*_T1w or pet/*_pet."""
     home_of = folder / (name if name.startswith("sub-") else f"sub-{name}")
     place, ending = ("anat", "_T1w") if kind == "mri" else ("pet", "_pet")
-    if Path(home_of.name) != Path(home_of.relative_to(folder)) or not home_of.is_dir():
+    if Path(home_of.name) != Path(home_of.relative_to(folder)) or not os.path.isdir(home_of):
         return None, []
-    if visit and (session := home_of / (visit if visit.startswith("ses-") else f"ses-{visit}")).is_dir():
+    if visit and os.path.isdir(session := home_of / (visit if visit.startswith("ses-") else f"ses-{visit}")):
         folders = [session / place]
     else:
         folders = [home_of / place, *sorted(home_of.glob(f"ses-*/{place}"))]
@@ -160,26 +161,28 @@ def _looked_at(rows: list[_Row], cohort: Path, control: JobControl) -> tuple[lis
     findings: list[Finding] = []
     seen: list[_Row] = []
     all_facts: list[dict[str, ImageFacts]] = []
-    for number, row in enumerate(rows):
-        control.progress(number / len(rows), f"Looking at subject {number + 1} of {len(rows)}")
-        facts: dict[str, ImageFacts] = {}
-        for kind in ("mri", "pet"):
-            image = getattr(row.subject, kind)
-            if image is None:
-                continue
-            said = f"Row {row.number} ({row.subject.id}): the {kind.upper()}"
-            if not image.exists():
-                what = f"{said} {image} is not there; mend its path, or empty the cell."
-                findings.append(Finding("file-gone", "error", what))
-                continue
-            try:
-                facts[kind] = cache.look(image, control.silent())
-            except IsocenterError as error:
-                what = f"{said} cannot be used ({error.what}); replace it, or empty the cell."
-                findings.append(Finding("unreadable-image", "error", what))
-        contents = {kind: found.content for kind, found in facts.items()}
-        seen.append(_Row(row.number, replace(row.subject, contents=contents)))
-        all_facts.append(facts)
-    cache.save()
+    try:
+        for number, row in enumerate(rows):
+            control.progress(number / len(rows), f"Looking at subject {number + 1} of {len(rows)}")
+            facts: dict[str, ImageFacts] = {}
+            for kind in ("mri", "pet"):
+                image = getattr(row.subject, kind)
+                if image is None:
+                    continue
+                said = f"Row {row.number} ({row.subject.id}): the {kind.upper()}"
+                if not os.path.exists(image):  # as Path.exists, but for names that no disk can hold
+                    what = f"{said} {image} is not there; mend its path, or empty the cell."
+                    findings.append(Finding("file-gone", "error", what))
+                    continue
+                try:
+                    facts[kind] = cache.look(image, control.silent())
+                except IsocenterError as error:
+                    what = f"{said} cannot be used ({error.what}); replace it, or empty the cell."
+                    findings.append(Finding("unreadable-image", "error", what))
+            contents = {kind: found.content for kind, found in facts.items()}
+            seen.append(_Row(row.number, replace(row.subject, contents=contents)))
+            all_facts.append(facts)
+    finally:  # a check that was stopped goes on from there
+        cache.save()
     findings += checks.of_images([(row.number, row.subject.id, f) for row, f in zip(seen, all_facts, strict=True)])
     return seen, findings

@@ -17,6 +17,7 @@ from core.control import JobControl
 from core.data.cohort.images import content_of, in_template_space
 from core.data.cohort.subject import Grid, Subject
 from core.files import whole_file
+from core.imaging.mni import tissues
 from core.imaging.normalise import normalised_mri, on_grid, suvr
 from core.imaging.reader import read
 from core.imaging.volume import Volume
@@ -44,21 +45,23 @@ def _kept(subject: Subject, kind: str, grid: Grid, control: JobControl, cache_fo
     if image is None:
         return None
     control.check()
-    content = subject.contents.get(kind)
-    volume = None
-    if content is None:
-        volume = read(image, control.silent())
-        content = content_of(volume)
     # The PET of a raw pair is placed by its MRI, so it depends on both.
-    partner = subject.contents.get("mri", str(subject.mri)) if kind == "pet" else ""
-    key = repr((VERSION, kind, content, partner, grid.shape, tuple(float(s) for s in grid.spacing_mm)))
+    contents = [_content(subject, name, control) for name in ("mri", "pet")[: 1 if kind == "mri" else 2]]
+    key = repr((VERSION, kind, contents, grid.shape, tuple(float(s) for s in grid.spacing_mm)))
     file = cache_folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}{_ENDING}"
     found = _load(file, grid)
     if found is None:
-        volume = volume or read(image, control.silent())
-        found = _made(volume, kind, subject, grid, control, cache_folder)
+        found = _made(read(image, control.silent()), kind, subject, grid, control, cache_folder)
         _save(file, found)
     return found
+
+
+def _content(subject: Subject, kind: str, control: JobControl) -> str:
+    """The content of an image, looked up or read; "" where there is none."""
+    image: Path | None = getattr(subject, kind)
+    if image is None:
+        return ""
+    return subject.contents.get(kind) or content_of(read(image, control.silent()))
 
 
 def _made(volume: Volume, kind: str, subject: Subject, grid: Grid, control: JobControl, cache_folder: Path) -> Array:
@@ -70,7 +73,8 @@ def _made(volume: Volume, kind: str, subject: Subject, grid: Grid, control: JobC
         ready = prepare(subject.mri, pet, cache_folder / "prepared", control)
         volume = read(ready.mri if kind == "mri" else ready.pet)  # type: ignore[arg-type]
     control.progress(None, f"Bringing the {kind.upper()} to the grid")
-    values = on_grid(volume, grid)
+    tissues(grid, control.silent())
+    values = on_grid(volume, grid, control.silent())
     return normalised_mri(values, grid, where) if kind == "mri" else suvr(values, grid, where)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from core.control import JobControl
-from core.data.tables.table import Column, Table
+from core.data.tables.table import MISSING, Column, Table
 from core.imaging.volume import Finding
+from core.metrics.classification import auroc
 
 Array = np.ndarray[Any, Any]
 
@@ -18,6 +19,7 @@ MANY_LEVELS = 1_000
 # A single column that ranks the outcome better than this is rarely honest.
 SUSPECT_AUROC = 0.98
 RARE_SHARE = 0.05
+MIXED_SHARE = 0.3  # numbers among the cells of a column of words
 LEAK_ROWS = 20_000
 
 
@@ -51,10 +53,11 @@ def facts_of(column: Column) -> ColumnFacts:
     return ColumnFacts(column.name, column.kind, share, different, None, ())
 
 
-def check_columns(table: Table) -> list[Finding]:
-    """Findings about single columns, whatever is to be learned."""
+def check_columns(table: Table, rows: Array | None = None) -> list[Finding]:
+    """Findings about single columns, whatever is to be learned. rows: look at these only."""
     findings = []
-    for column in table.columns.values():
+    for whole in table.columns.values():
+        column = whole if rows is None else whole.take(rows)
         facts = facts_of(column)
         name = column.name
         if facts.missing == 1:
@@ -66,12 +69,34 @@ def check_columns(table: Table) -> list[Finding]:
         elif column.kind == "category" and facts.different > MANY_LEVELS:
             what = f"{name} has {facts.different:,} different words; the rare ones are taken as one."
             findings.append(Finding("many-levels", "warning", what))
+        if column.unread and column.kind in ("number", "date"):
+            what = f"{name}: {column.unread:,} cells hold no {column.kind}; they count as missing."
+            findings.append(Finding("mixed", "warning", what))
+        elif column.kind == "category" and (share := _numeric_share(column)) > MIXED_SHARE:
+            what = f"{name} holds words and numbers ({share:.0%} of its cells), and is read as words; where the words"
+            what += f" only say that a number is missing, set data.kinds.{name}=number."
+            findings.append(Finding("mixed", "warning", what))
         if column.kind == "number" and np.isinf(column.values).any():
             findings.append(Finding("infinite", "warning", f"{name} holds infinite values; they count as missing."))
         if is_identifier(column):
             what = f"{name} is different in every row, as an identifier is; it is left out."
             findings.append(Finding("identifier", "warning", what))
     return findings
+
+
+def _numeric_share(column: Column) -> float:
+    """The part of the filled cells of a column of words that are numbers."""
+    counts = np.bincount(column.values[column.values != MISSING], minlength=len(column.levels))
+    numbers = np.array([_is_number(level) for level in column.levels], bool)
+    return float(counts[numbers].sum() / max(counts.sum(), 1)) if not numbers.all() else 0.0
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_identifier(column: Column) -> bool:
@@ -86,15 +111,11 @@ def is_identifier(column: Column) -> bool:
     return False
 
 
-def left_out(table: Table, *, identifiers: bool = False) -> list[str]:
-    """The columns from which nothing can be learned: empty, constant, free text, and identifiers unless kept."""
-    names = []
-    for column in table.columns.values():
-        facts = facts_of(column)
-        empty = facts.missing == 1 or facts.different <= 1 or column.kind == "text"
-        if empty or (not identifiers and is_identifier(column)):
-            names.append(column.name)
-    return names
+def tells_nothing(column: Column, *, identifiers: bool = False) -> bool:
+    """Whether nothing can be learned from a column: empty, constant, free text, or an identifier unless kept."""
+    facts = facts_of(column)
+    empty = facts.missing == 1 or facts.different <= 1 or column.kind == "text"
+    return empty or (not identifiers and is_identifier(column))
 
 
 def check_classes(classes: Array, names: Sequence[str]) -> list[Finding]:
@@ -115,22 +136,23 @@ def check_classes(classes: Array, names: Sequence[str]) -> list[Finding]:
     return findings
 
 
-def check_leaks(table: Table, classes: Array, control: JobControl | None = None) -> list[Finding]:
-    """Columns that tell the outcome nearly alone, as a value that was written after it does."""
-    from sklearn.metrics import roc_auc_score
+def check_leaks(table: Table, rows: Array, classes: Array, control: JobControl | None = None) -> list[Finding]:
+    """Columns that tell the outcome nearly alone, as a value that was written after it does.
 
+    rows: those that have an outcome, and classes: their codes.
+    """
     control = control or JobControl()
-    rows = np.arange(len(table))
     if len(rows) > LEAK_ROWS:
-        rows = np.random.default_rng(0).choice(rows, LEAK_ROWS, replace=False)
-    truth = classes[rows]
+        chosen = np.random.default_rng(0).choice(len(rows), LEAK_ROWS, replace=False)
+        rows, classes = rows[chosen], classes[chosen]
+    truth = classes
     findings = []
     for column in table.columns.values():
         control.check()
         for score, how in _scores(column.take(rows), truth):
             one = truth == truth.max()
             if 0 < one.sum() < len(one):
-                area = float(roc_auc_score(one, score))
+                area = auroc(score, one)
                 if max(area, 1 - area) > SUSPECT_AUROC:
                     what = f"{column.name} {how} tells the outcome nearly alone (AUROC {max(area, 1 - area):.3f})"
                     what += ": was it written after the outcome? Leave it out, or be sure."

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from core.data.tables.check import left_out
+from core.data.tables.check import tells_nothing
 from core.data.tables.table import MISSING, Column, Table
 from core.errors import DatasetError
 from core.registry import Part
@@ -65,28 +65,31 @@ class TableCoding(Part):
     def missing_from(self, table: Table) -> list[str]:
         return [name for name in self.inputs if name not in table.columns]
 
-    def encode(self, table: Table) -> tuple[Array, Array]:
-        """(rows, width) float32 and (rows, words) int64. Raises DatasetError for columns that are not there."""
+    def encode(self, table: Table, rows: Array | None = None) -> tuple[Array, Array]:
+        """(rows, width) float32 and (rows, words) int64, of all rows or of these.
+
+        Raises DatasetError for columns that are not there.
+        """
         missing = self.missing_from(table)
         if missing:
             raise DatasetError(
                 f"{len(missing)} columns that the model needs are not in the table: {', '.join(missing[:5])}",
                 mend="Add them; they may be empty.",
             )
-        rows = len(table)
-        numbers = np.empty((rows, self.width), np.float32)
+        count = len(table) if rows is None else len(rows)
+        numbers = np.empty((count, self.width), np.float32)
         extra = len(self.numbers)
         for place, column in enumerate(self.numbers):
-            values = table[column.name].as_kind("date" if column.date else "number").values
+            values = _rows_of(table[column.name], rows).as_kind("date" if column.date else "number").values
             empty = ~np.isfinite(values)
             scaled = (np.where(empty, column.median, values) - column.median) * column.factor
             numbers[:, place] = smooth_clip(scaled)
             if column.indicator:
                 numbers[:, extra] = empty
                 extra += 1
-        codes = np.zeros((rows, len(self.words)), np.int64)
+        codes = np.zeros((count, len(self.words)), np.int64)
         for place, words in enumerate(self.words):
-            codes[:, place] = _codes(table[words.name], words.levels)
+            codes[:, place] = _codes(_rows_of(table[words.name], rows), words.levels)
         return numbers, codes
 
     def outside(self, table: Table) -> list[tuple[str, int]]:
@@ -104,6 +107,10 @@ class TableCoding(Part):
         return found
 
 
+def _rows_of(column: Column, rows: Array | None) -> Column:
+    return column if rows is None else column.take(rows)
+
+
 def smooth_clip(scaled: Array) -> Array:
     """Large values bent towards +-3, small ones nearly unchanged.
 
@@ -114,14 +121,17 @@ def smooth_clip(scaled: Array) -> Array:
         return np.asarray(scaled / np.sqrt(1 + (scaled / 3) ** 2))
 
 
-def fit_coding(table: Table, *, identifiers: bool = False) -> TableCoding:
-    """The coding of these rows: give the training rows only. Columns that cannot be learned from are left out.
+def fit_coding(table: Table, rows: Array | None = None, *, identifiers: bool = False) -> TableCoding:
+    """The coding of a table's rows: give the training rows only. Columns that cannot be learned from are left out.
 
-    identifiers: keep columns that look like some. Raises DatasetError where nothing is left.
+    rows: only these; a table is never copied as a whole, since it may fill the memory. identifiers: keep columns that
+    look like some. Raises DatasetError where nothing is left.
     """
-    table = table.without(left_out(table, identifiers=identifiers))
     numbers, words = [], []
-    for column in table.columns.values():
+    for whole in table.columns.values():
+        column = whole if rows is None else whole.take(rows)
+        if tells_nothing(column, identifiers=identifiers):
+            continue
         if column.kind in ("number", "date"):
             numbers.append(_number_column(column))
         else:

@@ -26,6 +26,7 @@ EMPTY = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", "
 MOST_COLUMNS = 20_000
 MOST_BYTES = 16 * 1024**3
 MOST_EXCEL_BYTES = 200 * 2**20
+MOST_UNPACKED_BYTES = 2 * 1024**3
 # Cells parsed at once: pandas holds Python's lock meanwhile, and with it a window beside it, for some 40 ms.
 PIECE_CELLS = 200_000
 SAMPLE_ROWS = 2_000
@@ -70,7 +71,7 @@ def _read(path: Path, size: int, control: JobControl, as_text: bool) -> Table:
         if name.endswith(".parquet"):
             return _from_parquet(path, as_text)
         if name.endswith(".xlsx"):
-            return _from_excel(path, as_text)
+            return _from_excel(path, control, as_text)
         return _from_text(path, control, as_text)
     except OSError as error:
         raise DatasetError(f"the table cannot be read ({error.strerror or error})", where=path) from error
@@ -205,7 +206,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _piece(series: Any, kind: Kind) -> Any:
-    """One piece of a column, as compact as its kind allows."""
+    """One piece of a column, as compact as its kind allows: cells, or numbers and how many cells were none."""
     import pandas as pd
 
     if kind == "number":
@@ -213,9 +214,12 @@ def _piece(series: Any, kind: Kind) -> Any:
         odd = numbers.isna() & series.notna()
         if odd.any():
             numbers[odd] = pd.to_numeric(series[odd].str.replace(",", "."), errors="coerce")
-        return compact(numbers.to_numpy(np.float64, na_value=np.nan))
+        return compact(numbers.to_numpy(np.float64, na_value=np.nan)), int((numbers.isna() & series.notna()).sum())
     cells = [_cell(cell) for cell in series]
-    return dates(cells) if kind == "date" else cells
+    if kind != "date":
+        return cells
+    days = dates(cells)
+    return days, int(np.isnan(days).sum() - cells.count(None))
 
 
 def compact(numbers: Array) -> Array:
@@ -228,8 +232,13 @@ def compact(numbers: Array) -> Array:
 
 def _joined(name: str, kind: Kind, pieces: list[Any]) -> Column:
     if kind in ("number", "date"):
-        return Column(name, kind, np.concatenate(pieces))
-    cells = [cell for piece in pieces for cell in piece]
+        values, unread = zip(*pieces, strict=True)
+        return Column(name, kind, np.concatenate(values), unread=sum(unread))
+    return _of_words(name, [cell for piece in pieces for cell in piece], kind)
+
+
+def _of_words(name: str, cells: list[str | None], kind: Kind) -> Column:
+    """A column of written cells; one of too many different words for a category is text."""
     if kind == "category" and len(set(cells)) > MOST_LEVELS:
         kind = "text"
     return column_of(name, cells, kind)
@@ -238,13 +247,16 @@ def _joined(name: str, kind: Kind, pieces: list[Any]) -> Column:
 # ---- Excel and Parquet --------------------------------------------------------------------------------------------
 
 
-def _from_excel(path: Path, as_text: bool) -> Table:
+def _from_excel(path: Path, control: JobControl, as_text: bool) -> Table:
     """The first sheet of a workbook; formulas as the values that were last computed."""
     import zipfile
 
     import openpyxl
 
     try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MOST_UNPACKED_BYTES:
+                raise DatasetError("the workbook is too large when unpacked", where=path, mend="Save it as CSV.")
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         rows = book.worksheets[0].iter_rows(values_only=True)
         header = next(rows, None)
@@ -252,7 +264,9 @@ def _from_excel(path: Path, as_text: bool) -> Table:
             raise DatasetError("the first sheet is empty", where=path)
         names = _names(list(header), path)
         cells: list[list[str | None]] = [[] for _ in names]
-        for row in rows:
+        for number, row in enumerate(rows):
+            if number % 500 == 0:
+                control.progress(None, f"Reading {path.name}: {number:,} rows")
             if all(cell is None for cell in row):
                 continue
             for i, column in enumerate(cells):
@@ -264,7 +278,7 @@ def _from_excel(path: Path, as_text: bool) -> Table:
     if not cells[0]:
         raise DatasetError("the table has a header and no rows", where=path)
     kinds: list[Kind] = ["text" if as_text else _kind(column[:SAMPLE_ROWS]) for column in cells]
-    return Table({name: column_of(name, cells[i], kinds[i]) for i, name in enumerate(names)})
+    return Table({name: _of_words(name, cells[i], kinds[i]) for i, name in enumerate(names)})
 
 
 def _written(value: Any) -> str | None:
@@ -312,5 +326,4 @@ def _from_arrow(name: str, column: Any) -> Column:
         stamps = column.cast(pa.timestamp("us")).to_pandas()
         return Column(name, "date", dates([None if s is None or s != s else s.isoformat() for s in stamps]))
     cells = [_written(value) for value in column.to_pylist()]
-    guessed = _kind(cells[:SAMPLE_ROWS])
-    return column_of(name, cells, "category" if guessed == "category" and len(set(cells)) <= MOST_LEVELS else guessed)
+    return _of_words(name, cells, _kind(cells[:SAMPLE_ROWS]))

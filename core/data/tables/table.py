@@ -20,12 +20,14 @@ class Column:
 
     number: float32 (float64 for long record numbers), NaN where empty. date: float64 days since 1970, NaN where empty.
     category: int32 codes into `levels`, MISSING where empty. text: a list of the cells, None where empty.
+    unread: how many cells of the file held something that is no number or date, and so count as empty.
     """
 
     name: str
     kind: Kind
     values: Any
     levels: tuple[str, ...] = ()
+    unread: int = 0
 
     def __len__(self) -> int:
         return len(self.values)
@@ -41,7 +43,7 @@ class Column:
 
     def take(self, rows: Array) -> Column:
         values = [self.values[row] for row in rows] if self.kind == "text" else self.values[rows]
-        return Column(self.name, self.kind, values, self.levels)
+        return Column(self.name, self.kind, values, self.levels, self.unread)
 
     def strings(self) -> list[str | None]:
         """The cells as they would be written, None where empty."""
@@ -90,15 +92,20 @@ def column_of(name: str, cells: Sequence[str | None], kind: Kind) -> Column:
     array([ 0,  1, -1,  0], dtype=int32)
     """
     if kind == "number":
-        return Column(name, kind, np.array([_number(cell) for cell in cells], np.float32))
+        return _with_unread(name, kind, np.array([_number(cell) for cell in cells], np.float32), cells)
     if kind == "date":
-        return Column(name, kind, dates(cells))
+        return _with_unread(name, kind, dates(cells), cells)
     if kind == "category":
         levels = tuple(sorted({cell for cell in cells if cell is not None}))
         place = {level: code for code, level in enumerate(levels)}
         codes = np.array([MISSING if cell is None else place[cell] for cell in cells], np.int32)
         return Column(name, kind, codes, levels)
     return Column(name, "text", list(cells))
+
+
+def _with_unread(name: str, kind: Kind, values: Array, cells: Sequence[str | None]) -> Column:
+    filled = np.array([cell is not None for cell in cells], bool)
+    return Column(name, kind, values, unread=int((np.isnan(values) & filled).sum()))
 
 
 def _number(cell: str | None) -> float:

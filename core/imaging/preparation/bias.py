@@ -61,13 +61,14 @@ def bias_field(values: Array, affine_ras: Array, control: JobControl) -> Array:
     control.check()
     log_field = np.clip(log_field - np.median(log_field[head]), -FARTHEST, FARTHEST)
     at = [(np.arange(n) - (b - 1) / 2) / b for n, b in zip(values.shape, block, strict=True)]
-    return np.exp(_looked_up(log_field, at)).astype(np.float32)
+    return np.exp(_looked_up(log_field, at, control))
 
 
-def _looked_up(coarse: Array, at: list[Array]) -> Array:
+def _looked_up(coarse: Array, at: list[Array], control: JobControl) -> Array:
     """Between the voxels of a coarse array, one axis after the other, its edges held."""
     found = coarse.astype(np.float32)
     for axis, places in enumerate(at):
+        control.check()
         low = np.clip(np.floor(places).astype(int), 0, found.shape[axis] - 1)
         high = np.minimum(low + 1, found.shape[axis] - 1)
         share = np.clip(places - low, 0, 1).astype(np.float32)

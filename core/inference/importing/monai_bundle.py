@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from core.config import read_yaml
 from core.data.plan import Label, Plan
 from core.errors import ModelError
+from core.imaging.channels import MOST
 from core.inference.importing import monai_parts as parts
 from core.inference.importing.checkpoint import MAX_BYTES, read_checkpoint, tensors
 from core.inference.importing.contents import MAX_TEXT_BYTES, Contents
@@ -52,8 +53,9 @@ def read_bundle(contents: Contents) -> Found:
         formats = metadata["network_data_format"]
         (image, scan), *further = formats["inputs"].items()
         inputs = int(scan["num_channels"])
-        if further or inputs != 1:
-            raise refuse(f"it takes {max(inputs, 1 + len(further))} images of a subject at once; only one is supported")
+        if further or not 1 <= inputs <= MOST:
+            asked = max(inputs, 1 + len(further))
+            raise refuse(f"it takes {asked} images of a subject in a way that is not supported")
         network, outputs = parts.network(config, inputs, refuse)
         preparing, finishing = _keys(config, refuse)
         answer = parts.answer(config, finishing, outputs, refuse)
@@ -65,6 +67,7 @@ def read_bundle(contents: Contents) -> Found:
         pipeline = pipeline.model_copy(update={"windows": windows})
         plan = Plan(
             spacing_mm=pipeline.spacing_mm or (1.0, 1.0, 1.0), patch_size=window, labels=labels,
+            channels=inputs, channel_names=_channels(scan, inputs),
             modality={"MR": "MR", "MRI": "MR", "CT": "CT"}.get(str(scan.get("modality", "")).upper(), ""),
         )  # fmt: skip
         title = str(metadata.get("name") or contents.path.stem)[:200]
@@ -86,6 +89,15 @@ def read_bundle(contents: Contents) -> Found:
         network=network.model_dump(mode="json"), plan=plan, pipeline=pipeline, training=training, weights=weights,
         intended_use=str(metadata.get("intended_use") or "")[:4000],
     )  # fmt: skip
+
+
+def _channels(scan: dict[str, Any], count: int) -> list[str]:
+    """The names of the images of a subject, where the bundle says them."""
+    told = scan.get("channel_def") or {}
+    if count == 1 or not isinstance(told, dict):
+        return []
+    names = {int(number): str(name)[:120] for number, name in told.items() if str(number).isdigit()}
+    return [names.get(number) or f"channel {number + 1}" for number in range(count)]
 
 
 def _tree(contents: Contents, name: str, refuse: Refuse) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from core.data.plan import Label, Plan
 from core.errors import ModelError
+from core.imaging.channels import MOST
 from core.inference.importing.checkpoint import MAX_BYTES, read_checkpoint, tensors
 from core.inference.importing.contents import Contents
 from core.inference.importing.found import Found
@@ -67,18 +68,19 @@ def read_nnunet(contents: Contents, *, fold: str | None = None, orientation: str
         axes = _Axes([int(axis) for axis in plans["transpose_forward"]], len(settings["patch_size"]))
         labels, ignored = _labels(dataset, refuse)
         channels = dataset.get("channel_names", dataset.get("modality", {}))
-        if len(channels) != 1:
-            names = ", ".join(map(str, channels.values()))[:200]
-            raise refuse(f"it takes {len(channels)} images of a subject at once ({names}); only one is supported")
-        modality = _modality(str(next(iter(channels.values()))))
+        names = [str(name)[:120] for _, name in sorted(channels.items(), key=lambda one: int(one[0]))]
+        if not 1 <= len(names) <= MOST:
+            raise refuse(f"it takes {len(names)} images of a subject at once; 1 to {MOST} are supported")
+        modality = _modality(names[0])
         network = _network(settings, axes, refuse)
         spacing = axes.spacing(settings["spacing"], plans.get("original_median_spacing_after_transp"))
         plan = Plan(
             spacing_mm=spacing, patch_size=axes.sides(settings["patch_size"]), labels=labels, modality=modality,
-            ignore_label=ignored,
+            ignore_label=ignored, channels=len(names), channel_names=names if len(names) > 1 else [],
         )  # fmt: skip
+        normalisation, *of_further = [_normalisation(plans, settings, place, refuse) for place in range(len(names))]
         pipeline = NnunetPipeline(
-            normalisation=_normalisation(plans, settings, refuse), orientation=orientation or _READERS[reader],
+            normalisation=normalisation, further=of_further, orientation=orientation or _READERS[reader],
             keep_axis=axes.across, image=_resampling(settings, "data", refuse),
             answer=_resampling(settings, "probabilities", refuse),
         )  # fmt: skip
@@ -280,17 +282,17 @@ def _network(settings: dict[str, Any], axes: _Axes, refuse: Refuse) -> NnunetCon
     )  # fmt: skip
 
 
-def _normalisation(plans: dict[str, Any], settings: dict[str, Any], refuse: Refuse) -> Normalisation:
-    name = settings["normalization_schemes"][0]
+def _normalisation(plans: dict[str, Any], settings: dict[str, Any], channel: int, refuse: Refuse) -> Normalisation:
+    name = settings["normalization_schemes"][channel]
     if name not in _SCHEMES:
         raise refuse(f"it normalises with {str(name)[:80]!r}, which is not supported")
-    scheme, masked = _SCHEMES[name], bool(settings["use_mask_for_norm"][0])
+    scheme, masked = _SCHEMES[name], bool(settings["use_mask_for_norm"][channel])
     figures = plans.get("foreground_intensity_properties_per_channel") or plans.get(
         "foreground_intensity_properties_by_modality", {}
     )
     if scheme != "ct":
         return Normalisation(scheme=scheme, masked=masked)
-    of = figures["0"]
+    of = figures[str(channel)]
     return Normalisation(
         scheme="ct", mean=of["mean"], sd=of["std"], low=of["percentile_00_5"], high=of["percentile_99_5"]
     )  # fmt: skip

@@ -92,9 +92,10 @@ class MonaiPipeline(Part):
         from monai.data import MetaTensor
 
         control.progress(0.0, "Preparing the scan")
-        values = np.nan_to_num(volume.values(), posinf=0.0, neginf=0.0)
-        self._refuse_huge(volume)
-        image = MetaTensor(torch.from_numpy(values)[None], affine=torch.from_numpy(volume.affine_ras.copy()))
+        self._refuse_huge(volume, package.plan.channels)
+        channels = [volume.values(n) for n in range(package.plan.channels)]
+        values = np.nan_to_num(np.stack(channels), posinf=0.0, neginf=0.0)
+        image = MetaTensor(torch.from_numpy(values), affine=torch.from_numpy(volume.affine_ras.copy()))
         made = [step.make() for step in self.steps]
         for transform in made:
             control.check()
@@ -118,7 +119,7 @@ class MonaiPipeline(Part):
         table = np.array([0, *(label.value for label in package.plan.labels)], np.uint16)
         return table[classes], certainty
 
-    def _refuse_huge(self, volume: Volume) -> None:
+    def _refuse_huge(self, volume: Volume, channels: int) -> None:
         sides: list[float] = list(volume.grid_shape)
         if self.spacing_mm is not None:
             longest = max(n * mm for n, mm in zip(volume.grid_shape, volume.spacing_mm, strict=True))
@@ -127,7 +128,7 @@ class MonaiPipeline(Part):
             if isinstance(step, SpatialPad):
                 size = step.spatial_size if isinstance(step.spatial_size, tuple) else (step.spatial_size,) * 3
                 sides = [max(n, least) for n, least in zip(sides, size, strict=True)]
-        if math.prod(sides) > MAX_VOXELS:
+        if channels * math.prod(sides) > MAX_VOXELS:
             raise UnsuitableScan("at the model's voxel size the scan would not fit into memory",
                                  where=volume.source.path)  # fmt: skip
 

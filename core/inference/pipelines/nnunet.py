@@ -84,6 +84,7 @@ class NnunetPipeline(Part):
 
     name: Literal["nnunet"] = "nnunet"
     normalisation: Normalisation
+    further: list[Normalisation] = Field([], max_length=15)  # of the second channel, and so on
     orientation: str = Field("", pattern=ORIENTATIONS)
     keep_axis: int | None = Field(None, ge=0, le=2)
     image: Resampling = Resampling()
@@ -108,24 +109,27 @@ class NnunetPipeline(Part):
         control.progress(0.0, "Preparing the scan")
         plan = package.plan
         turn = _towards(volume, self.orientation)
-        values = np.nan_to_num(turn.apply(volume.values()), posinf=0.0, neginf=0.0)
+        channels = [np.nan_to_num(turn.apply(volume.values(n)), posinf=0.0, neginf=0.0) for n in range(plan.channels)]
         spacing = _turned(volume.spacing_mm, turn)
-        mask, box = nonzero(values)
-        if self.normalisation.scheme == "rgb" and (values.min() < 0 or values.max() > 255):
-            raise UnsuitableScan("the model takes values of 0 to 255", where=volume.source.path)
-        cut = np.ascontiguousarray(values[box])
-        control.check()
-        image = self.normalisation.apply(cut, mask[box]).astype(np.float32)
+        mask, box = nonzero(np.logical_or.reduce([values != 0 for values in channels]))
+        whole, cut = mask.shape, mask[box].shape
         target = self._target(spacing, plan.spacing_mm)
-        shape = new_shape(cut.shape, spacing, target)
-        image = resample(image, shape, spacing, target, self.image)[None]
+        shape = new_shape(cut, spacing, target)
+        images = []
+        for values, scheme in zip(channels, (self.normalisation, *self.further), strict=True):
+            if scheme.scheme == "rgb" and (values.min() < 0 or values.max() > 255):
+                raise UnsuitableScan("the model takes values of 0 to 255", where=volume.source.path)
+            control.check()
+            one = scheme.apply(np.ascontiguousarray(values[box]), mask[box]).astype(np.float32)
+            images.append(resample(one, shape, spacing, target, self.image))
+        image = np.stack(images)
         logits = self._answers(image, package, runtime, mirror, control.part(0.1, 0.8))
         control.progress(0.8, "Bringing the answer back")
-        back = (self._resampled(logit, cut.shape, target, spacing, control) for logit in logits)
+        back = (self._resampled(logit, cut, target, spacing, control) for logit in logits)
         inside, likely = chosen(back, plan.overlapping)
-        classes, certainty = np.zeros(values.shape, np.uint16), np.ones(values.shape, np.float32)
+        classes, certainty = np.zeros(whole, np.uint16), np.ones(whole, np.float32)
         classes[box], certainty[box] = inside, likely
-        labels = restore_labels(classes, Prepared(image, volume.affine_ras, turn, values.shape), plan)
+        labels = restore_labels(classes, Prepared(image, volume.affine_ras, turn, whole), plan)
         return labels, np.ascontiguousarray(turn.invert(certainty))
 
     def _target(self, spacing: Spacing, wanted: Spacing) -> Spacing:
@@ -143,7 +147,7 @@ class NnunetPipeline(Part):
     ) -> Array:
         size = package.plan.patch_size
         if mirror is None:  # as with models of our own: where it is cheap
-            mirror = image.size < 2 * math.prod(size)
+            mirror = image[0].size < 2 * math.prod(size)
         whole, inner = padded(image, size)
         places = [starts(n, side) for n, side in zip(whole.shape[1:], size, strict=True)]
         flips = mirrors(package.manifest.mirror_axes) if mirror else [()]

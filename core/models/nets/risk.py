@@ -6,7 +6,7 @@ Any part may be missing: an image that is not there is a learned token in each p
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -51,6 +51,21 @@ class CrossBlock(nn.Module):
         return mri + self.mri_feed(self.mri_norm(mri)), pet + self.pet_feed(self.pet_norm(pet))
 
 
+class Readout(nn.Module):
+    """(B, places, width) -> (B, places * features): a few features of each place, side by side.
+
+    Images lie in one space, so a place means the same in every subject; a mean over places would forget which is which.
+    """
+
+    def __init__(self, width: int, places: int, features: int) -> None:
+        super().__init__()
+        self.norm, self.reduce = nn.LayerNorm(width), nn.Linear(width, features)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        found: Tensor = self.reduce(self.norm(tokens)).flatten(1)
+        return found
+
+
 class ClinicalEncoder(nn.Module):
     """(B, features) standardised values, NaN where missing -> (B, width)."""
 
@@ -77,7 +92,7 @@ class RiskNetwork(nn.Module):
 
     def __init__(
         self, *, shape: Sequence[int], features: int, width: int, depths: Sequence[int], heads: Sequence[int],
-        window: int, clinical: int, fusion: int, cross_blocks: int, cross_heads: int, dropout: float,
+        window: int, readout: int, clinical: int, fusion: int, cross_blocks: int, cross_heads: int, dropout: float,
         drop_path: float, checkpointing: bool,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -85,7 +100,7 @@ class RiskNetwork(nn.Module):
         last = width * 2 ** (len(depths) - 1)
         self.mri, self.pet = (
             SwinEncoder(
-                width=width, depths=depths, heads=heads, window=window, drop_path=drop_path,
+                width=width, depths=depths, heads=heads, window=window, drop_path=drop_path, shape=shape,
                 checkpointing=checkpointing,
             )
             for _ in range(2)
@@ -96,10 +111,10 @@ class RiskNetwork(nn.Module):
         for parameter in (self.places, self.missing_mri, self.missing_pet):
             nn.init.trunc_normal_(parameter, std=0.02)
         self.cross = nn.ModuleList(CrossBlock(last, cross_heads, dropout) for _ in range(cross_blocks))
-        self.mri_norm, self.pet_norm = nn.LayerNorm(last), nn.LayerNorm(last)
+        self.mri_readout, self.pet_readout = (Readout(last, places, readout) for _ in range(2))
         self.clinical = ClinicalEncoder(features, clinical, dropout) if features else None
         self.fusion = nn.Sequential(
-            nn.Linear(2 * last + (clinical if features else 0), fusion), nn.LayerNorm(fusion), nn.GELU(),
+            nn.Linear(2 * places * readout + (clinical if features else 0), fusion), nn.LayerNorm(fusion), nn.GELU(),
             nn.Dropout(dropout),
         )  # fmt: skip
         self.head = nn.Linear(fusion, 1)
@@ -128,13 +143,13 @@ class RiskNetwork(nn.Module):
             absent = torch.where(there[:, None, None], tokens, absent.to(tokens.dtype))
         return absent + self.places
 
-    def without(self, tokens: tuple[Tensor, Tensor], parts: Collection[str]) -> tuple[Tensor, Tensor]:
-        """What `encode` gave, as if only these of "mri" and "pet" were there."""
-        mri, pet = tokens
-        return (
-            mri if "mri" in parts else (self.missing_mri + self.places).expand_as(mri),
-            pet if "pet" in parts else (self.missing_pet + self.places).expand_as(pet),
-        )
+    def without(self, tokens: tuple[Tensor, Tensor], kept: Tensor) -> tuple[Tensor, Tensor]:
+        """What `encode` gave, as if only these images were there: kept (B, 2) bool, of MRI and PET."""
+        found = []
+        for place, (image, missing) in enumerate(zip(tokens, (self.missing_mri, self.missing_pet), strict=True)):
+            absent = (missing + self.places).to(image.dtype)
+            found.append(torch.where(kept[:, place, None, None], image, absent))
+        return found[0], found[1]
 
     @contextmanager
     def sampling(self) -> Iterator[None]:
@@ -159,7 +174,7 @@ class RiskNetwork(nn.Module):
         """Scores (B,) of encoded images and standardised clinical values."""
         for block in self.cross:
             mri, pet = block(mri, pet)
-        parts = [self.mri_norm(mri.mean(dim=1)), self.pet_norm(pet.mean(dim=1))]
+        parts = [self.mri_readout(mri), self.pet_readout(pet)]
         if self.clinical is not None:
             parts.append(self.clinical(clinical))
         logit: Tensor = self.head(self.fusion(torch.cat(parts, dim=1)))

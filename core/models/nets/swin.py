@@ -69,9 +69,10 @@ def extents(tokens: int, window: int, shift: int) -> list[int]:
 
 
 @lru_cache(maxsize=128)
+@torch.inference_mode(False)  # or what is kept could never be differentiated through
 def windows(grid: Sides, window: int, shift: int, device: torch.device) -> Windows:
     """The windows of a map; `shift` is the length of the first one, 0: a whole window."""
-    places = torch.arange(math.prod(grid)).reshape(grid)
+    places = torch.arange(math.prod(grid), device="cpu").reshape(grid)
     along = [extents(n, window, shift) for n in grid]
     starts = [list(itertools.accumulate(lengths[:-1], initial=0)) for lengths in along]
     found: dict[Sides, list[Tensor]] = {}
@@ -85,9 +86,10 @@ def windows(grid: Sides, window: int, shift: int, device: torch.device) -> Windo
 
 
 @lru_cache(maxsize=512)
+@torch.inference_mode(False)
 def relative_places(shape: Sides, window: int, device: torch.device) -> Tensor:
     """(tokens * tokens,) where in the table of relative positions each pair of tokens of a window finds its bias."""
-    axes = torch.meshgrid(*(torch.arange(n) for n in shape), indexing="ij")
+    axes = torch.meshgrid(*(torch.arange(n, device="cpu") for n in shape), indexing="ij")
     place = torch.stack([axis.flatten() for axis in axes])
     away = place[:, :, None] - place[:, None, :] + window - 1
     side = 2 * window - 1
@@ -110,7 +112,7 @@ class _Reorder(torch.autograd.Function):
 
 def reorder(tokens: Tensor, order: Tensor, back: Tensor) -> Tensor:
     """tokens (B, n, C) in an `order` whose inverse is `back`."""
-    found: Tensor = _Reorder.apply(tokens, order, back)  # type: ignore[no-untyped-call]
+    found: Tensor = _Reorder.apply(tokens, order, back)
     return found
 
 
@@ -213,18 +215,22 @@ class SwinEncoder(nn.Module):
 
     Of 91 x 120 x 91 voxels the patches of 4 x 4 x 4 are 22 x 30 x 22 = 14,520: whole patches only. One plane at the
     start and two at the end of x and z, which lie outside of the head, belong to none.
+    shape: of volumes that lie in one space: each patch's place is learned, added to what it shows. It is as large as
+    that, so that the norms which follow keep how far a patch departs from the usual, and not only in which way.
     checkpointing: compute each block twice instead of keeping what its gradient needs.
     """
 
     def __init__(
         self, *, channels: int = 1, width: int = 96, depths: Sequence[int] = (2, 2, 2, 2),
         heads: Sequence[int] = (3, 6, 12, 24), window: int = 7, dropout: float = 0.0, drop_path: float = 0.0,
-        checkpointing: bool = False,
+        shape: Sequence[int] | None = None, checkpointing: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.checkpointing = checkpointing
         self.embed = nn.Conv3d(channels, width, PATCH, stride=PATCH)
-        self.embed_norm = nn.LayerNorm(width)
+        self.places = None if shape is None else nn.Parameter(torch.empty(1, math.prod(patch_grid(shape)), width))
+        if self.places is not None:
+            nn.init.normal_(self.places)
         blocks = sum(depths)
         rates = iter([drop_path * i / max(blocks - 1, 1) for i in range(blocks)])
         self.stages = nn.ModuleList(
@@ -243,7 +249,8 @@ class SwinEncoder(nn.Module):
         for axis, count in enumerate(grid, start=2):
             spare = image.shape[axis] - PATCH * count
             image = image.narrow(axis, spare // 2, PATCH * count)
-        return self.embed_norm(self.embed(image).flatten(2).transpose(1, 2)), grid
+        tokens = self.embed(image).flatten(2).transpose(1, 2)
+        return tokens if self.places is None else tokens + self.places, grid
 
     def maps(self, image: Tensor) -> list[tuple[Tensor, Sides]]:
         """The tokens and grid of each stage, not normalised, as a decoder takes them."""
@@ -253,7 +260,7 @@ class SwinEncoder(nn.Module):
         for number, blocks in enumerate(self.stages):
             if number:
                 tokens, grid = self.merges[number - 1](tokens, grid)
-            for block in blocks:  # type: ignore[union-attr]
+            for block in blocks:
                 tokens = checkpoint(block, tokens, grid, use_reentrant=False) if twice else block(tokens, grid)
             found.append((tokens, grid))
         return found

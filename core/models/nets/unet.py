@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class SupervisedUNet(DynUNet):
-    """Gives a list of logits in training, finest first, each at half the resolution of the one before.
+    """Gives a list of logits in training, finest first, each at the next coarser resolution.
 
     In evaluation it is the plain network. (DynUNet's own deep supervision keeps the heads' outputs in the module and
     computes them in evaluation too.)

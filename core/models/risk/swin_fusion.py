@@ -29,6 +29,9 @@ class SwinFusionConfig(Part):
         description="Attention heads of each stage; they must divide its features.",
     )
     window: int = Field(7, ge=2, le=16, title="Window", description="Side of an attention window, in tokens.")
+    readout: int = Field(
+        32, ge=1, le=1024, title="Readout", description="Features that each place of the last stage hands on."
+    )
     clinical: int = Field(128, ge=4, le=2048, title="Clinical", description="Features of the clinical encoder.")
     fusion: int = Field(256, ge=4, le=4096, title="Fusion", description="Features in which all parts come together.")
     cross_blocks: int = Field(1, ge=0, le=12, title="Cross blocks", description="Times the images ask each other.")

@@ -22,6 +22,7 @@ class AlzheimersConfig(Task):
     """Predict a risk score from MRI, PET and clinical values."""
 
     data_kind: ClassVar[Literal["cohort"]] = "cohort"
+    title: ClassVar[str] = "Alzheimer's risk"
     name: Literal["alzheimers"] = "alzheimers"
     loss: Literal["mse"] = Field("mse", title="Loss", description="The mean squared error of the score.")
     threshold: float = Field(
@@ -34,17 +35,47 @@ class AlzheimersConfig(Task):
         title="Modality dropout",
         description="Chance that MRI, PET or all clinical values are hidden, so that any of them may be missing later.",
     )
+    parts_weight: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        title="Parts alone",
+        description="Share of the loss that is of the scores from MRI, PET and clinical values each alone; 0: none.",
+    )
     samples: int = Field(
         20, ge=1, le=500, title="Samples", description="Answers with dropout on, whose spread is the uncertainty."
     )
     confidence: float = Field(
         0.9, gt=0.5, lt=1, title="Confidence", description="Part of the subjects whose score the interval should hold."
     )
+<<<<<<< HEAD
+    keep: Literal["last", "best"] = Field(
+        "last",
+        title="Weights kept",
+        description="Last: those at the end of the schedule, which were not chosen by the validation subjects, so that "
+        "their errors give honest intervals. Best: by the metric below.",
+=======
+    start_mri_from: str | None = Field(
+        None,
+        max_length=1000,
+        title="Start MRI from",
+        description="Weights that the MRI encoder begins with: a pretraining on scans with a swin_unet (a run, a model "
+        "or a file); empty: random ones.",
+    )
+    start_pet_from: str | None = Field(
+        None, max_length=1000, title="Start PET from", description="The same for the PET encoder."
+    )
+    allow_overlap: bool = Field(
+        False,
+        title="Allow overlap",
+        description="Go on although a start was trained on images of the test part; that is recorded.",
+>>>>>>> main
+    )
     monitor: str = Field("val/loss", title="Best by", description="The metric that makes the best checkpoint.")
 
     @classmethod
     def blocks(cls) -> dict[str, Any]:
-        adamw = registry.part("optimizer", "adamw")
+        adamw: Any = registry.part("optimizer", "adamw")
         return {
             "data": (RiskDataConfig, Field(RiskDataConfig(), title="Data")),
             "model": registry.block("risk_model", "swin_fusion", "Network"),

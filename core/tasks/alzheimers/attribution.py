@@ -60,13 +60,16 @@ def attribute(
             image = (share * images).clone().requires_grad_(True)
             value = (share * values).clone().requires_grad_(True)
             score = network(image[:, :1], image[:, 1:], value, present).sum()
-            for total, grad in zip(totals, torch.autograd.grad(score, (image, value)), strict=True):
-                total += grad.nan_to_num() / steps
+            # Without an image, or without values, the score does not hang on them at all.
+            grads = torch.autograd.grad(score, (image, value), allow_unused=True)
+            for total, grad in zip(totals, grads, strict=True):
+                if grad is not None:
+                    total += grad.nan_to_num() / steps
     with torch.inference_mode():
         ends = [network(i[:, :1], i[:, 1:], v, present).item() for i, v in ((0 * images, 0 * values), (images, values))]
     parts = (totals[0] * images)[0].cpu().numpy()
     sigma = [SMOOTH_MM / mm for mm in answerer.plan.spacing_mm]
-    maps = {
+    maps: dict[str, Array] = {
         name: smoothed(parts[place], sigma)
         for place, name in enumerate(MODALITIES[:2])
         if volumes[place] is not None

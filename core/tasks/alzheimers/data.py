@@ -21,6 +21,7 @@ from core.tasks.alzheimers.plan import RiskPlan
 
 Array = np.ndarray[Any, Any]
 Batch = dict[str, Tensor]
+Rows = Sequence[int] | Array
 Key = tuple[int, int]  # epoch, row; the epoch is -1 where nothing is drawn
 
 MOST_IN_MEMORY = 4 * 1024**3
@@ -34,7 +35,7 @@ class Volumes:
         self._held: dict[int, tuple[Array | None, Array | None]] = {}
         self._bytes = 0
 
-    def fill(self, rows: Sequence[int], control: JobControl) -> None:
+    def fill(self, rows: Rows, control: JobControl) -> None:
         """Make what is not made yet. Raises UnreadableScan or RegistrationFailed for an image that cannot be used."""
         for number, row in enumerate(rows):
             part = control.part(number / len(rows), (number + 1) / len(rows))
@@ -51,7 +52,7 @@ class Volumes:
             self._bytes += size
         return found
 
-    def norms(self, rows: Sequence[int]) -> Norms:
+    def norms(self, rows: Rows) -> Norms:
         return fit_norms((self.get(int(row)) for row in rows), self.plan.shape)
 
 
@@ -116,7 +117,7 @@ def moved(images: Array, moves: Sequence[int] | Array) -> Array:
 class ShuffledRows(Sampler[Key]):
     """The rows of an epoch in an order that seed and epoch give; Lightning tells the epoch."""
 
-    def __init__(self, rows: Sequence[int], seed: int) -> None:
+    def __init__(self, rows: Rows, seed: int) -> None:
         self.rows, self.seed, self.epoch = np.asarray(rows), seed, 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -130,7 +131,7 @@ class ShuffledRows(Sampler[Key]):
         return iter([(self.epoch, int(row)) for row in order])
 
 
-def train_loader(rows: RiskRows, train: Sequence[int], experiment: Any) -> DataLoader[Batch]:
+def train_loader(rows: RiskRows, train: Rows, experiment: Any) -> DataLoader[Batch]:
     batch = experiment.trainer.batch_size
     order: Any = ShuffledRows(train, experiment.seed)
     if world.size() > 1:
@@ -138,7 +139,7 @@ def train_loader(rows: RiskRows, train: Sequence[int], experiment: Any) -> DataL
     return DataLoader(rows, batch_size=share_of(batch), sampler=order, num_workers=0)
 
 
-def plain_loader(rows: RiskRows, chosen: Sequence[int], batch_size: int) -> DataLoader[Batch]:
+def plain_loader(rows: RiskRows, chosen: Rows, batch_size: int) -> DataLoader[Batch]:
     """The chosen rows in their order, without changes."""
     keys: Any = [(-1, int(row)) for row in chosen]
     return DataLoader(rows, batch_size=batch_size, sampler=keys, num_workers=0)

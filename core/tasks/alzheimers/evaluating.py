@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +10,16 @@ import numpy as np
 
 from core.catalog import Catalog
 from core.control import JobControl
-from core.data.cohort.read import read_cohort
-from core.data.cohort.settings import CohortDataConfig
+from core.data.cohort.subject import Cohort
 from core.errors import ConfigError, DatasetError
-from core.tasks.alzheimers.measuring import measured
+from core.tasks.alzheimers.baselines import beside
+from core.tasks.alzheimers.measuring import fullest, measured
 from core.tasks.alzheimers.package import SIMULATED, RiskPackage
 from core.tasks.alzheimers.plan import RiskPlan, fingerprint, load_split
+from core.tasks.alzheimers.preparing import cache_folder, read_for
 from core.tasks.alzheimers.publishing import answers_of
 
 Array = np.ndarray[Any, Any]
-
-
-def data_config(plan: RiskPlan) -> CohortDataConfig:
-    """How a cohort is read for a model: its clinical values by name, its score on the scale that was learned."""
-    return CohortDataConfig.model_validate({"target_scale": plan.target_scale})
 
 
 def evaluate(
@@ -30,14 +27,16 @@ def evaluate(
 ) -> dict[str, Any]:
     """The metrics of a package over the subjects of a cohort that have a score (`measuring.measured`).
 
-    split: only this part of the cohort that the run was trained on. Without it, of that cohort the subjects that were
-    trained on are measured too, and counted as "trained_on".
+    split: only this part of the cohort that the run was trained on, with "baselines" for val and test: what simple
+    methods reach on the same subjects when they learn from the same ones (`baselines.beside`). Without it, of that
+    cohort the subjects that were trained on are measured too, and counted as "trained_on".
     Raises ConfigError where that is another cohort, DatasetError where no subject has a score.
     """
     control = control or JobControl()
     plan = package.manifest.plan
-    cohort = read_cohort(path.expanduser().absolute(), data_config(plan), control)
+    cohort = read_for(plan, path, control)
     scored = np.array([row for row, subject in enumerate(cohort.subjects) if subject.target is not None], np.int64)
+    recorded: dict[str, Array] = {}
     if split is not None:
         recorded = _recorded(package)
         if fingerprint(cohort) != plan.cohort_sha256 or split not in recorded:
@@ -46,20 +45,31 @@ def evaluate(
     if not len(scored):
         raise DatasetError("no subject has a score to compare with", where=path)
     findings = [finding.as_dict() for finding in cohort.findings]
-    lacking = sorted({value.name for value in plan.values} - {feature.name for feature in cohort.features})
-    if lacking:
-        what = f"{len(lacking)} clinical values of the model are not in this cohort: {', '.join(lacking[:5])}"
-        findings.append({"code": "values-lacking", "severity": "warning", "message": what})
     if package.simulated:
         findings.append({"code": "simulated", "severity": "warning", "message": SIMULATED})
     subjects = [cohort.subjects[row] for row in scored]
     answers = answers_of(package, cohort, scored, control)
     found = measured(answers, subjects, plan.threshold, package.manifest.intervals, package.manifest.event, control)
+    if split in ("val", "test"):
+        found["baselines"] = _beside(answers, cohort, recorded, split, plan, control)
     return {
         "model": f"{package.name} {package.version}", **found,
-        "trained_on": sum(plan.knows(subject) for subject in subjects), "findings": findings,
+        "trained_on": sum(plan.known(subjects)), "findings": findings,
         "simulated": {"model": package.simulated, "data": cohort.simulated},
     }  # fmt: skip
+
+
+def _beside(
+    answers: Sequence[Any], cohort: Cohort, recorded: dict[str, Array], split: str, plan: RiskPlan, control: JobControl
+) -> list[dict[str, Any]]:
+    """The simple methods on the same subjects; none where there are too few subjects to fit them on."""
+    scores = np.array([fullest(one)[1].score for one in answers])[np.argsort(recorded[split])]
+    try:
+        return beside(
+            scores, cohort, recorded, plan.grid, cache_folder(), part=split, threshold=plan.threshold, control=control
+        )
+    except DatasetError:
+        return []
 
 
 def _recorded(package: RiskPackage) -> dict[str, Array]:

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import affine_transform
 
 from core.control import JobControl
-from core.data.cohort.subject import Grid
+from core.data.cohort.images import in_template_space
+from core.data.cohort.subject import Grid, Subject
+from core.imaging.reader import read
+from core.imaging.writer import write_volume
 
 Array = np.ndarray[Any, Any]
 
 
-def write_map(path: Path, volume: Array, grid: Grid, scan: Path | None, control: JobControl) -> None:
-    """Write a map (x, y, z) of the model's grid as NIfTI on the scan's own grid."""
-    import nibabel as nib
-    from scipy.ndimage import affine_transform
+def write_map(path: Path, volume: Array, grid: Grid, subject: Subject, kind: str, control: JobControl) -> None:
+    """Write a map (x, y, z) of the model's grid on the own grid of the subject's "mri" or "pet".
 
-    from core.files import replacing
-    from core.imaging.reader import read_volume
+    The map's unit is that of the score for each voxel of the model's grid, interpolated; 0 outside of it.
+    """
+    from core.tasks.alzheimers.preparing import cache_folder
 
     control.progress(None, "Writing the map")
-    image = nib.Nifti1Image(volume.astype(np.float32), grid.affine_ras)
-    if scan is not None:
-        native = read_volume(scan, control.silent())
-        to_grid = np.linalg.inv(grid.affine_ras) @ native.affine_ras
-        moved = affine_transform(volume, to_grid[:3, :3], to_grid[:3, 3], output_shape=native.shape, order=1)
-        image = nib.Nifti1Image(moved.astype(np.float32), native.affine_ras)
-    with replacing(path) as part:
-        named = part.with_name(part.name + path.name[path.name.index(".") :])
-        nib.save(image, named)
-        named.rename(part)
+    scan = read(getattr(subject, kind), control.silent())
+    placed = scan.affine_ras
+    if not in_template_space(scan):
+        from core.imaging.preparation.prepare import prepare
+
+        # What was prepared for the prediction is there still.
+        ready = prepare(subject.mri, subject.pet, cache_folder() / "prepared", control.silent())
+        placed = np.array(ready.facts[kind]["affine"], float)
+    to_grid = np.linalg.inv(grid.affine_ras) @ placed
+    moved = affine_transform(
+        volume.astype(np.float32), to_grid[:3, :3], to_grid[:3, 3], output_shape=scan.grid_shape, order=1, cval=0.0
+    )
+    source = replace(scan.source, format="NIfTI-1")
+    found = replace(scan, voxels=moved.astype(np.float32), slope=1.0, intercept=0.0, source=source)
+    write_volume(path, found, description="Isocenter attribution", control=control.silent())

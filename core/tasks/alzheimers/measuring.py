@@ -63,7 +63,7 @@ def measured(
     spans = bootstrap(partial(figures, threshold=threshold), scores, targets, groups=people, control=control)
     cases = []
     for subject, (parts, answer) in zip(subjects, best, strict=True):
-        case = {"case": subject.id, "visit": subject.visit, "parts": parts, "score": answer.score,
+        case: dict[str, Any] = {"case": subject.id, "visit": subject.visit, "parts": parts, "score": answer.score,
                 "outcome": subject.target}  # fmt: skip
         if intervals is not None:
             case["interval"] = intervals.interval(answer, parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from core import config
+from core.data.cohort.settings import CohortColumns, CohortDataConfig, TargetScale
 from core.data.cohort.split import identities
 from core.data.cohort.subject import Cohort, Feature, Grid, Subject
 from core.registry import Part
@@ -50,7 +51,9 @@ class RiskPlan(Part):
     spacing_mm: tuple[float, float, float]
     values: list[Value] = Field([], max_length=5000)
     target: str = Field("", max_length=500)
-    target_scale: str = Field("risk", max_length=50)
+    target_scale: TargetScale = "risk"
+    columns: CohortColumns = Field(default_factory=CohortColumns)
+    missing_codes: list[float] = Field([], max_length=100)
     threshold: float = Field(0.5, gt=0, lt=1)
     mean_score: float = Field(0.5, ge=0, le=1)
     simulated: bool = False
@@ -64,6 +67,13 @@ class RiskPlan(Part):
     @property
     def features(self) -> list[Feature]:
         return [value.feature for value in self.values]
+
+    def reading(self, *, own_columns: bool = True) -> CohortDataConfig:
+        """How a table is read for the model: as its own was, or with the columns of the usual names."""
+        return CohortDataConfig(
+            columns=self.columns if own_columns else CohortColumns(), target_scale=self.target_scale,
+            features=[value.name for value in self.values], missing_codes=self.missing_codes,
+        )  # fmt: skip
 
     def standardised(self, clinical: Array) -> Array:
         """(rows, values) in the file's units -> float32 in standard deviations from the training mean, NaN: missing."""
@@ -81,10 +91,18 @@ class RiskPlan(Part):
         padded = np.column_stack([table, np.full(len(table), np.nan)])
         return np.asarray(padded[:, columns], np.float32).reshape(len(table), len(columns))
 
-    def knows(self, subject: Subject) -> bool:
-        """Whether this person, or one of the images, was trained on."""
-        known = {*self.trained_on.get("subjects", ()), *self.trained_on.get("contents", ())}
-        return any(hashed(word) in known for word in (subject.id, *subject.contents.values()))
+    def known(self, subjects: Sequence[Subject]) -> list[bool]:
+        """Which of the subjects were trained on: by their images, and in a study whose images are known by name too.
+
+        Names alone prove nothing: every study has a sub-0001.
+        """
+        images, people = (set(self.trained_on.get(kind, ())) for kind in ("contents", "subjects"))
+        seen = [any(hashed(content) in images for content in subject.contents.values()) for subject in subjects]
+        same_study = any(seen) or not any(subject.contents for subject in subjects)
+        return [
+            by_image or (same_study and hashed(subject.id) in people)
+            for by_image, subject in zip(seen, subjects, strict=True)
+        ]
 
 
 def plan_of(cohort: Cohort, train: Array, experiment: Any) -> RiskPlan:
@@ -105,7 +123,8 @@ def plan_of(cohort: Cohort, train: Array, experiment: Any) -> RiskPlan:
     people = {kind: sorted(map(hashed, words)) for kind, words in identities(cohort, train).items()}
     return RiskPlan(
         shape=data.shape, spacing_mm=data.spacing_mm, values=values, target=cohort.target_name,
-        target_scale=data.target_scale, threshold=experiment.task.threshold,
+        target_scale=data.target_scale, columns=data.columns, missing_codes=data.missing_codes,
+        threshold=experiment.task.threshold,
         mean_score=float(np.clip(cohort.targets[train].mean(), 0, 1)), simulated=cohort.simulated,
         cohort_sha256=fingerprint(cohort), trained_on=people,
     )  # fmt: skip
@@ -127,8 +146,11 @@ def hashed(word: str) -> str:
 
 def there(subject: Subject) -> frozenset[Modality]:
     """What of a subject is there."""
-    images: list[Modality] = [name for name in ("mri", "pet") if getattr(subject, name) is not None]
-    return frozenset([*images, *(["clinical"] if np.isfinite(subject.clinical).any() else [])])
+    known = {
+        "mri": subject.mri is not None, "pet": subject.pet is not None,
+        "clinical": bool(np.isfinite(subject.clinical).any()),
+    }  # fmt: skip
+    return frozenset(part for part in MODALITIES if known[part])
 
 
 def named(parts: Collection[str]) -> str:

@@ -14,7 +14,8 @@ from core.data.cohort.split import split_subjects
 from core.data.cohort.subject import Cohort
 from core.errors import ConfigError, DatasetError
 from core.paths import home
-from core.tasks.alzheimers.plan import PLAN, SPLIT, plan_of
+from core.tasks.alzheimers.plan import PLAN, SPLIT, RiskPlan, plan_of
+from core.tasks.alzheimers.starting import begin_text
 from core.tasks.base import Preparation
 
 FEWEST_SUBJECTS = 10
@@ -45,6 +46,7 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
     data = experiment.data
     split = split_subjects(cohort, data.val_fraction, data.test_fraction, experiment.seed)
     plan = plan_of(cohort, split["train"], experiment)
+    begun, found, said = begin_text(experiment, cohort, split["test"], control)
     parts = ", ".join(f"{len(rows):,} {part}" for part, rows in split.items() if len(rows))
     remarks = [f"{cohort.summary()}; {parts}."]
     if cohort.simulated:
@@ -52,13 +54,27 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
     for departure in experiment.task.check(experiment):
         remarks.append(f"Departs from the requirements: {departure.text}")
     return Preparation(
-        experiment=experiment, data_path=cohort.path, layout="cohort", cases=scored, findings=cohort.findings,
+        experiment=experiment, data_path=cohort.path, layout="cohort", cases=scored,
+        findings=[*cohort.findings, *found],
         files={
             PLAN: yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
             SPLIT: json.dumps({part: rows.tolist() for part, rows in split.items()}),
+            **begun,
         },
-        remarks=remarks,
+        remarks=[*remarks, *said],
     )  # fmt: skip
+
+
+def read_for(plan: RiskPlan, path: Path, control: JobControl) -> Cohort:
+    """A cohort read for a model; of another centre's table, whose columns have other names, by the usual ones.
+
+    Raises DatasetError.
+    """
+    path = path.expanduser().absolute()
+    cohort = read_cohort(path, plan.reading(), control)
+    if any(finding.code == "no-such-column" and finding.severity == "error" for finding in cohort.findings):
+        cohort = read_cohort(path, plan.reading(own_columns=False), control)
+    return cohort
 
 
 def cache_folder() -> Path:

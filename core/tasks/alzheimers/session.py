@@ -20,6 +20,7 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     """The module and batches of a prepared run. Raises DatasetError where its cohort is gone or was changed."""
     from core.tasks.alzheimers.data import RiskRows, Volumes, plain_loader, train_loader
     from core.tasks.alzheimers.module import RiskModule
+    from core.tasks.alzheimers.starting import begin
     from core.tasks.alzheimers.testing import TestAtEnd
 
     plan, split = load_plan(run.folder), load_split(run.folder)
@@ -36,8 +37,10 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     callbacks: list[Any] = []
     if len(split["test"]):
         callbacks.append(TestAtEnd(run, plain_loader(plain, split["test"], batch)))
+    module = RiskModule(experiment, plan)
+    begin(module.network, experiment, run)
     return Session(
-        RiskModule(experiment, plan), train_loader(train, split["train"], experiment), plain_loader(plain, mine, batch),
+        module, train_loader(train, split["train"], experiment), plain_loader(plain, mine, batch),
         callbacks=callbacks, volumes=True, gpu_precision="16-mixed",
     )  # fmt: skip
 

@@ -14,6 +14,8 @@ from core.tasks.base import ModelKind
 
 
 class Encoders(ModelKind):
+    predicts = False
+
     def read(self, folder: Path, *, bundled: bool = False) -> NoReturn:
         raise _no_model(folder)
 

@@ -18,7 +18,7 @@ from core.errors import ConfigError
 from core.imaging.volume import Finding
 from core.tasks.base import Preparation
 from core.training.planning import Proposal, check_split, class_shares, propose
-from core.training.start import SEEN, START, Origin, check_overlap, filled, find, seen_text, start_text, unsure
+from core.training.start import SEEN, START, check_overlap, of_task, seen_text, start_text, unsure
 
 PLAN, SPLIT, FINGERPRINT = "plan.yaml", "split.json", "fingerprint.json"
 
@@ -42,7 +42,7 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
 def planned(experiment: Any, dataset: Dataset) -> tuple[Proposal, Split]:
     """The plan and the split of a checked data set. Raises DatasetError or ConfigError where they cannot work."""
     dataset.require_usable()
-    proposal = propose(started(experiment)[0], dataset)
+    proposal = propose(experiment, dataset)
     data = experiment.data
     split = draw(dataset, val_fraction=data.val_fraction, test_fraction=data.test_fraction, seed=experiment.seed)
     split = with_fewer_labels(dataset, split, data.label_fraction, experiment.seed)
@@ -73,21 +73,13 @@ def preparation(experiment: Any, dataset: Dataset, plan: Plan, split: Split) -> 
     )
 
 
-def started(experiment: Any) -> tuple[Any, Origin | None]:
-    """The experiment with what it takes over from its start, and that start. Raises ModelError where there is none."""
-    if experiment.task.start_from is None:
-        return experiment, None
-    origin = find(experiment.task.start_from)
-    return filled(experiment, origin), origin
-
-
 def _start(
     experiment: Any, dataset: Dataset, plan: Plan, split: Split
 ) -> tuple[dict[str, str], list[Finding], list[str]]:
     """What is written of the start and of the scans seen until the end, what was found, and what is said."""
     content = {id: dataset.facts[id].content for id in (*split.train, *split.val, *split.test)}
     seen = [content[id] for id in (*split.train, *split.val)]
-    _, origin = started(experiment)
+    origin = of_task(experiment)
     if origin is None:
         return {SEEN: seen_text(seen)}, [], []
     from core.training.start_weights import chosen, read_start, told

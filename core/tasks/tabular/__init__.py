@@ -41,6 +41,11 @@ class TabularConfig(Task):
     balance_classes: bool = Field(
         False, title="Balance classes", description="Weigh each row by the inverse of its outcome's share."
     )
+    decide_by: Literal["half", "f1", "balanced_accuracy", "accuracy"] = Field(
+        "half",
+        title="Decide by",
+        description="What the threshold of the second outcome is best by, on the validation rows; half: it is 0.5.",
+    )
     distillation: DistillationConfig | None = Field(
         None, title="Distillation", description="Learn from a teacher's probabilities as well."
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.catalog import RunRow
+from core.catalog.groups import GroupRow
 from core.control import JobControl
 from core.errors import IsocenterError
 from core.inference.assemble import Facts
@@ -34,20 +35,28 @@ class TableModels(ModelKind):
 
         if len({path.name.partition(".")[0] for path in paths}) < len(paths):
             raise IsocenterError("two tables would be written to the same file", mend="Predict them one by one.")
-        answers = [predict_rows(package, path, out, control) for path in paths]
+        explain = bool(options.get("explain"))
+        answers = [predict_rows(package, path, out, explain=explain, control=control) for path in paths]
         return {
             "predictions": [row for answer in answers for row in answer["predictions"]],
             "findings": [finding for answer in answers for finding in answer["findings"]],
             "outputs": [answer["output"] for answer in answers],
         }
 
+    def folds(
+        self, group: GroupRow, *, against: Sequence[str] = (), control: JobControl | None = None
+    ) -> dict[str, Any]:
+        from core.tasks.tabular.out_of_fold import measure_folds
+
+        return measure_folds(group, against=against, control=control)
+
     def evaluate(
         self, model: TablePackage | RunRow, data: Path, *, split: str | None = None, control: JobControl | None = None
     ) -> dict[str, Any]:
-        from core.tasks.tabular.predicting import evaluate
+        from core.tasks.tabular.measuring import evaluate
         from core.tasks.tabular.publishing import package_of
 
         if isinstance(model, TablePackage):
             return evaluate(model, data, split=split, control=control)
         with package_of(model, control) as package:
-            return {**evaluate(package, data, split=split, control=control), "model": model.id}
+            return evaluate(package, data, split=split, run=model, control=control)

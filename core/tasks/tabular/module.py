@@ -49,7 +49,7 @@ class TableModule(TaskModule):
         """Take the minibatches of a block, each with its own step of the schedule; returns their mean loss."""
         wrapped: Any = self.optimizers()
         optimizer = wrapped.optimizer
-        rate, clip = self.experiment.optimizer.lr, self.experiment.trainer.gradient_clip
+        rate = self.experiment.optimizer.lr
         total = torch.zeros((), device=self.device)
         done = self.current_epoch * self._batches + block * BLOCK
         timed = self.progress if self.experiment.trainer.max_minutes else 0.0
@@ -58,15 +58,31 @@ class TableModule(TaskModule):
             lr = rate * self.rate_scale * self.experiment.scheduler.factor(progress)
             for group in optimizer.param_groups:
                 group["lr"] = lr
-            loss = self.loss(self._train.take(index))
+            loss = self.loss_of(index)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            if clip:
-                nn.utils.clip_grad_norm_(self.network.parameters(), clip)
+            self.clip()
             # The engine counts its steps by the wrapper, which costs as much as a small step: once a block.
             (wrapped if number == len(batch) - 1 else optimizer).step()
             total += loss.detach()
         return total / len(batch)
+
+    @property
+    def rows(self) -> int:
+        """How many rows are trained on, with those that were made up."""
+        return len(self._train)
+
+    def loss_of(self, index: Tensor) -> Tensor:
+        """The training loss of some of the rows, by number."""
+        return self.loss(self._train.take(index))
+
+    def clip(self) -> None:
+        """Limit the gradient as the experiment says."""
+        limit = self.experiment.trainer.gradient_clip
+        if limit and self.experiment.trainer.gradient_clip_by == "value":
+            nn.utils.clip_grad_value_(self.network.parameters(), limit)
+        elif limit:
+            nn.utils.clip_grad_norm_(self.network.parameters(), limit)
 
     def loss(self, rows: Rows) -> Tensor:
         """The training loss of some rows, with the experiment's augmentation, smoothing and teacher."""

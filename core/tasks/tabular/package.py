@@ -13,6 +13,7 @@ from core.errors import ConfigError, ModelError
 from core.inference.manifest import MANIFEST, parse_as, task_in
 from core.inference.package import WEIGHTS, card_in, checked_weights, manifest_bytes
 from core.registry import Part
+from core.tasks.tabular.explaining import Background
 from core.tasks.tabular.preparing import TablePlan
 
 
@@ -28,7 +29,11 @@ class TableTraining(Part):
 
 
 class TableManifest(Part):
-    """The contents of a model.yaml for tables. temperature: of its probabilities, fitted to the validation rows."""
+    """The contents of a model.yaml for tables.
+
+    temperature: of its probabilities, and threshold: of the second of two classes, both fitted to the validation rows.
+    background: what its training rows were like, column by column, for explanations.
+    """
 
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
@@ -38,6 +43,8 @@ class TableManifest(Part):
     network: dict[str, Any]
     plan: TablePlan
     temperature: float = Field(1.0, gt=0, le=100)
+    threshold: float = Field(0.5, ge=-0.1, le=1)
+    background: Background | None = None
     training: TableTraining
     intended_use: str = Field("", max_length=4000)
     forbidden_use: str = Field("", max_length=4000)
@@ -91,8 +98,8 @@ class TablePackage:
 
     def as_dict(self) -> dict[str, Any]:
         """The manifest and the place, as plain values."""
-        return {**self.manifest.model_dump(mode="json"), "folder": str(self.folder), "bundled": self.bundled,
-                "summary": self.summary}  # fmt: skip
+        manifest = self.manifest.model_dump(mode="json", exclude={"background"})
+        return {**manifest, "folder": str(self.folder), "bundled": self.bundled, "summary": self.summary}
 
     def load(self) -> Any:
         """The network with its weights. Raises ModelError where they are damaged or do not fit."""

@@ -9,19 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from core.catalog import Catalog
 from core.control import JobControl
 from core.data.tables.read import read_table
 from core.data.tables.table import Table
-from core.errors import ConfigError, DatasetError
 from core.files import replacing
 from core.metrics.calibration import tempered
-from core.tasks.tabular.figures import figures
 from core.tasks.tabular.package import TablePackage
-from core.tasks.tabular.preparing import fingerprint, load_split
 
 Array = np.ndarray[Any, Any]
 CHUNK = 8192
+MOST_EXPLAINED = 100  # rows
 
 
 def outputs(package: TablePackage, table: Table) -> Array:
@@ -29,33 +26,44 @@ def outputs(package: TablePackage, table: Table) -> Array:
 
     Raises DatasetError where columns are missing, ModelError where the package is damaged.
     """
+    # In double precision, so that a row's answer does not depend on the rows beside it.
+    return answer_by(package, package.load().double(), *package.manifest.plan.coding.encode(table))
+
+
+def answer_by(package: TablePackage, network: Any, numbers: Array, codes: Array) -> Array:
+    """As `outputs`, for coded rows and the package's network, in the network's own precision."""
     import torch
 
-    plan = package.manifest.plan
-    numbers, codes = plan.coding.encode(table)
-    network = package.load().double()  # so that a row's answer does not depend on the rows beside it
+    outcome = package.manifest.plan.outcome
+    kind = next(network.parameters()).dtype
     parts = []
     with torch.inference_mode():
-        for start in range(0, len(table), CHUNK):
+        for start in range(0, len(numbers), CHUNK):
             part = slice(start, start + CHUNK)
-            found = network(torch.from_numpy(numbers[part]).double(), torch.from_numpy(codes[part]))
-            parts.append((found.softmax(dim=-1) if plan.outcome.classes else found).mean(dim=1))
-    result: Array = torch.cat(parts).numpy()
-    if plan.outcome.classes:
+            found = network(torch.from_numpy(numbers[part]).to(kind), torch.from_numpy(codes[part]))
+            parts.append((found.softmax(dim=-1) if outcome.classes else found).mean(dim=1))
+    result: Array = torch.cat(parts).double().numpy()
+    if outcome.classes:
         return tempered(result, package.manifest.temperature)
-    return result * plan.outcome.scale + plan.outcome.mean
+    return result * outcome.scale + outcome.mean
 
 
-def predict_rows(package: TablePackage, path: Path, out: Path, control: JobControl | None = None) -> dict[str, Any]:
+def predict_rows(
+    package: TablePackage, path: Path, out: Path, *, explain: bool = False, control: JobControl | None = None
+) -> dict[str, Any]:
     """Predict every row of a table and write `<table's stem>_predictions.csv` into `out`.
 
+    explain: add "explanation" to the first MOST_EXPLAINED rows: what each column adds to the probability of the second
+    class (of several: of the one that is decided for), or to the number, counted from a typical answer ("base").
     Returns {"predictions": [...], "findings": [...]}. Raises DatasetError, ModelError or IsocenterError.
     """
     began = time.perf_counter()
+    control = control or JobControl()
     table = read_table(path, control)
     outcome = package.manifest.plan.outcome
     found = outputs(package, table)
     findings = differences(package, table)
+    explained = _explained(package, table, found, findings, control) if explain else []
     target = out / f"{path.name.partition('.')[0]}_predictions.csv"
     out.mkdir(parents=True, exist_ok=True)
     with replacing(target) as part, part.open("w", encoding="utf-8", newline="") as file:
@@ -63,21 +71,52 @@ def predict_rows(package: TablePackage, path: Path, out: Path, control: JobContr
         writer.writerow(["row", f"predicted {outcome.column}", *(f"probability {name}" for name in outcome.classes)])
         for row, values in enumerate(found):
             shares = [f"{value:.6f}" for value in values] if outcome.classes else []
-            writer.writerow([row, _answer(package, values), *shares])
+            writer.writerow([row, decided(package, values), *shares])
     seconds = time.perf_counter() - began
     rows = [
         {
             "scan": str(path), "row": row, "model": package.name, "output": str(target),
             **(
-                {"predicted": _answer(package, values),
-                 "probabilities": dict(zip(outcome.classes, map(float, values), strict=True))}
+                {"predicted": decided(package, values),
+                 "probabilities": dict(zip(outcome.classes, map(float, values), strict=True)),
+                 **({"threshold": package.manifest.threshold} if len(outcome.classes) == 2 else {})}
                 if outcome.classes else {"score": float(values[0])}
             ),
+            **({"explanation": explained[row]} if row < len(explained) else {}),
             "findings": findings if row == 0 else [], "seconds": round(seconds / len(found), 6),
         }
         for row, values in enumerate(found)
     ]  # fmt: skip
     return {"predictions": rows, "findings": findings, "output": str(target)}
+
+
+def _explained(
+    package: TablePackage, table: Table, found: Array, findings: list[dict[str, str]], control: JobControl
+) -> list[dict[str, Any]]:
+    from core.tasks.tabular import explaining
+
+    manifest = package.manifest
+    coding, background = manifest.plan.coding, manifest.background
+    if background is None:
+        what = "the package does not say what its training rows were like, so no answer is explained"
+        findings.append({"code": "no-background", "severity": "info", "message": what})
+        return []
+    if len(found) > MOST_EXPLAINED:
+        what = f"the first {MOST_EXPLAINED} of {len(found):,} rows are explained"
+        findings.append({"code": "few-explained", "severity": "info", "message": what})
+    network, drawn = package.load(), background.draw(coding, explaining.BACKGROUND_ROWS)
+    explained = []
+    for row in range(min(len(found), MOST_EXPLAINED)):
+        control.progress(row / min(len(found), MOST_EXPLAINED), f"Explaining row {row + 1}")
+        numbers, codes = coding.encode(table, np.array([row]))
+        place = 1 if found.shape[1] == 2 else int(found[row].argmax())
+        base, shares = explaining.contributions(
+            lambda n, c, place=place: answer_by(package, network, n, c)[:, place],  # type: ignore[misc]
+            numbers, codes, coding, drawn, control=control,
+        )  # fmt: skip
+        of = manifest.plan.outcome.classes[place] if manifest.plan.outcome.classes else manifest.plan.outcome.column
+        explained.append({"of": of, **explaining.told(coding, table, row, base, shares)})
+    return explained
 
 
 def differences(package: TablePackage, table: Table) -> list[dict[str, str]]:
@@ -98,70 +137,9 @@ def differences(package: TablePackage, table: Table) -> list[dict[str, str]]:
     return told
 
 
-def measure(package: TablePackage, table: Table, rows: Array | None, where: Path) -> dict[str, Any]:
-    """The metrics of a package over the rows of a table that have a known outcome: {"metrics", "cases", "findings"}.
-
-    rows: only these. Raises DatasetError where there is none.
-    """
-    outcome = package.manifest.plan.outcome
-    if outcome.column not in table.columns:
-        raise DatasetError(f"there is no column {outcome.column!r} to compare with", where=where)
-    rows = np.arange(len(table)) if rows is None else rows
-    part = table.take(rows)
-    codes = outcome.codes(part[outcome.column])
-    known = codes >= 0 if outcome.classes else np.isfinite(codes)
-    findings = differences(package, part)
-    if not known.all():
-        what = f"{int((~known).sum()):,} rows have no outcome that the model knows; they are left out"
-        findings.append({"code": "no-outcome", "severity": "warning", "message": what})
-    if not known.any():
-        raise DatasetError("no row has an outcome that the model knows", where=where)
-    found = outputs(package, part.take(np.flatnonzero(known)))
-    truth = codes[known] if outcome.classes else codes[known].astype(np.float64) * outcome.scale + outcome.mean
-    cases = [
-        {
-            "case": str(row),
-            "outcome": outcome.classes[int(true)] if outcome.classes else float(true),
-            **({"probabilities": dict(zip(outcome.classes, map(float, values), strict=True))}
-               if outcome.classes else {"score": float(values[0])}),
-        }
-        for row, true, values in zip(rows[known].tolist(), truth, found, strict=True)
-    ]  # fmt: skip
-    return {
-        "metrics": {f"test/{name}": value for name, value in figures(found, truth).items()}, "cases": cases,
-        "findings": findings,
-    }  # fmt: skip
-
-
-def evaluate(
-    package: TablePackage, path: Path, *, split: str | None = None, control: JobControl | None = None
-) -> dict[str, Any]:
-    """As `measure`, for a file, with "model" and "trained_on": how many of the rows the model was trained on.
-
-    split: only this part of the run's own table. Raises ConfigError where that is another table.
-    """
-    table = read_table(path, control)
-    recorded, rows, trained_on = _recorded(package), None, 0
-    same = fingerprint(table) == package.manifest.plan.rows_sha256
-    if split is not None:
-        if not same or not recorded:
-            raise ConfigError("the split is that of the table the model was trained on, and this is another one")
-        rows = recorded[split]
-        if not len(rows):
-            raise DatasetError(f"the recorded {split} part is empty", where=path)
-    if same and recorded and split in (None, "train"):
-        trained_on = len(recorded["train"])
-    answer = measure(package, table, rows, path)
-    return {"model": f"{package.name} {package.version}", **answer, "trained_on": trained_on}
-
-
-def _recorded(package: TablePackage) -> dict[str, Array]:
-    """The split of the package's run; none where the run is not here."""
-    with Catalog() as catalog:
-        run = next((run for run in catalog.runs() if run.id == package.manifest.training.run), None)
-    return load_split(run.folder) if run is not None and run.folder.is_dir() else {}
-
-
-def _answer(package: TablePackage, values: Array) -> Any:
+def decided(package: TablePackage, values: Array) -> Any:
+    """The class that is decided for by one row's probabilities, or its number."""
     classes = package.manifest.plan.outcome.classes
+    if len(classes) == 2:
+        return classes[int(values[1] > package.manifest.threshold)]
     return classes[int(values.argmax())] if classes else float(values[0])

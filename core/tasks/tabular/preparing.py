@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from core.control import JobControl
 from core.data.tables.check import check_classes, check_columns, check_leaks
 from core.data.tables.encode import TableCoding, fit_coding
 from core.data.tables.read import read_table
-from core.data.tables.table import Column, Table
+from core.data.tables.table import Column, Kind, Table
 from core.errors import ConfigError, DatasetError
 from core.imaging.volume import Finding
 from core.registry import Part
@@ -59,15 +59,20 @@ class Outcome(Part):
 
 
 class TablePlan(Part):
-    """What is fixed of a run, and kept with its model. rows_sha256: of the table's cells, to know it again."""
+    """What is fixed of a run, and kept with its model. rows_sha256: of the table's cells, to know it again.
+
+    kinds: of columns whose guess was corrected. group: the column that names the subject, where there is one.
+    """
 
     coding: TableCoding
     outcome: Outcome
     rows_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    kinds: dict[str, Kind] = Field({})
+    group: str | None = Field(None, max_length=500)
 
-    def encode(self, table: Table) -> tuple[Array, Array, Array]:
-        """Numbers, codes and target of a table's rows, as `Rows` holds them."""
-        return *self.coding.encode(table), self.outcome.codes(table[self.outcome.column])
+    def encode(self, table: Table, rows: Array) -> tuple[Array, Array, Array]:
+        """Numbers, codes and target of some of a table's rows, as `Rows` holds them."""
+        return *self.coding.encode(table, rows), self.outcome.codes(table[self.outcome.column].take(rows))
 
 
 @dataclass(frozen=True)
@@ -129,10 +134,12 @@ class CheckedTable:
 def read_inputs(path: Path, data: Any, control: JobControl) -> Table:
     """The table with the kinds that the settings ask for."""
     table = read_table(path, control)
-    if not data.kinds:
-        return table
-    columns = {name: c.as_kind(data.kinds[name]) if name in data.kinds else c for name, c in table.columns.items()}
-    return Table(columns)
+    return with_kinds(table, data.kinds) if data.kinds else table
+
+
+def with_kinds(table: Table, kinds: Mapping[str, Kind]) -> Table:
+    """The table with some columns read as another kind."""
+    return Table({name: c.as_kind(kinds[name]) if name in kinds else c for name, c in table.columns.items()})
 
 
 def checked(experiment: Any, control: JobControl) -> CheckedTable:
@@ -162,12 +169,12 @@ def checked(experiment: Any, control: JobControl) -> CheckedTable:
     except DatasetError as error:
         return CheckedTable(path, table, [*findings, Finding("outcome", "error", str(error))])
     findings += more
-    used = inputs_of(table, data).take(rows)
+    used = inputs_of(table, data)
     target = outcome.codes(table[data.target].take(rows))
-    findings += check_columns(used)
+    findings += check_columns(used, rows)
     if outcome.classes:
         findings += check_classes(target, outcome.classes)
-        findings += check_leaks(used, target, control)
+        findings += check_leaks(used, rows, target, control)
     if len(rows) < FEWEST_ROWS:
         what = f"There are {len(rows)} rows with an outcome; at least {FEWEST_ROWS} are needed."
         findings.append(Finding("few-rows", "error", what))
@@ -216,6 +223,8 @@ def _is_quantity(column: Column) -> bool:
 def usable(experiment: Any, control: JobControl) -> CheckedTable:
     """The checked table of an experiment that can be trained on. Raises ConfigError or DatasetError else."""
     found = checked(experiment, control)
+    if not experiment.data.target:
+        raise ConfigError("no outcome is chosen", mend=f"Set data.target to one of: {_some(found.table.names)}.")
     errors = [finding.message for finding in found.findings if finding.severity == "error"]
     if found.outcome is None or errors:
         raise DatasetError(" ".join(errors), where=found.path, mend="Mend the table, or choose other columns.")
@@ -228,12 +237,6 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
     Raises ConfigError or DatasetError where the experiment cannot work.
     """
     found = usable(experiment, control)
-    found = checked(experiment, control)
-    if not experiment.data.target:
-        raise ConfigError("no outcome is chosen", mend=f"Set data.target to one of: {_some(found.table.names)}.")
-    errors = [finding.message for finding in found.findings if finding.severity == "error"]
-    if found.outcome is None or errors:
-        raise DatasetError(" ".join(errors), where=found.path, mend="Mend the table, or choose other columns.")
     control.progress(None, "Splitting the rows")
     data = experiment.data
     split = draw(
@@ -245,10 +248,13 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
 def preparation(experiment: Any, found: CheckedTable, split: dict[str, Array]) -> Preparation:
     """A run of a checked table whose parts are these rows. Raises DatasetError where it cannot learn all outcomes."""
     outcome = found.learned
-    coding = fit_coding(inputs_of(found.table, experiment.data).take(split["train"]))
+    coding = fit_coding(inputs_of(found.table, experiment.data), split["train"])
     if outcome.classes:
         _require_classes(outcome, found, split)
-    plan = TablePlan(coding=coding, outcome=outcome, rows_sha256=fingerprint(found.table))
+    plan = TablePlan(
+        coding=coding, outcome=outcome, rows_sha256=fingerprint(found.table), kinds=experiment.data.kinds,
+        group=experiment.data.group,
+    )  # fmt: skip
     parts = ", ".join(f"{len(rows):,} {part}" for part, rows in split.items() if len(rows))
     return Preparation(
         experiment=experiment, data_path=found.path, layout="table", cases=len(found.rows), findings=found.findings,

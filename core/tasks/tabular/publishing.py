@@ -21,10 +21,13 @@ from core.inference.assemble import Facts, appearing, protocol_of, shareable, we
 from core.inference.network import without_memory
 from core.inference.package import CARD, EXPERIMENT, WEIGHTS
 from core.inference.publish import model_name, next_version
-from core.metrics.calibration import fit_temperature
+from core.metrics.calibration import fit_temperature, tempered
+from core.metrics.classification import best_threshold
 from core.paths import ensure_home, models_folder
+from core.tasks.tabular.explaining import background_of
+from core.tasks.tabular.measuring import measure
 from core.tasks.tabular.package import TableManifest, TablePackage, TableTraining, read_table_package
-from core.tasks.tabular.predicting import measure, outputs
+from core.tasks.tabular.predicting import outputs
 from core.tasks.tabular.preparing import fingerprint, load_plan, load_split, read_inputs
 
 
@@ -100,11 +103,18 @@ def _measured(
         return package
     if outcome.classes:
         val = table.take(split["val"])
-        temperature = fit_temperature(outputs(package, val), np.asarray(outcome.codes(val[outcome.column])))
+        target = np.asarray(outcome.codes(val[outcome.column]))
+        found = outputs(package, val)
+        temperature = fit_temperature(found, target)
         package = _with(package, temperature=temperature)
+        if len(outcome.classes) == 2 and experiment.task.decide_by != "half":
+            threshold = best_threshold(tempered(found, temperature)[:, 1], target, experiment.task.decide_by)
+            package = _with(package, threshold=threshold)
+    coding = package.manifest.plan.coding
+    package = _with(package, background=background_of(coding, *coding.encode(table, split["train"])))
     training = package.manifest.training
-    found = measure(package, table, split[training.measured_on], path)["metrics"]
-    figures = {name.removeprefix("test/"): value for name, value in found.items()}
+    metrics = measure(package, table, split[training.measured_on], path, whole=False)["metrics"]
+    figures = {name.removeprefix("test/"): value for name, value in metrics.items()}
     return _with(package, training=training.model_copy(update={"figures": figures}))
 
 

@@ -61,6 +61,12 @@ class TableTrainerConfig(TrainerConfig):
         30, ge=0, title="Early stopping", description="Validations without a gain after which the run ends; 0: off."
     )
 
+    find_lr: bool = Field(
+        False,
+        title="Find the rate",
+        description="Before training, try rising learning rates, and take the one at which the loss falls fastest.",
+    )
+
     @model_validator(mode="after")
     def _what_tables_take(self) -> TableTrainerConfig:
         """Settings of the engine that the block-wise steps of a table would leave unheeded are refused."""

@@ -10,7 +10,7 @@ import numpy as np
 from core.control import JobControl
 from core.data.tables.encode import TableCoding
 from core.tasks.tabular.data import Rows
-from core.tasks.tabular.teachers import NAMES, Make, make_teacher, teach
+from core.tasks.tabular.teachers import NAMES, Make, make_method, teach
 
 Array = np.ndarray[Any, Any]
 
@@ -36,7 +36,7 @@ def training_rows(
         return Rows.of(numbers, codes, target, weight=rates[target] if weighted else None)
     if teachers is None:
         control.progress(None, f"Fitting the teachers ({', '.join(NAMES[name] for name in distillation.teacher)})")
-        teachers = [lambda name=name: make_teacher(name, seed, classes) for name in distillation.teacher]  # type: ignore[misc]
+        teachers = [lambda name=name: make_method(name, seed, classes) for name in distillation.teacher]  # type: ignore[misc]
     found = teach(
         teachers, numbers, codes, target, classes, coding, folds=distillation.folds, made=distillation.made, seed=seed,
         groups=groups, control=control,

@@ -28,37 +28,44 @@ MOST_ONE_HOT = 50  # words of a column that a method sees one by one
 LARGEST_SWAP = 0.6  # part of a made row's cells that are another row's
 
 
-def make_teacher(name: str, seed: int, classes: int = 2) -> Any:
-    """An unfitted scikit-learn classifier. Raises ConfigError for a name that is not known."""
+def make_method(name: str, seed: int, classes: int) -> Any:
+    """An unfitted scikit-learn classifier, or with 0 classes a regressor. Raises ConfigError for an unknown name.
+
+    One thread each, as their threads would compete with those of torch.
+    """
+    number = not classes
     if name == "xgboost":
-        from xgboost import XGBClassifier
+        import xgboost
 
-        # One thread, as its threads would compete with those of torch.
-        return XGBClassifier(**_BOOSTED, random_state=seed, n_jobs=1)
+        make = xgboost.XGBRegressor if number else xgboost.XGBClassifier
+        return make(**_BOOSTED, random_state=seed, n_jobs=1)
     if name == "gradient_boosting":
-        from sklearn.ensemble import HistGradientBoostingClassifier
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-        return HistGradientBoostingClassifier(learning_rate=0.05, random_state=seed)
+        boosting = HistGradientBoostingRegressor if number else HistGradientBoostingClassifier
+        return boosting(learning_rate=0.05, random_state=seed)
     if name == "random_forest":
-        from sklearn.ensemble import RandomForestClassifier
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-        return RandomForestClassifier(500, min_samples_leaf=2, random_state=seed)
+        forest = RandomForestRegressor if number else RandomForestClassifier
+        return forest(500, min_samples_leaf=2, random_state=seed)
     if name == "logistic_regression":
-        from sklearn.linear_model import LogisticRegressionCV
-
-        # Its strength is chosen by its own folds. Two classes: few coefficients (L1) do best where columns are many.
-        penalty = {"l1_ratios": [1.0], "solver": "liblinear"} if classes == 2 else {"l1_ratios": [0.0]}
-        return LogisticRegressionCV(
-            Cs=[0.03, 0.1, 0.3, 1.0, 3.0], cv=3, scoring="neg_log_loss", max_iter=2000, random_state=seed,
-            use_legacy_attributes=False, **penalty,
-        )  # fmt: skip
+        return _linear(seed, classes)
     raise ConfigError(f"there is no method named {name!r}", mend=f"Choose one of: {', '.join(NAMES)}.")
 
 
-_BOOSTED = {
-    "n_estimators": 600, "learning_rate": 0.02, "max_depth": 4, "subsample": 0.7, "colsample_bytree": 0.4,
-    "min_child_weight": 3,
-}  # fmt: skip
+_BOOSTED = {"n_estimators": 400, "learning_rate": 0.03, "max_depth": 4, "subsample": 0.7, "colsample_bytree": 0.4}
+
+
+def _linear(seed: int, classes: int) -> Any:
+    """A linear method whose penalty and its strength are chosen by folds of its own."""
+    from sklearn.linear_model import RidgeCV
+
+    if not classes:
+        return RidgeCV(np.logspace(-2, 4, 13))
+    from core.tasks.tabular.linear import PenalisedLogisticRegression
+
+    return PenalisedLogisticRegression(random_state=seed)
 
 
 def inputs_for(numbers: Array, codes: Array, cardinalities: Sequence[int]) -> Array:

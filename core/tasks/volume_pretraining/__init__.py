@@ -14,7 +14,7 @@ from core import registry
 from core.config import AugmentConfig, DataConfig, PlannedTrainerConfig
 from core.control import JobControl
 from core.registry import Part, register
-from core.tasks.base import CheckedData, Preparation, Session, Task
+from core.tasks.base import CheckedData, ModelKind, Preparation, Session, Task
 
 if TYPE_CHECKING:
     from core.catalog import RunRow
@@ -45,7 +45,7 @@ class ScansConfig(Part):
     spacing_mm: tuple[float, float, float] | None = _as_in_segmentation("spacing_mm")
     patch_size: tuple[int, int, int] | None = _as_in_segmentation("patch_size")
     intensities: Literal["scan", "ct"] | None = _as_in_segmentation("intensities")
-    augment: AugmentConfig = Field(AugmentConfig(intensity=0.0), title="Augmentation")
+    augment: AugmentConfig = Field(AugmentConfig(), title="Augmentation")
     foreground: ClassVar[float] = 0.0  # without labels, patches lie anywhere
 
 
@@ -54,6 +54,8 @@ class VolumePretrainingConfig(Task):
     """Learn from scans without labels, so that a segmentation needs fewer of them."""
 
     data_kind: ClassVar[Literal["scans"]] = "scans"
+    title: ClassVar[str] = "Scans: pretraining"
+    inspected: ClassVar[tuple[str, ...]] = ("data.path",)
     name: Literal["volume_pretraining"] = "volume_pretraining"
     monitor: str = Field("val/loss", title="Best by", description="The metric that makes the best checkpoint.")
 
@@ -87,3 +89,9 @@ class VolumePretrainingConfig(Task):
         from core.tasks.volume_pretraining.session import session
 
         return session(experiment, run, control)
+
+    @classmethod
+    def kind_of_model(cls) -> ModelKind:
+        from core.tasks.volume_pretraining.kind import PretrainedModels
+
+        return PretrainedModels()

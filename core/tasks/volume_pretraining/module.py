@@ -15,20 +15,20 @@ from core.training.module import TaskModule
 
 
 class PretrainingModule(TaskModule):
-    """Learns with the experiment's segmentation network; its answer has a channel for each one of the scan."""
+    """Learns with the experiment's segmentation network; the objective says what its answer holds."""
 
     def __init__(self, experiment: Any, plan: Plan) -> None:
         super().__init__(experiment)
         self.plan = plan
-        self.network = experiment.model.build(plan.channels, plan.channels)
+        self.network = experiment.model.build(plan.channels, experiment.ssl.outputs(plan.channels))
         self.validated: list[dict[str, Any]] = []
 
     def forward(self, image: Tensor) -> Any:
-        """(B, channels, x, y, z) -> the same of what is told; several, finest first, with deep supervision."""
+        """(B, channels, x, y, z) -> what is told (B, outputs, x, y, z); several, finest first, if supervised so."""
         return self.network(image)
 
     def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
-        return self._loss(self(batch["image"]), batch)
+        return self.loss(self(batch["image"]), batch)
 
     def size_of(self, batch: dict[str, Tensor]) -> int:
         """How many patches a batch holds."""
@@ -40,7 +40,7 @@ class PretrainingModule(TaskModule):
     def validation_step(self, batch: dict[str, Any], _index: int) -> None:
         """One scan's middle: the loss, and what the preview draws of the first."""
         answer = self(batch["image"])
-        row = {"case": batch["case"][0], "loss": float(self._loss(answer, batch))}
+        row = {"case": batch["case"][0], "loss": float(self.loss(answer, batch))}
         if not self.validated:
             pictures = {"truth": batch["target"], "seen": batch["image"], "told": answer, "counts": batch["counts"]}
             row |= {name: picture[0, 0].float().cpu().numpy() for name, picture in pictures.items()}
@@ -50,17 +50,18 @@ class PretrainingModule(TaskModule):
         losses = dict(world.gather([(row["case"], row["loss"]) for row in self.validated]))  # each scan once
         self.log_dict({"val/loss": float(np.mean(list(losses.values())))})
 
-    def _loss(self, answer: Tensor | list[Tensor], batch: dict[str, Tensor]) -> Tensor:
-        """The mean square error where it counts; of several answers each coarser one counts half as much."""
+    def loss(self, answer: Tensor | list[Tensor], batch: dict[str, Tensor]) -> Tensor:
+        """The objective's; of several answers each coarser one counts half as much."""
         answers = [answer] if isinstance(answer, Tensor) else answer
-        total, weight = torch.zeros((), device=answers[0].device), 0.0
-        for level, told in enumerate(answers):
-            target, counts = batch["target"], batch["counts"]
-            if level:
-                size = told.shape[2:]
-                target = functional.interpolate(target, size, mode="area")
-                counts = functional.interpolate(counts, size, mode="area")
-            off, count = world.total(torch.stack([((told.float() - target) ** 2 * counts).sum(), counts.sum()]))
-            total = total + 0.5**level * off / (count * told.shape[1]).clamp(min=1)
-            weight += 0.5**level
-        return total / weight
+        losses = [self.experiment.ssl.loss(told, coarser(batch, told.shape[2:])) for told in answers]
+        weights = [0.5**level for level in range(len(losses))]
+        return torch.stack([w * loss for w, loss in zip(weights, losses, strict=True)]).sum() / sum(weights)
+
+
+def coarser(batch: dict[str, Tensor], size: Any) -> dict[str, Tensor]:
+    """What is to be told, on the grid of a coarser answer."""
+    if batch["target"].shape[2:] == size:
+        return batch
+    return {
+        key: functional.interpolate(batch[key], size, mode="area") for key in ("target", "counts", "places")
+    }  # fmt: skip

@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from core.data.patches import CaseCache, PatchDataset, crop, loader_of
+from core.data.patches import Array, CaseCache, PatchDataset, crop, loader_of, window_start
 from core.data.sharing import cases_of_this_process
 
 HIDING = 7  # sets the draws of the hiding apart from those of the patch
 
 
 class HiddenPatches(PatchDataset):
-    """Training patches as the network sees them, as they are, and where its answer counts."""
+    """Training patches as the network sees them, as they are, and where they lie."""
 
     def __init__(self, cache: CaseCache, ids: Sequence[str], experiment: Any) -> None:
         super().__init__(cache, ids, experiment.data, experiment.seed)
@@ -25,7 +26,20 @@ class HiddenPatches(PatchDataset):
     def __getitem__(self, key: tuple[int, int, int]) -> dict[str, Any]:
         epoch, place, _ = key
         rng = np.random.default_rng((self.seed, epoch, place, HIDING))
-        return hidden(super().__getitem__(key)["image"], self.objective, rng)
+        item = super().__getitem__(key)
+        return hidden(item["image"], item["label"], self.objective, rng)
+
+    def cut(
+        self, image: Array, label: Array, window: tuple[int, int, int], centre: Sequence[int]
+    ) -> tuple[Array, Array]:  # fmt: skip
+        return crop(image, label, window, centre)[0], places(image.shape[1:], window, centre)
+
+    def turned(self, label: Tensor, axes: list[int]) -> Tensor:
+        # As if the scan had been mirrored: what lay left of its middle lies right of it.
+        signs = torch.ones(4, 1, 1, 1)
+        for axis in axes:
+            signs[axis - 1] = -1
+        return label.flip(axes) * signs
 
 
 class MiddlePatches(Dataset[dict[str, Any]]):
@@ -39,15 +53,29 @@ class MiddlePatches(Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         image, label = self.cache.load(self.ids[index])
-        patch, _ = crop(image, label, self.cache.plan.patch_size, [n // 2 for n in image.shape[1:]])
+        size, centre = self.cache.plan.patch_size, [n // 2 for n in image.shape[1:]]
+        patch, _ = crop(image, label, size, centre)
+        where = torch.from_numpy(places(image.shape[1:], size, centre))
         rng = np.random.default_rng((self.experiment.seed, index, HIDING))
-        return hidden(torch.from_numpy(patch), self.experiment.ssl, rng) | {"case": self.ids[index]}
+        return hidden(torch.from_numpy(patch), where, self.experiment.ssl, rng) | {"case": self.ids[index]}
 
 
-def hidden(image: torch.Tensor, objective: Any, rng: np.random.Generator) -> dict[str, Any]:
-    """A patch as the network sees it (`image`), as it is (`target`), and where its answer counts (`counts`)."""
+def places(shape: Sequence[int], window: Sequence[int], centre: Sequence[int]) -> Array:
+    """(4, *window): where in the scan each voxel lies, -1 to 1 along each axis, and whether it lies in it, 1 or 0.
+
+    >>> places((4, 1, 1), (2, 1, 1), (3, 0, 0))[0].ravel().tolist()
+    [0.25, 0.75]
+    """
+    along = [start + np.arange(size) for start, size in zip(window_start(shape, window, centre), window, strict=True)]
+    where = np.meshgrid(*[(i + 0.5) / n * 2 - 1 for i, n in zip(along, shape, strict=True)], indexing="ij")
+    inside = np.meshgrid(*[(i >= 0) & (i < n) for i, n in zip(along, shape, strict=True)], indexing="ij")
+    return np.stack([*where, np.logical_and.reduce(inside)]).astype(np.float32)
+
+
+def hidden(image: Tensor, where: Tensor, objective: Any, rng: np.random.Generator) -> dict[str, Any]:
+    """A patch as the network sees it (`image`), as it is (`target`), where that counts (`counts`), its `places`."""
     seen, counts = objective.hide(image, rng)
-    return {"image": seen, "target": image, "counts": counts}
+    return {"image": seen, "target": image, "counts": counts * where[3:], "places": where}
 
 
 def loaders(cache: CaseCache, split: dict[str, list[str]], experiment: Any) -> tuple[DataLoader[Any], DataLoader[Any]]:

@@ -28,7 +28,7 @@ class PreviewWriter(pl.Callback):
         with replacing(self.folder / f"epoch_{trainer.current_epoch + 1:04d}.npz") as part, open(part, "wb") as file:
             np.savez_compressed(
                 file, image=pictures, truth=empty, prediction=empty, dice=np.nan, case=row["case"],
-                caption=f"As it is, what the network saw, what it made of it · loss {row['loss']:.3f}",
+                caption=f"as it is, as the network saw it, what it made of it · loss {row['loss']:.3f}",
             )  # fmt: skip
 
 

@@ -9,9 +9,18 @@ from pathlib import Path
 from core.control import JobControl
 from core.data.case import CaseFacts, Scan
 from core.data.check_cache import CheckCache
-from core.data.dataset import IMAGE_FOLDERS, discover, look_at, modality_of, subject_of
+from core.data.check_case import look_at
+from core.data.dataset import (
+    IMAGE_FOLDERS,
+    channels_named,
+    check_channels,
+    described_as,
+    discover,
+    subject_of,
+)  # fmt: skip
 from core.data.plan import Label
 from core.errors import DatasetError, IsocenterError
+from core.imaging import channels
 from core.imaging.reader import read
 from core.imaging.volume import Finding
 
@@ -31,6 +40,7 @@ class Scans:
     facts: dict[str, CaseFacts]
     findings: tuple[Finding, ...]
     further: frozenset[str] = frozenset()
+    channels: Sequence[str] = ("image",)
     labels: Sequence[Label] = ()
     regions: Sequence[Label] = ()
 
@@ -59,6 +69,7 @@ def inspect(path: Path, control: JobControl) -> Scans:
     Raises DatasetError where the folder holds no scans.
     """
     layout, scans, further = find(path, control)
+    named = channels_named(path)
     cache = CheckCache(path, "scans")
     findings: list[Finding] = []
     facts: dict[str, CaseFacts] = {}
@@ -66,7 +77,7 @@ def inspect(path: Path, control: JobControl) -> Scans:
         control.check()
         control.progress(number / len(scans), f"Checking {scan.id} ({number + 1} of {len(scans)})")
         if (known := cache.get(scan)) is None:
-            found, fact = _checked(scan)
+            found, fact = _checked(scan, named)
             if fact is not None:
                 cache.put(scan, found, fact)
         else:
@@ -78,7 +89,9 @@ def inspect(path: Path, control: JobControl) -> Scans:
     if len(facts) < 2:
         what = f"{len(facts)} of {len(scans)} scans can be used; at least two are needed"
         findings.insert(0, Finding("too-few", "error", f"{what}: one to train on, one to validate."))
-    return Scans(path, layout, modality_of(path), tuple(scans), facts, tuple(findings), further)
+    findings += check_channels(facts, named)
+    modality, names = described_as(path, facts)
+    return Scans(path, layout, modality, tuple(scans), facts, tuple(findings), further, channels=names)
 
 
 def find(path: Path, control: JobControl) -> tuple[str, list[Scan], frozenset[str]]:
@@ -97,8 +110,10 @@ def find(path: Path, control: JobControl) -> tuple[str, list[Scan], frozenset[st
                 "no scans were found", where=path, mend="Choose a folder of NIfTI, NRRD, MetaImage or DICOM scans."
             ) from None
         return "scans", scans, frozenset()
-    paired = [Scan(case.id, case.image, case.subject) for case in cases]
-    known = {case.image for case in cases}
+    paired = [Scan(case.id, case.image, case.subject, further=case.further) for case in cases]
+    if channels_named(path) > 1 or any(case.further for case in cases):
+        return layout, paired, frozenset()  # which files belong together is known of the cases only
+    known = {image for case in cases for image in case.images}
     folders = [path / name for name in IMAGE_FOLDERS if (path / name).is_dir()]
     others = [
         Scan(_id(path, scan.image), scan.image, scan.subject, scan.series)
@@ -123,12 +138,14 @@ def _id(root: Path, place: Path) -> str:
     return "_".join([*place.relative_to(root).parent.parts, stem_of(place)])
 
 
-def _checked(scan: Scan) -> tuple[list[Finding], CaseFacts | None]:
+def _checked(scan: Scan, named: int) -> tuple[list[Finding], CaseFacts | None]:
     try:
-        image = read(scan.image, series=scan.series or None)
+        image = read(scan.image, series=scan.series) if scan.series else channels.read_subject(scan.images)
     except IsocenterError as error:
         return [Finding("unreadable", "warning", f"{scan.id} is left out: {error}")], None
-    if len(image.shape) != 3:
+    count = channels.channels_of(image)
+    # Without a description a fourth axis may as well be time.
+    if count > channels.MOST or (len(image.shape) != 3 and not scan.further and count != max(named, 1)):
         return [Finding("not-3d", "warning", f"{scan.id} is left out: it is {image.shape}, not one volume.")], None
     found, facts = look_at(scan.id, image)
     low, high = facts.values

@@ -10,7 +10,7 @@ import torch
 
 from core.config import AugmentConfig
 from core.data import augment
-from core.data.augment import Pose, blur, change_intensity, coarsen, gamma, mirror
+from core.data.augment import Pose, blur, change_intensity, coarsen, gamma, mirrored
 from core.data.prefetch import PrefetchLoader
 
 SIZE = (12, 16, 10)
@@ -45,13 +45,20 @@ def test_a_quarter_turn_about_z_is_numpys() -> None:
 
 def test_a_turn_keeps_its_shape_in_millimetres_where_voxels_are_long() -> None:
     spacing = np.array([1.0, 1.0, 4.0])
-    config = AugmentConfig(rotate_deg=40, scale=0)
+    config = AugmentConfig(rotate_deg=40, scale=0, pose_share=0.3)
     poses = [Pose.draw(config, spacing.tolist(), rng(seed)) for seed in range(40)]
     drawn = [pose for pose in poses if pose is not None]
-    assert 2 <= len(drawn) <= 20
+    assert 4 <= len(drawn) <= 20
     for pose in drawn:
         in_mm = pose.matrix * spacing[:, None] / spacing[None, :]
         np.testing.assert_allclose(in_mm @ in_mm.T, np.eye(3), atol=1e-9)
+
+
+def test_a_move_looks_at_the_case_so_many_voxels_further_on() -> None:
+    image, label = patch((16, 20, 14))
+    moved, classes = Pose(np.eye(3), np.array([2.0, -1.0, 0.0])).take(image, label, SIZE)
+    torch.testing.assert_close(moved, image[:, 4:, 1:-3, 2:-2], rtol=0, atol=1e-5)
+    assert torch.equal(classes, label[:, 4:, 1:-3, 2:-2])
 
 
 def test_label_follows_the_image_through_pose_and_mirror() -> None:
@@ -63,7 +70,8 @@ def test_label_follows_the_image_through_pose_and_mirror() -> None:
         if pose is None:
             continue
         seen += 1
-        turned, classes = mirror(*pose.take(image, label, (20, 24, 18)), config, rng(seed))
+        axes = mirrored(config, rng(seed))
+        turned, classes = (part.flip(axes) for part in pose.take(image, label, (20, 24, 18)))
         bright = (turned > 0.5).to(torch.uint8)
         assert (bright != classes).sum() < 0.25 * max(int(classes.sum()), 1)
     assert seen

@@ -64,7 +64,7 @@ def test_with_its_weights_the_encoder_answers_as_monai_where_windows_fit() -> No
 
     torch.manual_seed(0)
     theirs = SwinTransformer(
-        1, 8, (4, 4, 4), (4, 4, 4), (2, 1, 1, 1), (2, 1, 1, 1), patch_norm=True, downsample="mergingv2"
+        1, 8, (4, 4, 4), (4, 4, 4), (2, 1, 1, 1), (2, 1, 1, 1), downsample="mergingv2"
     ).eval()  # fmt: skip
     ours = SwinEncoder(width=8, depths=(2, 1), heads=(2, 1), window=4).eval()
     _take(ours, theirs)
@@ -79,7 +79,6 @@ def test_with_its_weights_the_encoder_answers_as_monai_where_windows_fit() -> No
 def _take(ours: SwinEncoder, theirs: torch.nn.Module) -> None:
     """The first stage's weights of MONAI's encoder."""
     ours.embed.load_state_dict(theirs.patch_embed.proj.state_dict())
-    ours.embed_norm.load_state_dict(theirs.patch_embed.norm.state_dict())
     stage = theirs.layers1[0]
     for block, other in zip(ours.stages[0], stage.blocks, strict=True):
         block.attention_norm.load_state_dict(other.norm1.state_dict())
@@ -128,6 +127,15 @@ def test_checkpointing_changes_neither_answers_nor_gradients() -> None:
         found.append((out, encoder.stages[0][0].attention.bias.grad))
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_what_is_kept_of_an_inference_serves_a_gradient_too() -> None:
+    encoder = SwinEncoder(width=6, depths=(1,), heads=(1,), window=3)
+    image = torch.randn(1, 1, 20, 12, 8)  # a size of its own
+    with torch.inference_mode():
+        encoder(image)
+    encoder(image).sum().backward()
+    assert encoder.embed.weight.grad is not None
 
 
 def test_the_deepest_block_is_left_out_for_some_samples_in_training_alone() -> None:

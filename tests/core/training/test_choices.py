@@ -56,6 +56,36 @@ def plan(dataset: Dataset, machine: Machine, **blocks: dict[str, Any]) -> Propos
     return propose(config.parse({"name": "made", **blocks}), dataset, machine)
 
 
+def test_thick_slices_are_halved_later_than_the_others() -> None:
+    found = plan(abdomen(), GPU)
+    model = found.experiment.model
+    assert model.strides[0] == (2, 2, 1) and model.strides[-1] == (2, 2, 2)
+    assert model.kernels()[0] == (3, 3, 1) and model.kernels()[-1] == (3, 3, 3)
+    assert all(p % d == 0 for p, d in zip(found.plan.patch_size, model.divisor, strict=True))
+    assert model.divisor[2] < model.divisor[0]
+    choice = next(one for one in found.choices if one.key == "model.strides")
+    assert "3 against 0.8 mm" in choice.reason and not choice.by_user
+
+
+def test_even_voxels_leave_the_strides_alone() -> None:
+    found = plan(made((160, 192, 160), (1.0, 1.0, 1.2)), GPU)
+    assert found.experiment.model.strides is None
+    assert "model.strides" not in [one.key for one in found.choices]
+
+
+def test_strides_of_ones_own_are_kept() -> None:
+    own = {"channels": [16, 32, 64], "strides": [[2, 2, 1], [2, 2, 1]]}
+    model = plan(abdomen(), CPU, model=own).experiment.model
+    assert model.strides == [(2, 2, 1), (2, 2, 1)] and model.divisor == (4, 4, 1)
+
+
+def test_few_thick_slices_do_not_limit_the_resolutions_of_the_others() -> None:
+    found = plan(made((320, 320, 20), (0.6, 0.6, 3.6)), GPU)
+    model = found.experiment.model
+    assert len(model.channels) >= 5 and found.plan.patch_size[2] >= 8
+    assert sum(step[2] == 2 for step in model.strides) <= 2
+
+
 @pytest.mark.parametrize("machine", [CPU, SMALL_CPU, GPU], ids=["cpu", "small", "gpu"])
 @pytest.mark.parametrize(
     "dataset",
@@ -92,7 +122,7 @@ def test_a_gpu_gets_a_larger_patch_and_network_than_two_cores() -> None:
 
 def test_a_thin_stack_keeps_its_few_slices_whole() -> None:
     found = plan(made((512, 512, 12), (0.6, 0.6, 8.0)), GPU)
-    divisor = found.experiment.model.divisor
+    divisor = int(np.broadcast_to(found.experiment.model.divisor, 3)[2])
     assert found.plan.patch_size[2] <= math.ceil(12 / divisor) * divisor
     assert found.plan.patch_size[2] * 1.0 <= 2 * 12, "most of the patch would be padding"
 

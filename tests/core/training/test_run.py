@@ -13,7 +13,7 @@ import torch
 
 from core.catalog import Catalog, RunRow
 from core.data.plan import Plan
-from core.errors import ConfigError, DatasetError, IsocenterError, TrainingFailed
+from core.errors import ConfigError, DatasetError, IsocenterError, ModelError, TrainingFailed
 from core.tasks.segmentation.preparing import load_plan
 from core.training import control
 from core.training.checkpoints import load, load_weights
@@ -129,6 +129,21 @@ def test_steps_that_a_resumed_run_does_again_stand_once_in_its_metrics(
             steps = [point.step for point in catalog.metrics(run_id, key=key)]
             assert steps == sorted(set(steps)) and steps[-1] == 8
         assert [p.epoch for p in catalog.metrics(run_id, key="val/dice")] == [0, 1, 2, 3]
+
+
+def test_a_checkpoint_of_another_network_is_named_before_training_goes_on(dataset: Path) -> None:
+    from core import config
+
+    run = train(dataset)
+    tree = config.to_tree(tiny_experiment(dataset))
+    tree["model"]["channels"] = [6, 8, 8]
+    with Catalog() as catalog:
+        catalog.update_run(run.id, config=config.to_yaml(config.parse(tree)), state="stopped")
+        before = len(catalog.metrics(run.id))
+    with pytest.raises(ModelError, match="checkpoint is of another network"):
+        execute(run.id, resume=True)
+    with Catalog() as catalog:
+        assert catalog.run(run.id).state == "failed" and len(catalog.metrics(run.id)) == before
 
 
 def test_stop_in_the_first_epoch_keeps_a_checkpoint(dataset: Path) -> None:

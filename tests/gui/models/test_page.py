@@ -91,3 +91,21 @@ def test_a_trained_model_dropped_on_the_page_is_imported(qtbot, page, context, t
         page.dropEvent(QDropEvent(at, Qt.DropAction.CopyAction, data, button, keys))
     assert told.args[0] == "ok" and "nnU-Net v2" in told.args[1]
     assert page.selected.name == "shapes"
+
+
+def test_a_model_for_tables_is_listed_with_its_figures_and_used_on_its_page(qtbot, page, context, table_model) -> None:
+    context.models_changed.emit()
+    qtbot.waitUntil(lambda: page.list.count() == 2)
+    names = [package.name for package in page._choice.every]
+    page.list.setCurrentRow(names.index("deaths"))
+    figures = page.facts.figures
+    assert {figures.item(row, 0).text() for row in range(figures.rowCount())} >= {"AUROC", "Brier score"}
+    assert page.facts.structures.isHidden()
+    assert page.default_button.text() == "Predict a table"
+    with qtbot.waitSignal(context.page_requested) as asked:
+        page.default_button.click()
+    assert asked.args == ["tables"]
+    page.remove()
+    assert page.list.count() == 1
+    page.undo_removal()
+    assert page.list.count() == 2

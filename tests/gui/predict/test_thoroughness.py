@@ -17,9 +17,14 @@ class Choice(QObject):
         super().__init__()
         self.current: object = None
 
-    def take(self, name: str, members: int, axes: list[str]) -> None:
-        manifest = SimpleNamespace(members=[None] * (members - 1) or None, mirror_axes=axes)
-        self.current = SimpleNamespace(name=name, version="1.0", manifest=manifest)
+    def take(
+        self, name: str, members: int, axes: list[str], whole_head: object = "yes", smallest: int | None = None
+    ) -> None:
+        manifest = SimpleNamespace(
+            members=[None] * (members - 1) or None, mirror_axes=axes, whole_head=whole_head, pipeline=None
+        )
+        plan = SimpleNamespace(patch_size=(32, 32, 32), smallest_voxels=smallest)
+        self.current = SimpleNamespace(name=name, version="1.0", manifest=manifest, plan=plan)
         self.changed.emit()
 
 
@@ -40,3 +45,18 @@ def test_costs_are_said_and_choices_start_anew_with_each_model(qtbot: QtBot) -> 
     assert shown.members == 1
     choice.take("plain", 1, [])
     assert shown.isHidden() and shown.members is None and shown.mirror is None
+
+
+def test_where_to_look_closely_is_a_choice_for_models_of_wide_scans(qtbot: QtBot) -> None:
+    choice = Choice()
+    shown = Thoroughness(choice)  # type: ignore[arg-type]
+    qtbot.addWidget(shown)
+    choice.take("large structures", 1, [], None, 500)
+    assert not shown.isHidden() and shown.roi is None
+    assert "fastest" in shown._region.itemText(0)
+    shown._region.setCurrentIndex(1)
+    assert shown.roi is False
+    choice.take("tiny structures", 1, [], None, 5)
+    assert shown.roi is None and shown._region.itemText(0) == "Closely everywhere"
+    shown._region.setCurrentIndex(1)
+    assert shown.roi is True and "may miss" in shown._region.currentText()

@@ -24,8 +24,8 @@ from tests.gui.tables_making import write_table
 
 
 @pytest.fixture
-def page(qtbot: QtBot, context: AppContext) -> Iterator[TablesPage]:
-    made = TablesPage(context)
+def page(qtbot: QtBot, app_context: AppContext) -> Iterator[TablesPage]:
+    made = TablesPage(app_context)
     qtbot.addWidget(made)
     made.resize(1300, 800)
     made.show()
@@ -75,7 +75,7 @@ def test_what_a_column_holds_can_be_mended_and_goes_with_the_training(
 
 
 def test_rows_are_predicted_saved_and_one_is_looked_at(
-    qtbot: QtBot, page: TablesPage, tmp_path: Path, model: Path
+    qtbot: QtBot, page: TablesPage, tmp_path: Path, table_model: Path
 ) -> None:
     page.context.models_changed.emit()
     qtbot.waitUntil(lambda: page.chosen_model is not None, timeout=10_000)

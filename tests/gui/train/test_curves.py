@@ -190,6 +190,19 @@ def test_an_older_preview_stays_while_new_ones_come(qtbot: QtBot) -> None:
     assert asked[2:] == [2, 2]
 
 
+def test_a_preview_that_is_no_segmentation_has_its_own_caption(qtbot: QtBot, tmp_path: Path) -> None:
+    file = tmp_path / "epoch_0003.npz"
+    empty = np.zeros((4, 4), np.uint8)
+    np.savez(
+        file, image=np.eye(4, dtype=np.float32), truth=empty, prediction=empty, dice=np.nan, case="a",
+        caption="as it is, as it was seen",
+    )  # fmt: skip
+    panel = PreviewPanel()
+    qtbot.addWidget(panel)
+    panel.show_preview(read_preview(file, 3))
+    assert panel.caption.text() == "Epoch 3: as it is, as it was seen"
+
+
 def test_a_torn_preview_is_an_error_and_no_crash(qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "epoch_0001.npz").write_bytes(b"PK\x03\x04torn")
     reader = CatalogReader()

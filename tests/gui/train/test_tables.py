@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton
 from pytestqt.qtbot import QtBot
 
-from core import registry
+from core import config, registry
 from gui.context import AppContext
 from gui.train.columns import ColumnEditor, ColumnsDialog
 from gui.train.page import TrainPage
@@ -126,6 +126,21 @@ def test_a_block_that_is_off_is_no_value_until_it_is_ticked(page: TrainPage) -> 
     block = page.settings.form.root.blocks["task"].named("distillation")
     assert page.settings.form.tree()["task"]["distillation"] is None
     block.box.setChecked(True)
-    assert page.settings.tree()["task"]["distillation"]["teacher"] == "xgboost"
+    assert page.settings.tree()["task"]["distillation"]["teacher"] == ["xgboost"]
     block.box.setChecked(False)
     assert page.settings.tree()["task"]["distillation"] is None
+
+
+@pytest.mark.parametrize("preset", list(config.presets()))
+def test_every_preset_opens_in_its_form_and_is_saved_as_the_same_yaml(
+    page: TrainPage, tmp_path: Path, preset: str
+) -> None:
+    page.settings.use_preset(preset)
+    assert page.settings.task == config.task_of(config.load_tree(preset))
+    assert page.settings.problems == {}
+    assert page.settings.save(tmp_path / "saved.yaml")
+    kept = config.to_tree(config.load(tmp_path / "saved.yaml"))
+    assert kept == config.to_tree(config.load(preset))
+    for block in page.settings.form.blocks():
+        block.fill()
+    assert config.to_tree(config.parse(page.settings.form.tree())) == kept  # with every editor made

@@ -31,6 +31,16 @@ class MaskedConfig(Part):
         hidden = blocks(image.shape[1:], self.block, self.mask_ratio, rng).to(image)
         return image * (1 - hidden), hidden
 
+    def outputs(self, channels: int) -> int:
+        """How many channels the network answers for a scan with so many."""
+        return channels
+
+    def loss(self, told: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        """The error of what was told (B, outputs, x, y, z), for a batch of core.tasks.volume_pretraining.patches."""
+        from core.tasks.volume_pretraining.errors import error_where
+
+        return error_where(told, batch["target"], batch["counts"])
+
 
 def blocks(shape: Any, side: int, ratio: float, rng: np.random.Generator) -> Tensor:
     """Hidden voxels as 1 in (1, x, y, z): exactly the share `ratio` of the blocks of a grid that lies at random."""

@@ -43,6 +43,16 @@ class RestoredConfig(Part):
             seen = seen * (1 - hidden) + hidden * noise * float(rng.uniform(0, 1))
         return seen, torch.ones_like(image[:1])
 
+    def outputs(self, channels: int) -> int:
+        """How many channels the network answers for a scan with so many."""
+        return channels
+
+    def loss(self, told: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        """The error of what was told (B, outputs, x, y, z), for a batch of core.tasks.volume_pretraining.patches."""
+        from core.tasks.volume_pretraining.errors import error_where
+
+        return error_where(told, batch["target"], batch["counts"])
+
 
 def bend(image: Tensor, rng: np.random.Generator) -> Tensor:
     """Each grey value by a random monotonic curve, rising or falling, over the patch's range (a Bezier curve)."""

@@ -10,14 +10,16 @@ import numpy as np
 import torch
 
 
-def weights_of(dimensions: int = 3, residual: bool = False, outputs: int = 3, seed: int = 1) -> dict[str, Any]:
+def weights_of(
+    dimensions: int = 3, residual: bool = False, outputs: int = 3, seed: int = 1, inputs: int = 1
+) -> dict[str, Any]:
     """The weights of two stages, each layer under both names that nnU-Net keeps it by."""
     torch.manual_seed(seed)
     kernel, single, step = (3,) * dimensions, (1,) * dimensions, (2,) * dimensions
     weights: dict[str, Any] = {}
 
-    def block(layer: str, inputs: int, features: int, sides: tuple[int, ...], bias: bool = True) -> None:
-        made = {"conv.weight": torch.randn(features, inputs, *sides) * 0.3, "conv.bias": torch.randn(features) * 0.1,
+    def block(layer: str, given: int, features: int, sides: tuple[int, ...], bias: bool = True) -> None:
+        made = {"conv.weight": torch.randn(features, given, *sides) * 0.3, "conv.bias": torch.randn(features) * 0.1,
                 "norm.weight": torch.rand(features) + 0.5, "norm.bias": torch.randn(features) * 0.1}  # fmt: skip
         for name, value in made.items():
             if name != "conv.bias" or bias:
@@ -25,13 +27,13 @@ def weights_of(dimensions: int = 3, residual: bool = False, outputs: int = 3, se
                 weights[f"{layer}.{name}"] = weights[f"{layer}.{again}"] = value
 
     if residual:
-        block("encoder.stem.convs.0", 1, 4, kernel)
+        block("encoder.stem.convs.0", inputs, 4, kernel)
         for stage, inputs, features in ((0, 4, 4), (1, 4, 8)):
             block(f"encoder.stages.{stage}.blocks.0.conv1", inputs, features, kernel)
             block(f"encoder.stages.{stage}.blocks.0.conv2", features, features, kernel)
         block("encoder.stages.1.blocks.0.skip.1", 4, 8, single, bias=False)
     else:
-        block("encoder.stages.0.0.convs.0", 1, 4, kernel)
+        block("encoder.stages.0.0.convs.0", inputs, 4, kernel)
         block("encoder.stages.1.0.convs.0", 4, 8, kernel)
     weights |= {f"decoder.{name}": value for name, value in weights.items()}
     weights["decoder.transpconvs.0.weight"] = torch.randn(8, 4, *step)

@@ -20,6 +20,7 @@ from core.inference.package import find_package
 from core.inference.predictor import segment
 from core.paths import models_folder
 from tests.core.inference.importing.bundles import FINISHING, INFERER, PREPARING, UNET, network_of, write_bundle
+from tests.core.making import write_nifti
 
 SEGRESNET = {"_target_": "monai.networks.nets.SegResNet", "in_channels": 1, "out_channels": 2, "init_filters": 8,
              "blocks_down": [1, 1], "blocks_up": [1]}  # fmt: skip
@@ -246,7 +247,8 @@ def _network(**changes: Any) -> dict[str, Any]:
         ({"inferer": {"_target_": "SimpleInferer"}}, "SimpleInferer"),
         ({"inferer": {**INFERER, "roi_size": [4000, 4000, 4000]}}, "patch_size"),
         ({"inferer": {**INFERER, "overlap": 1.0}}, "overlap"),
-        ({"inputs": {"image": {"num_channels": 4}}}, "4 images of a subject"),
+        ({"inputs": {"image": {"num_channels": 40}}}, "40 images of a subject"),
+        ({"inputs": {"image": {"num_channels": 1}, "other": {"num_channels": 1}}}, "2 images of a subject"),
         ({"outputs": {"7": "Far"}}, "3 outputs"),
         ({"weights": {"state_dict": {"a": Evil()}}}, "not plain data"),
         ({"weights": {"a": torch.zeros(3)}}, "do not fit"),
@@ -299,3 +301,15 @@ def test_damaged_configurations_are_refused(tmp_path: Path, text: str):
     with pytest.raises(ModelError):
         import_model(folder)
     assert nothing_was_imported()
+
+
+def test_a_bundle_of_several_images_sees_them_all(tmp_path: Path):
+    network = {**UNET, "in_channels": 2}
+    told = {"image": {"num_channels": 2, "modality": "MR", "channel_def": {"0": "T1", "1": "FLAIR"}}}
+    package, _ = import_model(write_bundle(tmp_path / "bundle", network=network, inputs=told))
+    assert package.plan.channels == 2 and package.plan.named_channels == ["T1", "FLAIR"]
+    both = np.random.default_rng(0).normal(20, 30, (24, 20, 18, 2)).astype(np.float32)
+    first = segment(read(write_nifti(tmp_path / "a.nii.gz", both)), package, device="cpu")
+    both[..., 1] = both[::-1, ..., 1]
+    second = segment(read(write_nifti(tmp_path / "b.nii.gz", both)), package, device="cpu")
+    assert first.labels.shape == (24, 20, 18) and np.abs(first.certainty - second.certainty).max() > 1e-3

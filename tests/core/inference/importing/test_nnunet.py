@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.errors import ModelError
+from core.control import JobControl
+from core.errors import ModelError, UnsuitableScan
 from core.imaging.reader import read
 from core.inference.importing import import_model
 from core.inference.importing.contents import Contents
@@ -37,6 +38,47 @@ def test_a_trained_model_becomes_a_package_that_predicts(tmp_path: Path, dimensi
     assert answer.labels.shape == image.shape and {1, 2} & set(np.unique(answer.labels).tolist())
     assert answer.certainty.min() > 0 and answer.certainty.max() <= 1 + 1e-6
     assert "orientation_unchecked" in [finding.code for finding in answer.findings]
+
+
+def test_a_model_of_several_images_normalises_each_by_its_own_scheme(tmp_path: Path):
+    figures = {"mean": 40.0, "std": 10.0, "percentile_00_5": 0.0, "percentile_99_5": 100.0}
+    package, _ = import_model(
+        write_model(
+            tmp_path / "trained",
+            weights=weights_of(inputs=2),
+            dataset={"channel_names": {"0": "T1", "1": "CT"}},
+            settings={
+                "normalization_schemes": ["ZScoreNormalization", "CTNormalization"],
+                "use_mask_for_norm": [True, False],
+            },
+            plans={"foreground_intensity_properties_per_channel": {"0": figures, "1": figures}},
+        )
+    )
+    assert package.plan.channels == 2 and package.plan.channel_names == ["T1", "CT"]
+    assert "2 images (T1, CT) of a subject" in package.card
+    rng = np.random.default_rng(0)
+    first, second = (rng.normal(40, 10, (20, 18, 16)).astype(np.float32) for _ in range(2))
+    first[:3] = second[:3] = 0
+    second[2] = 50.0  # not zero in one of them is not zero: the box begins here
+    scan = write_nifti(tmp_path / "both.nii.gz", np.stack([first, second], axis=-1))
+    seen: list[np.ndarray] = []
+
+    class Watching:
+        device, window = "cpu", None
+
+        def __call__(self, window: np.ndarray) -> np.ndarray:
+            seen.append(window)
+            return np.zeros((3, *window.shape[1:]), np.float32)
+
+    package.pipeline.segment(read(scan), package, Watching(), False, JobControl())
+    cut = first[2:]
+    assert seen[0].shape == (2, 16, 16, 16)
+    mask = np.ones(cut.shape, bool)
+    expected = (cut - cut[mask].mean()) / cut[mask].std()
+    assert seen[0][0, :, :16, :16] == pytest.approx(expected[:16, :16, :16], abs=1e-4)
+    assert seen[0][1] == pytest.approx((np.clip(second[2:], 0, 100)[:16, :16, :16] - 40) / 10, abs=1e-4)
+    with pytest.raises(UnsuitableScan, match=r"2 images \(T1, CT\)"):
+        segment(read(write_nifti(tmp_path / "one.nii.gz", first)), package)
 
 
 def test_the_network_answers_as_the_layers_that_its_weights_name(tmp_path: Path):
@@ -138,7 +180,8 @@ def test_numpy_objects_are_refused(tmp_path: Path):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"dataset": {"channel_names": {"0": "T1", "1": "FLAIR"}}}, "2 images of a subject"),
+        ({"dataset": {"channel_names": {"0": "T1", "1": "FLAIR"}}}, "not a sound"),  # settings for one of them only
+        ({"dataset": {"channel_names": {}}}, "0 images of a subject"),
         ({"settings": {"normalization_schemes": ["MyOwn"]}}, "MyOwn"),
         ({"settings": {"resampling_fn_data": "resample_torch"}}, "resample_torch"),
         ({"settings": {"previous_stage": "3d_lowres"}}, "cascade"),

@@ -1,0 +1,37 @@
+"""Which page a dropped file or folder belongs to, by its name and its first bytes."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from core.data.tables.read import is_table
+
+LOOKED_AT = 20  # files of a folder
+HEAD_BYTES = 200
+ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
+STAY_HEAD = b"time,parameter,value"  # of a file with the measurements of one stay
+
+Place = Literal["scans", "tables", "stays"]
+
+
+def place_of(path: Path) -> Place:
+    """The page that opens a path. One that cannot be looked into goes to the scans, whose reader says why."""
+    try:
+        if path.is_dir():
+            files = islice((file for file in path.iterdir() if file.suffix.lower() == ".txt"), LOOKED_AT)
+            return "stays" if any(_is_stay(file) for file in files) else "scans"
+        if is_table(path):
+            return "stays" if _is_stay(path) else "tables"
+    except OSError:
+        return "scans"
+    return "stays" if path.name.lower().endswith(ARCHIVES) else "scans"
+
+
+def _is_stay(path: Path) -> bool:
+    if path.suffix.lower() not in (".txt", ".csv"):
+        return False
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return head.replace(b" ", b"").lower().startswith(STAY_HEAD)

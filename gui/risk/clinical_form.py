@@ -1,0 +1,224 @@
+"""The clinical values as a list in groups: typed, pasted from a spreadsheet or read from a file; odd ones are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.context import AppContext
+from gui.risk.values import FAR, ClinicalField, pasted, read_values
+from gui.theme import theme
+from gui.widgets import button, label
+
+NAME, VALUE, UNIT, RANGE = range(4)
+FILES = "Clinical values (*.csv *.tsv *.xlsx *.parquet *.json);;All files (*)"
+MOST_NAMED = 4
+Index = QModelIndex | QPersistentModelIndex
+
+
+class _Tree(QTreeWidget):
+    """Typing edits the value of the row in front; paste takes a spreadsheet's cells."""
+
+    pasted = Signal(str)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        if event.matches(QKeySequence.StandardKey.Paste):
+            self.pasted.emit(QGuiApplication.clipboard().text())
+            return
+        item = self.currentItem()
+        if item is not None and item.parent() is not None and self.currentColumn() != VALUE:
+            self.setCurrentItem(item, VALUE)
+        super().keyPressEvent(event)
+
+
+class _OnlyValues(QStyledItemDelegate):
+    """Only the values are edited."""
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget | None:  # type: ignore[override]  # noqa: N802
+        return super().createEditor(parent, option, index) if index.column() == VALUE else None
+
+
+class ClinicalForm(QWidget):
+    """`values` are those that can be read; `changed` at each edit."""
+
+    changed = Signal()
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__()
+        self.setObjectName("clinical-form")
+        self._context = context
+        self._fields: list[ClinicalField] = []
+        self._items: dict[str, QTreeWidgetItem] = {}
+        self.search = QLineEdit()
+        self.search.setObjectName("clinical-search")
+        self.search.setAccessibleName("Find a clinical value")
+        self.search.setPlaceholderText("Find a value")
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._filter)
+        self.tree = _Tree()
+        self.tree.setObjectName("clinical-values")
+        self.tree.setAccessibleName("Clinical values")
+        self.tree.setColumnCount(4)
+        self.tree.setHeaderLabels(["Value", "", "Unit", "Plausible"])
+        self.tree.setRootIsDecorated(True)
+        self.tree.setIndentation(8)
+        self.tree.setUniformRowHeights(True)
+        self.tree.setItemDelegate(_OnlyValues(self.tree))
+        self.tree.setEditTriggers(
+            QTreeWidget.EditTrigger.DoubleClicked
+            | QTreeWidget.EditTrigger.AnyKeyPressed
+            | QTreeWidget.EditTrigger.SelectedClicked
+        )
+        head = self.tree.header()
+        head.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((VALUE, 66), (UNIT, 60), (RANGE, 84)):
+            head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            head.resizeSection(column, width)
+        head.setStretchLastSection(False)
+        self.tree.itemChanged.connect(self._edited)
+        self.tree.pasted.connect(self.paste)
+        self.told = label("", "small", wrap=True)
+        self.told.setObjectName("clinical-told")
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        paste = button("Paste", "clinical-paste", self._paste, tip="Names and values from a spreadsheet (Ctrl+V)")
+        row.addWidget(self.search, 1)
+        row.addWidget(paste)
+        row.addWidget(button("Open…", "clinical-open", self._ask, tip="A table's first row, or a JSON file"))
+        row.addWidget(button("Clear", "clinical-clear", self.clear, role="quiet"))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(row)
+        column.addWidget(self.tree, 1)
+        column.addWidget(self.told)
+
+    def show_fields(self, fields: Sequence[ClinicalField]) -> None:
+        """The values of another model; what was typed stays where the names are the same."""
+        kept = self.texts()
+        self._fields = list(fields)
+        with QSignalBlocker(self.tree):
+            self.tree.clear()
+            self._items = {}
+            groups: dict[str, QTreeWidgetItem] = {}
+            for field in self._fields:
+                if field.group not in groups:
+                    groups[field.group] = QTreeWidgetItem([field.group])
+                    groups[field.group].setFlags(Qt.ItemFlag.ItemIsEnabled)
+                    self.tree.addTopLevelItem(groups[field.group])
+                item = QTreeWidgetItem([field.title, kept.get(field.name, ""), field.unit, field.range_text])
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable)
+                item.setTextAlignment(VALUE, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                for column in (UNIT, RANGE):
+                    item.setForeground(column, theme().color("dim"))
+                item.setToolTip(NAME, field.title)
+                item.setData(NAME, Qt.ItemDataRole.UserRole, field.name)
+                groups[field.group].addChild(item)
+                self._items[field.name] = item
+            self.tree.expandAll()
+        self._judge()
+
+    def texts(self) -> dict[str, str]:
+        """What is written, by name."""
+        return {name: item.text(VALUE) for name, item in self._items.items() if item.text(VALUE).strip()}
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The numbers, by name."""
+        read = {field.name: field.read(self._items[field.name].text(VALUE))[0] for field in self._fields}
+        return {name: value for name, value in read.items() if value is not None}
+
+    def set_texts(self, texts: dict[str, str]) -> None:
+        """Write these values; the others stay."""
+        with QSignalBlocker(self.tree):
+            for name, text in texts.items():
+                if name in self._items:
+                    self._items[name].setText(VALUE, text)
+        self._judge()
+        self.changed.emit()
+
+    def clear(self) -> None:
+        self.set_texts(dict.fromkeys(self._items, ""))
+
+    def paste(self, text: str) -> None:
+        """Take the cells of a spreadsheet."""
+        self._take(pasted(text, self._fields))
+
+    def _paste(self) -> None:
+        self.paste(QGuiApplication.clipboard().text())
+
+    def _ask(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "Open clinical values", "", FILES)
+        if chosen:
+            self.open(Path(chosen))
+
+    def open(self, path: Path) -> None:
+        """Read values from a file as a job."""
+        fields = list(self._fields)
+        self._context.jobs.run(
+            f"Reading {path.name}", lambda control: read_values(path, fields, control), done=self._take
+        )
+
+    def _take(self, found: tuple[dict[str, str], list[str]]) -> None:
+        texts, unknown = found
+        self.set_texts(texts)
+        if not texts:
+            self._context.notice.emit("warn", "No value of this model was found. Give names and values in two columns.")
+        elif unknown:
+            named = ", ".join(unknown[:MOST_NAMED]) + ("…" if len(unknown) > MOST_NAMED else "")
+            self._context.notice.emit("info", f"{len(texts)} values taken; not of this model: {named}.")
+
+    def _edited(self, _item: QTreeWidgetItem, column: int) -> None:
+        if column == VALUE:
+            self._judge()
+            self.changed.emit()
+
+    def _judge(self) -> None:
+        """Mark what cannot be read, is not plausible, or is far from what was trained on; say how much is filled."""
+        odd: list[str] = []
+        filled = 0
+        with QSignalBlocker(self.tree):
+            for field in self._fields:
+                item = self._items[field.name]
+                value, problem = field.read(item.text(VALUE))
+                filled += value is not None
+                level = "bad" if problem and value is None else "warn" if problem else ""
+                if not problem and value is not None and abs(field.away(value)) > FAR:
+                    problem = f"{abs(field.away(value)):.1f} standard deviations from the subjects that were trained on"
+                    level = "warn"
+                item.setForeground(VALUE, theme().color(level or "text"))
+                item.setToolTip(VALUE, problem)
+                if level:
+                    odd.append(f"{field.title}: {problem}")
+        text = f"{filled} of {len(self._fields)} values given"
+        if odd:
+            named = "; ".join(odd[:2]) + (f"; and {len(odd) - 2} more" if len(odd) > 2 else "")
+            text += f". ! {named}"
+        self.told.setText(text)
+
+    def _filter(self, text: str) -> None:
+        for place in range(self.tree.topLevelItemCount()):
+            group = self.tree.topLevelItem(place)
+            whole = text.lower() in group.text(NAME).lower()
+            shown = 0
+            for row in range(group.childCount()):
+                item = group.child(row)
+                hidden = not whole and text.lower() not in item.text(NAME).lower()
+                item.setHidden(hidden)
+                shown += not hidden
+            group.setHidden(not shown)

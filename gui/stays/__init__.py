@@ -1,0 +1,1 @@
+"""Stays: the measurements of a patient over time, and a model's answer as it grows with them."""

@@ -1,0 +1,420 @@
+"""The Stays page: the stays of a folder on the left, one over time in the middle, a model's answer on the right."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFrame,
+    QLineEdit,
+    QListView,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core import RESEARCH_ONLY, registry
+from core.control import JobControl
+from core.data.stays.read import read_stays
+from core.data.stays.series import Stays
+from core.errors import ModelError
+from core.inference.package import AnyPackage
+from gui.charts.bars import Bar, BarChart
+from gui.context import AppContext
+from gui.jobs.jobs import Job
+from gui.predict.model_card import choice_of, simulated, task_of, title
+from gui.predict.status import FailureCard, ProgressCard
+from gui.predict.stored import own_folder
+from gui.scans.opening import dropped_paths
+from gui.stays.series import OneStay, one_stay, write_stay
+from gui.stays.span import Span
+from gui.stays.strips import CourseStrip, SeriesStrips
+from gui.train.data_check import LEVELS
+from gui.widgets import ElidedLabel, EmptyState, button, label, notice, scrolled, section
+
+DATA_KIND = "stays"
+STAY_FILES = "Stays (*.txt *.csv *.tsv *.psv *.parquet *.tar.gz *.tgz *.tar *.zip);;All files (*)"
+MOST_BARS = 12
+NO_MODEL = "No model for stays yet: pretrain an encoder, fine-tune it, and publish it."
+Index = QModelIndex | QPersistentModelIndex
+
+
+def takes_stays(package: AnyPackage) -> bool:
+    """Whether a model predicts stays."""
+    part: Any = registry.parts("task").get(task_of(package))
+    kind = part.kind_of_model() if part is not None and part.data_kind == DATA_KIND else None
+    return kind is not None and bool(kind.predicts)
+
+
+def predict_stay(package: AnyPackage, stays: Stays, number: int, out: Path, control: JobControl) -> dict[str, Any]:
+    """A model's answer to one stay with its course and its reasons. Raises IsocenterError."""
+    from core.inference.kinds import kind_of_package
+
+    kind = kind_of_package(package)
+    if kind is None:
+        raise ModelError(f"{package.name} is a model for scans", mend="Choose a model for stays.")
+    with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
+        path = Path(folder) / "stay.csv"
+        write_stay(stays, number, path, control)
+        found = kind.predict(package, [path], out, {"explain": True, "device": "auto"}, control)
+    answer: dict[str, Any] = found["predictions"][0]
+    return answer
+
+
+class StaysModel(QAbstractListModel):
+    """The names of the stays with how much was measured in each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stays: Stays | None = None
+        self._counts: list[int] = []
+
+    def show_stays(self, stays: Stays) -> None:
+        self.beginResetModel()
+        self.stays, self._counts = stays, stays.counts().tolist()
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
+        return 0 if parent.isValid() or self.stays is None else len(self.stays)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if self.stays is None or role != Qt.ItemDataRole.DisplayRole:
+            return None
+        return f"{self.stays.ids[index.row()]}  ·  {self._counts[index.row()]:,} values"
+
+
+class StaysPage(QWidget):
+    """Opens a file, a folder or an archive of stays, and shows one at a time."""
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__()
+        self.setObjectName("stays-page")
+        self.setProperty("role", "page")
+        self.setAcceptDrops(True)
+        self._context = context
+        self._choice = choice_of(context)
+        self._models: list[AnyPackage] = []
+        self._job: Job | None = None
+        self.stay: OneStay | None = None
+        self.answer: dict[str, Any] | None = None
+        self._number = -1
+        self.span = Span(self)
+        self.model = StaysModel()
+        self._build()
+        self._choice.changed.connect(self._show_models)
+        self._show_models()
+
+    # ---- layout -------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.failure = FailureCard("stays-failure")
+        self.progress = ProgressCard("stays-progress")
+        self.progress.cancel_requested.connect(self.cancel)
+        self.empty = EmptyState(
+            "stays", "Drop a stay here",
+            "A file, a folder or an archive of stays: one measurement a row with its time, variable and value, or a "
+            "column a variable.",
+            button("Choose a file…", "choose-stays", self.choose, role="primary", icon="folder"),
+            button("Choose a folder…", "choose-stays-folder", self.choose_folder),
+        )  # fmt: skip
+        waiting = QWidget()
+        inside = QVBoxLayout(waiting)
+        inside.setContentsMargins(24, 24, 24, 24)
+        inside.addWidget(self.failure)
+        inside.addWidget(self.empty, 1)
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.setHandleWidth(1)
+        for widget in (self._left(), self._middle(), self._right()):
+            split.addWidget(widget)
+        split.setStretchFactor(1, 1)
+        split.setSizes([230, 800, 320])
+        self.stack = QStackedWidget()
+        self.stack.addWidget(waiting)
+        self.stack.addWidget(split)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(self.progress)
+        outer.addWidget(self.stack, 1)
+
+    def toolbar_widgets(self) -> list[QWidget]:
+        """What the window's bar shows for this page."""
+        return [
+            button("Choose a file…", "open-stays", self.choose, icon="folder"),
+            button("Choose a folder…", "open-stays-folder", self.choose_folder),
+        ]
+
+    def _left(self) -> QFrame:
+        frame = QFrame()
+        frame.setProperty("role", "panel")
+        self.name = ElidedLabel("", "strong")
+        self.count = label("", "dim")
+        self.search = QLineEdit()
+        self.search.setObjectName("stays-search")
+        self.search.setAccessibleName("Find a stay")
+        self.search.setPlaceholderText("Find a stay")
+        self.search.setClearButtonEnabled(True)
+        self.found = QSortFilterProxyModel()
+        self.found.setSourceModel(self.model)
+        self.search.textChanged.connect(self.found.setFilterFixedString)
+        self.list = QListView()
+        self.list.setObjectName("stays-list")
+        self.list.setAccessibleName("Stays")
+        self.list.setModel(self.found)
+        self.list.setUniformItemSizes(True)
+        self.list.selectionModel().currentChanged.connect(
+            lambda index: index.isValid() and self.show_stay(self.found.mapToSource(index).row())
+        )
+        column = QVBoxLayout(frame)
+        column.setContentsMargins(16, 12, 8, 12)
+        column.setSpacing(8)
+        for widget in (self.name, self.count, self.search):
+            column.addWidget(widget)
+        column.addWidget(self.list, 1)
+        return frame
+
+    def _middle(self) -> QWidget:
+        self.title = ElidedLabel("", "title")
+        self.facts = label("", "dim", wrap=True)
+        self.strips = SeriesStrips(self.span)
+        self.course = CourseStrip(self.span)
+        self.hint = label("Wheel: zoom · drag: move · double-click: all of it · shaded: normal in adults", "small")
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(8, 12, 8, 8)
+        column.setSpacing(6)
+        head = QVBoxLayout()
+        head.setContentsMargins(12, 0, 12, 0)
+        for widget in (self.title, self.facts, self.hint):
+            head.addWidget(widget)
+        column.addLayout(head)
+        area = scrolled(self.strips)
+        area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        # The strips end where the scroll bar begins: so does the course below them.
+        self.course.right += area.verticalScrollBar().sizeHint().width()
+        column.addWidget(area, 1)
+        column.addWidget(self.course)
+        return middle
+
+    def _right(self) -> QFrame:
+        frame = QFrame()
+        frame.setProperty("role", "panel")
+        frame.setMinimumWidth(280)
+        self.chooser = QComboBox()
+        self.chooser.setObjectName("stays-model")
+        self.chooser.setAccessibleName("Model for stays")
+        self.chooser.currentIndexChanged.connect(lambda _: self._forget())
+        self.about = label("", "dim", wrap=True)
+        self.simulated = notice("Trained on simulated data.", "warn")
+        self.predict = button("Predict this stay", "predict-stay", self._predict, role="primary")
+        self.figure = label("", "figure")
+        self.figure.setObjectName("stay-figure")
+        self.between = label("", "dim", wrap=True)
+        self.variables_title = section("What speaks for it, and against")
+        self.variables = BarChart("stay-variables", "What each variable adds to the answer", form="{:+.2f}")
+        self._notices = QVBoxLayout()
+        self._notices.setSpacing(8)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(16, 12, 16, 12)
+        column.setSpacing(8)
+        column.addWidget(section("Prediction"))
+        for widget in (self.chooser, self.about, self.simulated, self.predict, self.figure, self.between):
+            column.addWidget(widget)
+        column.addLayout(self._notices)
+        column.addWidget(self.variables_title)
+        column.addWidget(self.variables)
+        column.addStretch(1)
+        outer = QVBoxLayout(frame)
+        outer.setContentsMargins(0, 0, 0, 8)
+        outer.addWidget(scrolled(inside), 1)
+        research = label(RESEARCH_ONLY, "small", wrap=True)
+        research.setContentsMargins(16, 0, 16, 4)
+        outer.addWidget(research)
+        return frame
+
+    # ---- opening ------------------------------------------------------------------------------------------------
+
+    def choose(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "Choose stays", "", STAY_FILES)
+        if chosen:
+            self.open(Path(chosen))
+
+    def choose_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Choose a folder of stays")
+        if chosen:
+            self.open(Path(chosen))
+
+    def open(self, path: Path) -> None:
+        """Read stays as a job."""
+        self.cancel()
+        self.failure.hide()
+        self._run(
+            f"Opening {path.name}", lambda control: read_stays(path, control), lambda stays: self._opened(path, stays)
+        )
+
+    def _opened(self, path: Path, stays: Stays) -> None:
+        self.model.show_stays(stays)
+        self.name.setText(path.name)
+        self.count.setText(f"{len(stays):,} stays" if len(stays) != 1 else "1 stay")
+        self._number = -1
+        self.list.setCurrentIndex(self.found.index(0, 0))
+        self._show_state()
+
+    def _run(self, words: str, work: Any, done: Any) -> None:
+        self._job = job = self._context.jobs.run(words, work, done=done, failed=self._failed)
+
+        def ended() -> None:
+            if self._job is job:
+                self._job = None
+            self._show_state()
+
+        job.changed.connect(self._show_progress)
+        job.ended.connect(ended)
+        self._show_state()
+
+    def _failed(self, error: Exception) -> None:
+        self.failure.show_error(error)
+        self.failure.show()
+        if self.model.stays is not None:
+            self._context.tell(error)
+
+    def cancel(self) -> None:
+        """End what is read or predicted."""
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancel()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = dropped_paths(event.mimeData().urls())
+        event.acceptProposedAction()
+        if paths:
+            self.open(paths[0])
+
+    # ---- a stay -------------------------------------------------------------------------------------------------
+
+    def show_stay(self, number: int) -> None:
+        """Show one of the stays by its number."""
+        stays = self.model.stays
+        if stays is None or number == self._number:
+            return
+        self._number = number
+        self.stay = one_stay(stays, number)
+        self.title.setText(f"Stay {self.stay.id}")
+        self.facts.setText(" · ".join(f"{name} {text}" for name, text in self.stay.facts))
+        self.strips.show_series(self.stay.series)
+        self.span.show_all(self.stay.end)
+        self._forget()
+
+    def _show_models(self) -> None:
+        kept = self.chooser.currentText()
+        self._models = [package for package in self._choice.every if takes_stays(package)]
+        self.chooser.blockSignals(True)
+        self.chooser.clear()
+        self.chooser.addItems([title(package) for package in self._models])
+        self.chooser.setCurrentIndex(max(self.chooser.findText(kept), 0) if self._models else -1)
+        self.chooser.blockSignals(False)
+        self._show_state()
+
+    @property
+    def chosen(self) -> AnyPackage | None:
+        place = self.chooser.currentIndex()
+        return self._models[place] if 0 <= place < len(self._models) else None
+
+    def _predict(self) -> None:
+        package, stays, number = self.chosen, self.model.stays, self._number
+        if package is None or stays is None or number < 0 or self._job is not None:
+            return
+
+        def done(answer: dict[str, Any]) -> None:
+            if number == self._number:
+                self._take(answer)
+
+        self._run(
+            f"Predicting stay {stays.ids[number]}",
+            lambda control: predict_stay(package, stays, number, own_folder(), control), done,
+        )  # fmt: skip
+
+    def _take(self, answer: dict[str, Any]) -> None:
+        self.answer = answer
+        asked = str(answer.get("explained", answer.get("interval_of", "score")))
+        value = answer.get("score", (answer.get("probabilities") or {}).get(asked))
+        self.figure.setText(
+            f"{value:.3g}" if "score" in answer else f"{asked}: {value:.0%}" if value is not None else "–"
+        )
+        self.figure.setAccessibleName(self.figure.text())
+        interval = answer.get("interval")
+        told = [f"between {interval[0]:.2f} and {interval[1]:.2f}"] if interval else []
+        if answer.get("predicted") is not None:
+            told.append(f"decided: {answer['predicted']}")
+        if answer.get("measurements") is not None:
+            told.append(f"from {answer['measurements']:,} measurements")
+        self.between.setText("; ".join(told))
+        for finding in answer.get("findings", []):
+            self._notices.addWidget(notice(finding["message"], LEVELS.get(finding["severity"], "info")))
+        self._show_reasons(answer, asked)
+        self._show_state()
+
+    def _show_reasons(self, answer: Mapping[str, Any], asked: str) -> None:
+        course = answer.get("course") or []
+        if course:
+            self.course.show_course(
+                asked, [one["hours"] for one in course], [one["value"] for one in course],
+                [one["interval"] for one in course],
+            )  # fmt: skip
+        told = (answer.get("contributions") or {}).get("variables") or {}
+        last = {one.name: f"{one.values[-1]:g} {one.unit}".rstrip() for one in self.stay.series} if self.stay else {}
+        self.variables.show_bars([Bar(n, float(v), last.get(n, "")) for n, v in list(told.items())[:MOST_BARS]])
+        if self.stay is not None and told:
+            order = {name: place for place, name in enumerate(told)}
+            self.strips.show_series(sorted(self.stay.series, key=lambda one: order.get(one.name, len(order))))
+
+    def _forget(self) -> None:
+        """An answer to another stay or of another model is no answer."""
+        self.answer = None
+        while (item := self._notices.takeAt(0)) is not None:
+            item.widget().hide()
+            item.widget().deleteLater()
+        self._show_state()
+
+    # ---- what is seen -------------------------------------------------------------------------------------------
+
+    def _show_progress(self) -> None:
+        if self._job is not None:
+            self.progress.show_job(self._job)
+
+    def _show_state(self) -> None:
+        """Show the parts that belong to the state; there is no other place that decides it."""
+        package, running, answered = self.chosen, self._job is not None, self.answer is not None
+        self.stack.setCurrentIndex(1 if self.model.stays is not None else 0)
+        self.empty.setVisible(not running)
+        self.progress.setVisible(running)
+        self._show_progress()
+        self.chooser.setVisible(package is not None)
+        self.about.setText(package.summary if package is not None else NO_MODEL)
+        self.simulated.setVisible(package is not None and simulated(package))
+        self.predict.setVisible(package is not None)
+        self.predict.setEnabled(not running and self.stay is not None)
+        self.predict.setText("Predict again" if answered else "Predict this stay")
+        for widget in (self.figure, self.between):
+            widget.setVisible(answered)
+        reasons = answered and bool(self.variables.bars)
+        self.variables.setVisible(reasons)
+        self.variables_title.setVisible(reasons)
+        self.course.setVisible(answered and bool((self.answer or {}).get("course")))
+
+    def shut_down(self) -> None:
+        """The window closes."""
+        self.cancel()

@@ -1,0 +1,136 @@
+"""What the training of tables costs beside a bare loop of the same steps, and how much memory a large table takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import config
+from tests.benchmarks.report import Figure
+
+FEATURES, BATCH = 30, 256
+
+
+def table_steps(folder: Path, *, quick: bool) -> list[Figure]:
+    """Steps of training under Lightning, against the same steps in a bare PyTorch loop: the same losses, how much time.
+
+    Processor time of one thread, in turns, so that what else the computer does counts for neither.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    figures = []
+    for title, hidden, epochs, bound in (
+        ("width 512", [512, 512], 2 if quick else 4, 1.02), ("smallest network", [8], 6 if quick else 20, 1.15),
+    ):  # fmt: skip
+        experiment = config.parse({
+            "task": "tabular", "model": {"name": "mlp", "hidden": hidden, "activation": "relu", "dropout": 0.0},
+            "trainer": {"epochs": epochs, "batch_size": BATCH},
+        })  # fmt: skip
+        numbers, target = _data(40_000 if len(hidden) > 1 else 80_000)
+        turns = []
+        _under_lightning(experiment, numbers[: 4 * BATCH], target[: 4 * BATCH])  # imports, and the caches of torch
+        for _ in range(2 if quick else 5):
+            ours, our_losses = _under_lightning(experiment, numbers, target)
+            bare, bare_losses = _bare(experiment, numbers, target)
+            turns.append(ours / bare)
+        apart = float(np.abs(np.array(our_losses) - np.array(bare_losses)).max())
+        detail = {"turns": turns, "steps": len(bare_losses), "bare_us_per_step": 1e6 * bare / len(bare_losses)}
+        figures += [
+            Figure(f"training a table, {title}, of a bare loop's time", statistics.median(turns), "x", bound,
+                   detail=detail),
+            Figure(f"  losses of the steps apart, {title}, most", apart, "", 1e-5),
+        ]  # fmt: skip
+    return figures
+
+
+def _data(rows: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(rows, FEATURES)).astype(np.float32)
+    return numbers, (numbers[:, 0] + rng.normal(size=rows) > 0).astype(np.int64)
+
+
+def _under_lightning(experiment: Any, numbers: Any, target: Any) -> tuple[float, list[float]]:
+    from core.tasks.tabular.data import Rows
+    from core.tasks.tabular.fitting import fit_network
+    from core.tasks.tabular.module import TableModule
+
+    losses: list[Any] = []
+    of = TableModule.loss_of
+
+    def kept(self: Any, index: Any) -> Any:
+        loss = of(self, index)
+        losses.append(loss.detach())
+        return loss
+
+    rows = Rows.of(numbers, np.zeros((len(numbers), 0), np.int64), target)
+    TableModule.loss_of = kept  # type: ignore[method-assign]
+    try:
+        began = time.process_time()
+        fit_network(experiment, rows, None, cardinalities=[], classes=2, seed=0)
+        return time.process_time() - began, [float(loss) for loss in losses]
+    finally:
+        TableModule.loss_of = of  # type: ignore[method-assign]
+
+
+def _bare(experiment: Any, numbers: Any, target: Any) -> tuple[float, list[float]]:
+    """The loop that one would write by hand: shuffle, forward, cross-entropy, backward, clip, AdamW on a schedule."""
+    import torch
+    from torch.nn.functional import cross_entropy
+    from torch.nn.utils import clip_grad_norm_
+
+    settings = experiment.trainer
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = experiment.model.build(FEATURES, [], 2)
+    inputs, outcome, none = torch.from_numpy(numbers), torch.from_numpy(target), torch.zeros(len(target), 0).long()
+    losses = []
+    began = time.process_time()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=experiment.optimizer.lr, weight_decay=1e-2, fused=True)
+    batches = len(target) // BATCH
+    for epoch in range(settings.epochs):
+        order = torch.from_numpy(np.random.default_rng((0, epoch)).permutation(len(target))).tensor_split(batches)
+        for number, index in enumerate(order):
+            progress = (epoch * batches + number) / (batches * settings.epochs)
+            optimizer.param_groups[0]["lr"] = experiment.optimizer.lr * experiment.scheduler.factor(progress)
+            loss = cross_entropy(network(inputs[index], none[index])[:, 0], outcome[index])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            clip_grad_norm_(network.parameters(), settings.gradient_clip)
+            optimizer.step()
+            losses.append(loss.detach())
+    return time.process_time() - began, [float(loss) for loss in losses]
+
+
+def table_memory(folder: Path, *, quick: bool) -> list[Figure]:
+    """The most memory that training on a large table takes, over that of the program, in sizes of its float32 cells."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows, columns = (100_000 if quick else 1_000_000), 100
+    path, rng = folder / "large.parquet", np.random.default_rng(0)
+    schema = pa.schema([*((f"x{i}", pa.float32()) for i in range(columns)), ("outcome", pa.int64())])
+    with pq.ParquetWriter(path, schema) as writer:
+        for _ in range(10):
+            cells = rng.normal(size=(columns, rows // 10)).astype(np.float32)
+            outcome = (cells[0] + rng.normal(size=rows // 10) > 0).astype(np.int64)
+            writer.write_table(pa.table([*map(pa.array, cells), pa.array(outcome)], schema=schema))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.inspect_table", str(path)], capture_output=True, text=True,
+        env={**os.environ, "ISOCENTER_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"}, timeout=3000,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "the run failed")
+    found = json.loads(done.stdout.splitlines()[-1])
+    size = 4 * rows * columns
+    detail = {**found, "rows": rows, "columns": columns}
+    return [Figure("memory of training on a large table", (found["peak"] - found["before"]) / size, "x", 2.5,
+                   detail=detail)]  # fmt: skip
