@@ -45,7 +45,7 @@ class Encoded(NamedTuple):
         return torch.cat([self.stay, self.facts], dim=1)
 
 
-SUMMARIES = 7  # numbers of each variable over the whole stay
+SUMMARIES, FURTHER = 7, 3  # numbers of each variable over the whole stay: those an encoder sees, and a head besides
 
 
 class StayEncoder(nn.Module):
@@ -59,11 +59,11 @@ class StayEncoder(nn.Module):
 
     def __init__(self, variables: int, static_width: int, width: int, body: nn.Module, dropout: float) -> None:
         super().__init__()
-        self.width, self.facts_width = width, SUMMARIES * variables + static_width
+        self.width, self.facts_width = width, (SUMMARIES + FURTHER) * variables + static_width
         self.features = nn.Linear(4 * variables, width)
         self.hours = nn.Linear(2 * len(PERIODS), width)
         self.summary = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(self.facts_width, width), nn.GELU(), nn.Dropout(dropout)
+            nn.Dropout(dropout), nn.Linear(SUMMARIES * variables + static_width, width), nn.GELU(), nn.Dropout(dropout)
         )
         self.to_steps = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
@@ -81,6 +81,7 @@ class StayEncoder(nn.Module):
         fresh = torch.exp2(-ago / self.half_life.exp())
         facts = torch.cat([summarised(batch), batch.statics], dim=1)
         summary = self.summary(facts)
+        facts = torch.cat([facts, further(batch)], dim=1)
         x = self.features(torch.cat([values, observed, kept * fresh, fresh], dim=-1))
         x = x + self.hours(waves(batch.times)) + self.to_steps(summary)[:, None]
         steps = self.norm(self.body(self.dropout(x), batch.padding))
@@ -169,6 +170,17 @@ def summarised(batch: StayBatch) -> Tensor:
     ending = (values * late).sum(1) / late.sum(1).clamp_min(1)
     change = torch.where(late.sum(1) > 0, ending - mean, 0)
     return torch.cat([mean, least, most, first, last, change, torch.log1p(count) / 2], dim=1)
+
+
+def further(batch: StayBatch) -> Tensor:
+    """(B, FURTHER x variables): standard deviation, mean of the late half, and count of each variable."""
+    values, there = batch.values, batch.observed.to(batch.values.dtype)
+    count = there.sum(1)
+    mean = (values * there).sum(1) / count.clamp_min(1)
+    spread = ((values.square() * there).sum(1) / count.clamp_min(1) - mean.square()).clamp_min(0).sqrt()
+    steps = torch.arange(values.shape[1], device=values.device)[None, :, None]
+    late = there * (steps >= (~batch.padding).sum(1)[:, None, None] / 2)
+    return torch.cat([spread, (values * late).sum(1) / late.sum(1).clamp_min(1), count / 10], dim=1)
 
 
 class TransformerBody(nn.Module):

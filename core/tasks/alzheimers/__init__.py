@@ -48,13 +48,12 @@ class AlzheimersConfig(Task):
     confidence: float = Field(
         0.9, gt=0.5, lt=1, title="Confidence", description="Part of the subjects whose score the interval should hold."
     )
-<<<<<<< HEAD
     keep: Literal["last", "best"] = Field(
         "last",
         title="Weights kept",
         description="Last: those at the end of the schedule, which were not chosen by the validation subjects, so that "
         "their errors give honest intervals. Best: by the metric below.",
-=======
+    )
     start_mri_from: str | None = Field(
         None,
         max_length=1000,
@@ -69,7 +68,6 @@ class AlzheimersConfig(Task):
         False,
         title="Allow overlap",
         description="Go on although a start was trained on images of the test part; that is recorded.",
->>>>>>> main
     )
     monitor: str = Field("val/loss", title="Best by", description="The metric that makes the best checkpoint.")
 
