@@ -11,7 +11,6 @@ from core.commands import by_kind
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import Cancelled, IsocenterError
 from core.imaging.titles import stem_of
-from core.inference.confidence import CODE
 from core.inference.sides import asymmetries
 
 if TYPE_CHECKING:
@@ -196,6 +195,8 @@ def _show(result: PredictionResult) -> None:
     if sided := ", ".join(f"{one.name} {one.text}" for one in asymmetries(result.structures)):
         answer(f"asymmetry (L - R) / mean: {sided}")
     if result.uncertainty is not None:
+        from core.inference.confidence import CODE
+
         known = any(finding["code"] == CODE for finding in result.findings)
         answer(f"Uncertainty: {result.uncertainty} (1 - probability, {'' if known else 'not '}calibrated)")
 

@@ -66,7 +66,7 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
     from core.training.devices import choose, threads
     from core.training.layout import lay_out_for_cpu
     from core.training.pace import Pace
-    from core.training.precision import described, probe
+    from core.training.precision import described, probe, remember, remembered
     from core.training.recorder import LastCheckpoint, MetricWriter, Recorder, record_pause
 
     def tell(message: str) -> None:
@@ -86,11 +86,15 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
     if precision == "auto" and device == "cuda" and session.gpu_precision:
         precision = session.gpu_precision
         tell(f"Precision {precision}.")
+    if precision == "auto" and resume:
+        precision = remembered(run.folder, device)  # two probes may choose differently
     if precision == "auto":
         timed = probe(module, session.train, device) if session.volumes else ("32", {})
         precision, seconds = world.share(timed)  # all take the same
         if session.volumes:
             tell(described(precision, seconds))
+    if world.first():
+        remember(run.folder, device, precision)
     monitor, mode = experiment.task.monitor, experiment.task.monitor_mode
     folder = run.folder / "checkpoints"
     writer = MetricWriter(run.id)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
+import json
 import time
 import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from core.files import write_text
+
 STEPS = 3  # timed ones, after one that warms up
+FILE = "precision.json"
 GAIN = 1.1  # a mixed precision has to be this much faster than 32 bits
 
 
@@ -62,6 +67,21 @@ def described(chosen: str, seconds: dict[str, float]) -> str:
         return "Precision 32: this device has no faster one."
     times = ", ".join(f"{value * 1000:.0f} ms in {precision}" for precision, value in seconds.items())
     return f"Precision {chosen}, by a probe: a step takes {times}."
+
+
+def remember(folder: Path, device: str, precision: str) -> None:
+    """Keep in a run's folder what it trains in, so that it goes on so."""
+    write_text(folder / FILE, json.dumps({"device": device, "precision": precision}))
+
+
+def remembered(folder: Path, device: str) -> str:
+    """What a run was begun in on such a device; "auto" where that is not known."""
+    try:
+        kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        same = kept["device"] == device and kept["precision"] in ("32", "16-mixed", "bf16-mixed")
+        return str(kept["precision"]) if same else "auto"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "auto"
 
 
 def _step(module: Any, batch: Any, device: str, precision: str) -> None:

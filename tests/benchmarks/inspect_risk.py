@@ -52,7 +52,7 @@ def main() -> None:
         seconds.append(time.perf_counter() - began)
     found = {
         **settings, "forward_s": round(forward, 3), "forward_peak_gb": forward_peak,
-        "step_s": [round(value, 2) for value in seconds], "step_peak_gb": peak(), "loss": float(loss),
+        "step_s": [round(value, 2) for value in seconds], "step_peak_gb": peak(), "loss": loss.item(),
         "parameters": sum(p.numel() for p in network.parameters()),
     }  # fmt: skip
     print(json.dumps(found))

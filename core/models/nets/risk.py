@@ -6,7 +6,7 @@ Any part may be missing: an image that is not there is a learned token in each p
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -100,7 +100,7 @@ class RiskNetwork(nn.Module):
         last = width * 2 ** (len(depths) - 1)
         self.mri, self.pet = (
             SwinEncoder(
-                width=width, depths=depths, heads=heads, window=window, drop_path=drop_path,
+                width=width, depths=depths, heads=heads, window=window, drop_path=drop_path, shape=shape,
                 checkpointing=checkpointing,
             )
             for _ in range(2)
@@ -143,13 +143,13 @@ class RiskNetwork(nn.Module):
             absent = torch.where(there[:, None, None], tokens, absent.to(tokens.dtype))
         return absent + self.places
 
-    def without(self, tokens: tuple[Tensor, Tensor], parts: Collection[str]) -> tuple[Tensor, Tensor]:
-        """What `encode` gave, as if only these of "mri" and "pet" were there."""
-        mri, pet = tokens
-        return (
-            mri if "mri" in parts else (self.missing_mri + self.places).expand_as(mri),
-            pet if "pet" in parts else (self.missing_pet + self.places).expand_as(pet),
-        )
+    def without(self, tokens: tuple[Tensor, Tensor], kept: Tensor) -> tuple[Tensor, Tensor]:
+        """What `encode` gave, as if only these images were there: kept (B, 2) bool, of MRI and PET."""
+        found = []
+        for place, (image, missing) in enumerate(zip(tokens, (self.missing_mri, self.missing_pet), strict=True)):
+            absent = (missing + self.places).to(image.dtype)
+            found.append(torch.where(kept[:, place, None, None], image, absent))
+        return found[0], found[1]
 
     @contextmanager
     def sampling(self) -> Iterator[None]:

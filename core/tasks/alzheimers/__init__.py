@@ -35,12 +35,26 @@ class AlzheimersConfig(Task):
         title="Modality dropout",
         description="Chance that MRI, PET or all clinical values are hidden, so that any of them may be missing later.",
     )
+    parts_weight: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        title="Parts alone",
+        description="Share of the loss that is of the scores from MRI, PET and clinical values each alone; 0: none.",
+    )
     samples: int = Field(
         20, ge=1, le=500, title="Samples", description="Answers with dropout on, whose spread is the uncertainty."
     )
     confidence: float = Field(
         0.9, gt=0.5, lt=1, title="Confidence", description="Part of the subjects whose score the interval should hold."
     )
+<<<<<<< HEAD
+    keep: Literal["last", "best"] = Field(
+        "last",
+        title="Weights kept",
+        description="Last: those at the end of the schedule, which were not chosen by the validation subjects, so that "
+        "their errors give honest intervals. Best: by the metric below.",
+=======
     start_mri_from: str | None = Field(
         None,
         max_length=1000,
@@ -55,6 +69,7 @@ class AlzheimersConfig(Task):
         False,
         title="Allow overlap",
         description="Go on although a start was trained on images of the test part; that is recorded.",
+>>>>>>> main
     )
     monitor: str = Field("val/loss", title="Best by", description="The metric that makes the best checkpoint.")
 

@@ -74,7 +74,8 @@ class Answerer:
     def answer(self, subject: Encoded, parts: Collection[str] | None = None) -> Answer:
         """From those of "mri", "pet" and "clinical" that are there, or from fewer `parts` of them."""
         used = subject.parts if parts is None else subject.parts & frozenset(parts)
-        tokens = self.network.without(subject.tokens, used)
+        kept = torch.tensor([["mri" in used, "pet" in used]], device=self.device)
+        tokens = self.network.without(subject.tokens, kept)
         values = subject.clinical if "clinical" in used else torch.full_like(subject.clinical, torch.nan)
         score = float(self.network.fuse(*tokens, values))
         return Answer(score, self._spread(tokens, values))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import numpy as np
 
 from core import config
 from core.control import JobControl
+from core.data.cohort.checks import of_images
+from core.data.cohort.images import facts_of
 from core.data.cohort.subject import Cohort, Subject
-from core.errors import DatasetError, IsocenterError
+from core.errors import DatasetError, IsocenterError, UnsuitableScan
+from core.imaging.reader import read
 from core.imaging.volume import Finding
 from core.tasks.alzheimers.plan import RiskPlan
 from core.tasks.alzheimers.preparing import read_for
@@ -71,10 +75,31 @@ def subjects_of(
             if not path.exists():
                 raise IsocenterError("there is no such file", where=path)
         name = name or next(path.name.partition(".")[0] for path in images.values())
-        found.append(Subject(name, "", images.get("mri"), images.get("pet"), clinical, None))
+        subject, told = looked_at(Subject(name, "", images.get("mri"), images.get("pet"), clinical, None), control)
+        found.append(subject)
+        findings += told
     if not found:
         raise IsocenterError("no subject is given", mend="Give scans, a table or --mri, --pet and --clinical.")
     return found, findings
+
+
+def looked_at(subject: Subject, control: JobControl) -> tuple[Subject, list[Finding]]:
+    """A subject with the contents of its images, checked as those of a cohort are.
+
+    Raises UnsuitableScan where MRI and PET are swapped, UnreadableScan where one cannot be read.
+    """
+    facts = {}
+    for kind in ("mri", "pet"):
+        if (image := getattr(subject, kind)) is not None:
+            facts[kind] = facts_of(read(image, control.silent()))
+    found = of_images([(1, subject.id, facts)])
+    findings = [
+        Finding(one.code, one.severity, one.message.replace(f"row 1 ({subject.id})", subject.id)) for one in found
+    ]
+    if wrong := [finding.message for finding in findings if finding.severity == "error"]:
+        raise UnsuitableScan(" ".join(wrong), where=subject.mri or subject.pet)
+    contents = {kind: known.content for kind, known in facts.items()}
+    return replace(subject, contents=contents), findings
 
 
 def _holds_subjects(path: Path) -> bool:
@@ -94,7 +119,7 @@ def _kind_by_name(path: Path) -> str | None:
 
 def _read(path: Path, plan: RiskPlan, control: JobControl) -> tuple[list[Subject], list[Finding]]:
     if path.suffix.lower() in TREES:
-        return _from_tree(path, plan)
+        return _from_tree(path, plan, control)
     cohort = read_for(plan, path, control)
     if wrong := [finding.message for finding in cohort.findings if finding.severity == "error"]:
         raise DatasetError(" ".join(wrong[:8]), where=path)
@@ -110,7 +135,7 @@ def _as_planned(cohort: Cohort, plan: RiskPlan) -> list[Subject]:
     ]
 
 
-def _from_tree(path: Path, plan: RiskPlan) -> tuple[list[Subject], list[Finding]]:
+def _from_tree(path: Path, plan: RiskPlan, control: JobControl) -> tuple[list[Subject], list[Finding]]:
     """From JSON or YAML: one subject as {"id", "mri", "pet", value: number, ...}, or a list of such."""
     try:
         if path.stat().st_size > MAX_TREE_BYTES:
@@ -129,13 +154,15 @@ def _from_tree(path: Path, plan: RiskPlan) -> tuple[list[Subject], list[Finding]
     subjects, findings = [], []
     for number, row in enumerate(rows):
         row = {**row, **row["clinical"]} if isinstance(row.get("clinical"), dict) else row
-        subject, told = _subject(row, path, number, plan)
+        subject, told = _subject(row, path, number, plan, control)
         subjects.append(subject)
         findings += told
     return subjects, findings
 
 
-def _subject(row: Mapping[str, Any], path: Path, number: int, plan: RiskPlan) -> tuple[Subject, list[Finding]]:
+def _subject(
+    row: Mapping[str, Any], path: Path, number: int, plan: RiskPlan, control: JobControl
+) -> tuple[Subject, list[Finding]]:
     name = str(row.get("id") or (path.stem if number == 0 else f"{path.stem} {number + 1}"))
     findings = []
     known = {value.name: place for place, value in enumerate(plan.values)}
@@ -161,7 +188,10 @@ def _subject(row: Mapping[str, Any], path: Path, number: int, plan: RiskPlan) ->
         files[kind] = None if not given else (path.parent / str(given)).absolute()
         if files[kind] is not None and not files[kind].exists():  # type: ignore[union-attr]
             raise DatasetError(f"the {kind.upper()} of {name} is not there", where=files[kind])
-    return Subject(name, str(row.get("visit", "")), files["mri"], files["pet"], clinical, None), findings
+    subject, told = looked_at(
+        Subject(name, str(row.get("visit", "")), files["mri"], files["pet"], clinical, None), control
+    )
+    return subject, findings + told
 
 
 def _number(cell: Any, words: Sequence[str]) -> float | None:

@@ -54,7 +54,7 @@ def evaluate(
         found["baselines"] = _beside(answers, cohort, recorded, split, plan, control)
     return {
         "model": f"{package.name} {package.version}", **found,
-        "trained_on": sum(plan.knows(subject) for subject in subjects), "findings": findings,
+        "trained_on": sum(plan.known(subjects)), "findings": findings,
         "simulated": {"model": package.simulated, "data": cohort.simulated},
     }  # fmt: skip
 

@@ -59,10 +59,31 @@ class RiskModule(TaskModule):
         return found
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        present, clinical = hide(batch, self.experiment.task.modality_dropout)
-        scores = self.scores(batch, present, clinical)
+        """The squared error of the score from what is left of each subject, and of those from each part alone."""
+        task, images, target = self.experiment.task, batch["images"], batch["target"]
+        tokens = self.network.encode(images[:, :1], images[:, 1:], batch["present"])
+        present, clinical = hide(batch, task.modality_dropout)
+        scores = self.network.fuse(*self.network.without(tokens, present), clinical)
         self._remember("train", batch, scores)
-        return functional.mse_loss(scores, batch["target"])
+        loss = functional.mse_loss(scores, target)
+        if not task.parts_weight:
+            return loss
+        alone = [self._alone(part, tokens, batch) for part in range(3)]
+        return (1 - task.parts_weight) * loss + task.parts_weight * torch.stack(alone).mean()
+
+    def _alone(self, part: int, tokens: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
+        """The squared error from MRI (0), PET (1) or clinical values (2) alone, over the subjects that have them."""
+        kept = torch.zeros_like(batch["present"])
+        clinical = batch["clinical"]
+        if part < 2:
+            there = batch["present"][:, part]
+            kept[:, part] = there
+            clinical = torch.full_like(clinical, torch.nan)
+        else:
+            there = clinical.isfinite().any(dim=1)
+        scores = self.network.fuse(*self.network.without(tokens, kept), clinical)
+        errors = (scores - batch["target"]).square() * there
+        return errors.sum() / there.sum().clamp_min(1)
 
     def validation_step(self, batch: Batch, index: int) -> None:
         self._remember("val", batch, self.scores(batch, batch["present"], batch["clinical"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,10 +91,18 @@ class RiskPlan(Part):
         padded = np.column_stack([table, np.full(len(table), np.nan)])
         return np.asarray(padded[:, columns], np.float32).reshape(len(table), len(columns))
 
-    def knows(self, subject: Subject) -> bool:
-        """Whether this person, or one of the images, was trained on."""
-        known = {*self.trained_on.get("subjects", ()), *self.trained_on.get("contents", ())}
-        return any(hashed(word) in known for word in (subject.id, *subject.contents.values()))
+    def known(self, subjects: Sequence[Subject]) -> list[bool]:
+        """Which of the subjects were trained on: by their images, and in a study whose images are known by name too.
+
+        Names alone prove nothing: every study has a sub-0001.
+        """
+        images, people = (set(self.trained_on.get(kind, ())) for kind in ("contents", "subjects"))
+        seen = [any(hashed(content) in images for content in subject.contents.values()) for subject in subjects]
+        same_study = any(seen) or not any(subject.contents for subject in subjects)
+        return [
+            by_image or (same_study and hashed(subject.id) in people)
+            for by_image, subject in zip(seen, subjects, strict=True)
+        ]
 
 
 def plan_of(cohort: Cohort, train: Array, experiment: Any) -> RiskPlan:

@@ -96,7 +96,7 @@ def _predict(
         findings.append(Finding("no-interval", "warning", "The model was published without its cohort: no interval."))
     if manifest.event is not None:
         found["probability"] = float(manifest.event.probability(answer.score))
-    if plan.knows(subject):
+    if subject.contents and plan.known([subject])[0]:
         findings.append(
             Finding("trained-on", "warning", f"{subject.id} was trained on, so the score flatters the model.")
         )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from core import config
-from core.catalog import Catalog, RunRow
+from core.catalog import Catalog, CheckpointRow, RunRow
 from core.control import JobControl
 from core.errors import DatasetError, ModelError
 from core.files import write_bytes, write_text
@@ -68,11 +68,8 @@ def assemble(
     run: RunRow, folder: Path, *, name: str, version: str, facts: Facts, half: bool, control: JobControl
 ) -> RiskPackage:
     """Write the package of a run's best checkpoint into `folder`, calibrated and measured on its held-out subjects."""
-    with Catalog() as catalog:
-        checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
-    if checkpoint is None:
-        raise ModelError("the run has no checkpoint", where=run.name, mend="Let it train for at least one epoch.")
     experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    checkpoint = kept_checkpoint(run, experiment)
     plan, split = load_plan(run.folder), load_split(run.folder)
     network = without_memory(lambda: experiment.model.build(plan.shape, len(plan.values)))
     weights = weights_of(checkpoint, network, half)
@@ -86,7 +83,7 @@ def assemble(
     training = RiskTraining(
         data=facts.data or Path(run.data_path).name, licence=facts.licence,
         cases={part: len(rows) for part, rows in split.items()}, measured_on=measured_on, figures={},
-        protocol=" ".join(filter(None, [protocol_of(experiment, checkpoint), words(run.folder), facts.notes])),
+        protocol=" ".join(filter(None, [_protocol(experiment, checkpoint), words(run.folder), facts.notes])),
         run=run.id,
         simulated=facts.simulated or plan.simulated,
     )  # fmt: skip
@@ -100,6 +97,30 @@ def assemble(
     write_text(folder / EXPERIMENT, shareable(experiment))
     write_manifest(folder, package.manifest)
     return package
+
+
+def kept_checkpoint(run: RunRow, experiment: Any) -> CheckpointRow:
+    """The checkpoint that a run's model is made of. Raises ModelError where there is none.
+
+    The last one of a run that came to its end where the experiment says so; else the best.
+    """
+    kinds = ("last", "best") if experiment.task.keep == "last" and run.state == "finished" else ("best", "last")
+    with Catalog() as catalog:
+        found = catalog.checkpoint(run.id, kinds[0]) or catalog.checkpoint(run.id, kinds[1])
+    if found is None:
+        raise ModelError("the run has no checkpoint", where=run.name, mend="Let it train for at least one epoch.")
+    return found
+
+
+def _protocol(experiment: Any, checkpoint: CheckpointRow) -> str:
+    if checkpoint.kind == "best":
+        return protocol_of(experiment, checkpoint)
+    trainer = experiment.trainer
+    return (
+        f"{experiment.model.name} trained with {experiment.optimizer.name} and the {experiment.scheduler.name}"
+        f" schedule, batch {trainer.batch_size} times {trainer.accumulate}, seed {experiment.seed}; the weights are"
+        f" those of the last of {checkpoint.epoch + 1} epochs."
+    )
 
 
 def _measured(

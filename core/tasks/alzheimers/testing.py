@@ -1,4 +1,4 @@
-"""The test of a finished run: its best weights on the subjects that were kept out of everything."""
+"""The test of a finished run: its weights on the subjects that were kept out of everything."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from core.training.checkpoints import load_weights
 
 
 class TestAtEnd(pl.Callback):
-    """Writes `test/...` of the best checkpoint when a fit ends well."""
+    """Writes `test/...` of the weights that are kept when a fit ends well."""
 
     def __init__(self, run: RunRow, batches: Any) -> None:
         self.run, self.batches = run, batches
 
     def on_fit_end(self, trainer: pl.Trainer, module: Any) -> None:
-        best = Path(self.run.folder / "checkpoints" / "best.ckpt")
-        if not best.is_file():
+        kept = Path(self.run.folder / "checkpoints" / f"{module.experiment.task.keep}.ckpt")
+        if not kept.is_file():
             return
         network = copy.deepcopy(module.network)
-        network.load_state_dict(load_weights(best), strict=False)
+        network.load_state_dict(load_weights(kept))
         network.eval().to(module.device)
         scores, target = [], []
         with torch.inference_mode():

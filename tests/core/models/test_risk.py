@@ -84,7 +84,7 @@ def test_without_an_image_is_as_if_it_were_absent(network: RiskNetwork) -> None:
     mri, pet, clinical, present = batch()
     absent = present.clone()
     absent[:, 1] = False
-    tokens = network.without(network.encode(mri, pet, present), {"mri"})
+    tokens = network.without(network.encode(mri, pet, present), absent)
     assert torch.allclose(network.fuse(*tokens, clinical), network(mri, pet, clinical, absent), atol=1e-6)
 
 

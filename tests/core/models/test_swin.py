@@ -64,7 +64,7 @@ def test_with_its_weights_the_encoder_answers_as_monai_where_windows_fit() -> No
 
     torch.manual_seed(0)
     theirs = SwinTransformer(
-        1, 8, (4, 4, 4), (4, 4, 4), (2, 1, 1, 1), (2, 1, 1, 1), patch_norm=True, downsample="mergingv2"
+        1, 8, (4, 4, 4), (4, 4, 4), (2, 1, 1, 1), (2, 1, 1, 1), downsample="mergingv2"
     ).eval()  # fmt: skip
     ours = SwinEncoder(width=8, depths=(2, 1), heads=(2, 1), window=4).eval()
     _take(ours, theirs)
@@ -79,7 +79,6 @@ def test_with_its_weights_the_encoder_answers_as_monai_where_windows_fit() -> No
 def _take(ours: SwinEncoder, theirs: torch.nn.Module) -> None:
     """The first stage's weights of MONAI's encoder."""
     ours.embed.load_state_dict(theirs.patch_embed.proj.state_dict())
-    ours.embed_norm.load_state_dict(theirs.patch_embed.norm.state_dict())
     stage = theirs.layers1[0]
     for block, other in zip(ours.stages[0], stage.blocks, strict=True):
         block.attention_norm.load_state_dict(other.norm1.state_dict())

@@ -51,6 +51,14 @@ def test_a_probe_times_each_precision_and_leaves_the_module_as_it_was(monkeypatc
 
 
 def test_a_run_tells_the_precision_it_took(tmp_path: Path) -> None:
-    run = execute(prepare_run(tiny_experiment(make_dataset(tmp_path / "data"), epochs=1)))
+    run = execute(prepare_run(tiny_experiment(make_dataset(tmp_path / "data"), epochs=1, precision="auto")))
     with Catalog() as catalog:
         assert any(event.message.startswith("Precision ") for event in catalog.events(run.id))
+
+
+def test_a_run_goes_on_in_the_precision_it_was_begun_in(tmp_path: Path) -> None:
+    assert precision.remembered(tmp_path, "cpu") == "auto"
+    precision.remember(tmp_path, "cpu", "bf16-mixed")
+    assert precision.remembered(tmp_path, "cpu") == "bf16-mixed" and precision.remembered(tmp_path, "cuda") == "auto"
+    (tmp_path / precision.FILE).write_text('{"device": "cpu", "precision": "4"}')
+    assert precision.remembered(tmp_path, "cpu") == "auto"

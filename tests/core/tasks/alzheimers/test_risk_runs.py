@@ -12,7 +12,7 @@ import pytest
 from core import cli, config
 from core.catalog import Catalog
 from core.control import JobControl
-from core.errors import DatasetError, ModelError
+from core.errors import DatasetError, IsocenterError, ModelError, UnsuitableScan
 from core.inference.kinds import find_model, read_model
 from core.tasks.alzheimers.kind import RiskModels
 from core.tasks.alzheimers.plan import load_plan, load_split
@@ -186,12 +186,29 @@ def test_a_file_that_names_nobody_is_refused_in_words(
 
 
 def test_two_images_that_cannot_be_told_apart_are_refused(trained: Trained, tmp_path: Path) -> None:
-    from core.errors import IsocenterError
-
     for name in ("a.nii.gz", "b.nii.gz"):
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(IsocenterError, match="not clear"):
         KIND.predict(trained.package, [tmp_path / "a.nii.gz", tmp_path / "b.nii.gz"], tmp_path / "out", {})
+
+
+def test_swapped_images_are_refused_in_words(trained: Trained, cohort_folder: Path, tmp_path: Path) -> None:
+    _, mri, pet = with_both(cohort_folder)
+    with pytest.raises(UnsuitableScan, match=r"swapped in sub-.*Swap the paths"):
+        KIND.predict(trained.package, [], tmp_path / "out", {"mri": pet, "pet": mri})
+
+
+def test_a_subject_of_the_training_is_known_by_its_image(trained: Trained, cohort_folder: Path, tmp_path: Path) -> None:
+    from core.data.cohort.images import content_of
+    from core.imaging.reader import read
+    from core.tasks.alzheimers.plan import hashed
+
+    images = sorted(cohort_folder.glob("sub-*/anat/*.nii.gz"))
+    known = set(trained.package.manifest.plan.trained_on["contents"])
+    for is_known in (True, False):
+        image = next(image for image in images if (hashed(content_of(read(image))) in known) == is_known)
+        found = KIND.predict(trained.package, [], tmp_path / "out", {"mri": image})
+        assert ("trained-on" in {finding["code"] for finding in found["findings"]}) == is_known
 
 
 def test_damaged_norms_are_refused(trained: Trained, tmp_path: Path) -> None:
