@@ -22,7 +22,7 @@ MOST_SUVR = 10.0
 
 def on_grid(volume: Volume, grid: Grid, control: JobControl | None = None) -> Array:
     """(x, y, z) float32: an image in template space on the grid; what is no number counts as 0."""
-    values = np.nan_to_num(volume.values(), nan=0.0, posinf=0.0, neginf=0.0)
+    values = np.nan_to_num(volume.values(), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     return looked_up(values, volume.affine_ras, grid, control)
 
 

@@ -185,21 +185,25 @@ def of_images(looked: Sequence[tuple[int, str, Mapping[str, ImageFacts]]]) -> li
 def _swapped(looked: Sequence[tuple[int, str, Mapping[str, ImageFacts]]]) -> Iterable[Finding]:
     wrong, unsure = [], []
     for number, name, facts in looked:
-        kinds = {kind: found.looks for kind, found in facts.items()}
-        if any(looks not in (kind, "unknown") for kind, looks in kinds.items()):
+        mri, pet = facts.get("mri"), facts.get("pet")
+        if (mri is not None and mri.looks == "pet") or (pet is not None and pet.modality == "MR"):
             wrong.append(f"row {number} ({name})")
-        elif "unknown" in kinds.values() and len(facts) == 2 and _pet_is_sharper(facts):
+        elif pet is not None and (pet.looks == "mri" or (mri is not None and _pet_is_sharper(mri, pet))):
             unsure.append(f"row {number} ({name})")
     if wrong:
-        what = f"MRI and PET seem to be swapped in {some(wrong, 4)}: the MRI looks like a PET, or the PET like an MRI"
-        yield Finding("swapped-modalities", "error", f"{what}. Swap the paths.")
+        what = f"MRI and PET seem to be swapped in {some(wrong, 4)}: the MRI looks like a PET, or is not T1-weighted"
+        yield Finding("swapped-modalities", "error", f"{what}. Swap the paths, or give the T1-weighted scan.")
     if unsure:
-        what = f"MRI and PET may be swapped in {some(unsure, 4)}: the PET is the sharper one"
+        # Not refused: a PET of amyloid shows the white matter of a healthy brain brighter too.
+        what = (
+            f"The PET may be an MRI in {some(unsure, 4)}: white matter is the brighter one, or it is the sharper scan"
+        )
         yield Finding("maybe-swapped", "warning", f"{what}. Look at them, and swap the paths if so.")
 
 
-def _pet_is_sharper(facts: Mapping[str, ImageFacts]) -> bool:
-    return facts["pet"].sharpness > SHARPER * facts["mri"].sharpness
+def _pet_is_sharper(mri: ImageFacts, pet: ImageFacts) -> bool:
+    """Where neither the file nor the tissue tells what they are."""
+    return "unknown" in (mri.looks, pet.looks) and pet.sharpness > SHARPER * mri.sharpness
 
 
 def _apart(looked: Sequence[tuple[int, str, Mapping[str, ImageFacts]]]) -> Iterable[Finding]:

@@ -1,8 +1,8 @@
 """What is read of each image of a cohort: its content, its place, and whether it looks like an MRI or a PET.
 
 An image that lies in template space is told by its tissue: in a T1-weighted MRI white matter is brighter than grey, in
-a PET of glucose, amyloid or tau it is as a rule the other way, or the picture is far smoother. Any other is told by
-what its file says, and by its sharpness: a PET is blurred over 4 mm and more.
+a PET of glucose it is the other way, and in one of amyloid it may be either. Any other is told by what its file says,
+and by its sharpness: a PET is blurred over 4 mm and more.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ VERSION = 1
 MNI_CODE = 4  # NIfTI's code for the space of the MNI 152 template
 _CACHE_BYTES = 200_000_000
 _COARSE = Grid((24, 31, 25), (6.0, 6.0, 6.0))
-# Contrast of white to grey matter, in deviations of the brain's values. Simulated: T1 0.5 to 1.2, PET -1.2 to -0.5.
+# Contrast of white to grey matter, in deviations of the brain's values. Simulated: T1 0.15 to 1.9, PET -2.0 to -1.3;
+# BrainWeb 06: T1 1.6, PET -1.7.
 CONTRAST = 0.15
 
 

@@ -20,7 +20,7 @@ FARTHEST = np.log(4.0)  # a field that brightens more than fourfold is no field
 def bias_field(values: Array, affine_ras: Array, control: JobControl) -> Array:
     """(i, j, k) float32: what the values are to be divided by, 1 in the middle of its range.
 
-    N4: Tustison et al., IEEE TMI 29 (2010) 1310. Cancels within one iteration, of some 50 ms.
+    N4: Tustison et al., IEEE TMI 29 (2010) 1310. Ends within an iteration of a cancel, some 50 ms.
     """
     import SimpleITK as sitk
 
@@ -61,7 +61,9 @@ def bias_field(values: Array, affine_ras: Array, control: JobControl) -> Array:
     control.check()
     log_field = np.clip(log_field - np.median(log_field[head]), -FARTHEST, FARTHEST)
     at = [(np.arange(n) - (b - 1) / 2) / b for n, b in zip(values.shape, block, strict=True)]
-    return np.exp(_looked_up(log_field, at, control))
+    field = _looked_up(log_field, at, control)
+    control.check()
+    return np.asarray(np.exp(field, out=field))
 
 
 def _looked_up(coarse: Array, at: list[Array], control: JobControl) -> Array:

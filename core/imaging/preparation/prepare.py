@@ -218,7 +218,7 @@ def _prepare_pet(
 
 def _numbers(volume: Volume) -> Array:
     """The values of the first time point, what is no number as 0."""
-    return np.nan_to_num(volume.values(), nan=0.0, posinf=0.0, neginf=0.0)
+    return np.nan_to_num(volume.values(), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _plain(source: Source) -> Source:

@@ -6,14 +6,16 @@ Any part may be missing: an image that is not there is a learned token in each p
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.models.nets.swin import FeedForward, SwinEncoder, last_grid
+from core.models.nets.swin import FeedForward, SwinEncoder, last_grid, patch_grid
+
+Pair = tuple[Tensor, Tensor]  # the tokens of MRI and PET
 
 
 class CrossAttention(nn.Module):
@@ -100,14 +102,20 @@ class RiskNetwork(nn.Module):
         last = width * 2 ** (len(depths) - 1)
         self.mri, self.pet = (
             SwinEncoder(
-                width=width, depths=depths, heads=heads, window=window, drop_path=drop_path, shape=shape,
+                width=width, depths=depths, heads=heads, window=window, drop_path=drop_path,
                 checkpointing=checkpointing,
             )
             for _ in range(2)
         )  # fmt: skip
+        # What a patch's place adds, as large as what it shows, so that the norms that follow keep how far it departs
+        # from the usual, and not only in which way.
+        patches = math.prod(patch_grid(shape))
+        self.mri_places, self.pet_places = (nn.Parameter(torch.empty(1, patches, width)) for _ in range(2))
         places = math.prod(last_grid(shape, len(depths)))
         self.places = nn.Parameter(torch.empty(1, places, last))
         self.missing_mri, self.missing_pet = (nn.Parameter(torch.empty(1, 1, last)) for _ in range(2))
+        for parameter in (self.mri_places, self.pet_places):
+            nn.init.normal_(parameter)
         for parameter in (self.places, self.missing_mri, self.missing_pet):
             nn.init.trunc_normal_(parameter, std=0.02)
         self.cross = nn.ModuleList(CrossBlock(last, cross_heads, dropout) for _ in range(cross_blocks))
@@ -126,24 +134,24 @@ class RiskNetwork(nn.Module):
             self.head.weight.mul_(0.1)
             self.head.bias.fill_(math.log(score / (1 - score)))
 
-    def encode(self, mri: Tensor, pet: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, mri: Tensor, pet: Tensor, present: Tensor) -> Pair:
         """The last stage's tokens of both images (B, n, width), with their places; learned ones where none is there."""
         return (
-            self._encode(self.mri, mri, self.missing_mri, present[:, 0]),
-            self._encode(self.pet, pet, self.missing_pet, present[:, 1]),
+            self._encode(self.mri, mri, self.mri_places, self.missing_mri, present[:, 0]),
+            self._encode(self.pet, pet, self.pet_places, self.missing_pet, present[:, 1]),
         )
 
-    def _encode(self, encoder: nn.Module, image: Tensor, missing: Tensor, there: Tensor) -> Tensor:
+    def _encode(self, encoder: nn.Module, image: Tensor, places: Tensor, missing: Tensor, there: Tensor) -> Tensor:
         if image.shape[2:] != self.shape:
             raise ValueError(f"a volume of {tuple(image.shape[2:])} was given, not {self.shape}")
         absent = missing.expand(len(image), self.places.shape[1], -1)
         # In training every weight takes part in each step, as several processes need it.
         if self.training or bool(there.any()):
-            tokens = encoder(image)
+            tokens = encoder(image, places)
             absent = torch.where(there[:, None, None], tokens, absent.to(tokens.dtype))
         return absent + self.places
 
-    def without(self, tokens: tuple[Tensor, Tensor], kept: Tensor) -> tuple[Tensor, Tensor]:
+    def without(self, tokens: Pair, kept: Tensor) -> Pair:
         """What `encode` gave, as if only these images were there: kept (B, 2) bool, of MRI and PET."""
         found = []
         for place, (image, missing) in enumerate(zip(tokens, (self.missing_mri, self.missing_pet), strict=True)):
@@ -170,8 +178,23 @@ class RiskNetwork(nn.Module):
             for layer, training in zip(dropping, before, strict=True):
                 layer.training = training
 
-    def fuse(self, mri: Tensor, pet: Tensor, clinical: Tensor) -> Tensor:
+    @staticmethod
+    def repeated(tokens: Pair, times: int) -> Pair:
+        """What `encode` gave of one subject, as a batch of copies."""
+        mri, pet = tokens
+        return mri.expand(times, -1, -1), pet.expand(times, -1, -1)
+
+    def each(self, tokens: Pair, clinical: Tensor) -> Tensor:
+        """(members, B) scores of the networks in this one: itself alone."""
+        return self.fuse(tokens, clinical)[None]
+
+    @property
+    def members(self) -> list[RiskNetwork]:
+        return [self]
+
+    def fuse(self, tokens: Pair, clinical: Tensor) -> Tensor:
         """Scores (B,) of encoded images and standardised clinical values."""
+        mri, pet = tokens
         for block in self.cross:
             mri, pet = block(mri, pet)
         parts = [self.mri_readout(mri), self.pet_readout(pet)]
@@ -181,4 +204,51 @@ class RiskNetwork(nn.Module):
         return logit[:, 0].float().sigmoid()
 
     def forward(self, mri: Tensor, pet: Tensor, clinical: Tensor, present: Tensor) -> Tensor:
-        return self.fuse(*self.encode(mri, pet, present), clinical)
+        return self.fuse(self.encode(mri, pet, present), clinical)
+
+
+class RiskEnsemble(nn.Module):
+    """Several networks that begin with other random weights; their mean is the score (Lakshminarayanan 2017).
+
+    Takes and gives what a RiskNetwork does; what `encode` gives is a list with that of each member.
+    """
+
+    def __init__(self, members: int, build: Callable[[], RiskNetwork]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(build() for _ in range(members))
+
+    @property
+    def members(self) -> list[RiskNetwork]:
+        return list(self.networks)
+
+    def begin_at(self, score: float) -> None:
+        for network in self.members:
+            network.begin_at(score)
+
+    def encode(self, mri: Tensor, pet: Tensor, present: Tensor) -> list[Pair]:
+        return [network.encode(mri, pet, present) for network in self.members]
+
+    def without(self, tokens: list[Pair], kept: Tensor) -> list[Pair]:
+        return [network.without(pair, kept) for network, pair in zip(self.members, tokens, strict=True)]
+
+    @staticmethod
+    def repeated(tokens: list[Pair], times: int) -> list[Pair]:
+        return [RiskNetwork.repeated(pair, times) for pair in tokens]
+
+    def each(self, tokens: list[Pair], clinical: Tensor) -> Tensor:
+        """(members, B) scores."""
+        pairs = zip(self.members, tokens, strict=True)
+        return torch.stack([network.fuse(pair, clinical) for network, pair in pairs])
+
+    def fuse(self, tokens: list[Pair], clinical: Tensor) -> Tensor:
+        return self.each(tokens, clinical).mean(dim=0)
+
+    @contextmanager
+    def sampling(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for network in self.members:
+                stack.enter_context(network.sampling())
+            yield
+
+    def forward(self, mri: Tensor, pet: Tensor, clinical: Tensor, present: Tensor) -> Tensor:
+        return self.fuse(self.encode(mri, pet, present), clinical)

@@ -215,22 +215,17 @@ class SwinEncoder(nn.Module):
 
     Of 91 x 120 x 91 voxels the patches of 4 x 4 x 4 are 22 x 30 x 22 = 14,520: whole patches only. One plane at the
     start and two at the end of x and z, which lie outside of the head, belong to none.
-    shape: of volumes that lie in one space: each patch's place is learned, added to what it shows. It is as large as
-    that, so that the norms which follow keep how far a patch departs from the usual, and not only in which way.
     checkpointing: compute each block twice instead of keeping what its gradient needs.
     """
 
     def __init__(
         self, *, channels: int = 1, width: int = 96, depths: Sequence[int] = (2, 2, 2, 2),
         heads: Sequence[int] = (3, 6, 12, 24), window: int = 7, dropout: float = 0.0, drop_path: float = 0.0,
-        shape: Sequence[int] | None = None, checkpointing: bool = False,
+        checkpointing: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.checkpointing = checkpointing
         self.embed = nn.Conv3d(channels, width, PATCH, stride=PATCH)
-        self.places = None if shape is None else nn.Parameter(torch.empty(1, math.prod(patch_grid(shape)), width))
-        if self.places is not None:
-            nn.init.normal_(self.places)
         blocks = sum(depths)
         rates = iter([drop_path * i / max(blocks - 1, 1) for i in range(blocks)])
         self.stages = nn.ModuleList(
@@ -243,18 +238,18 @@ class SwinEncoder(nn.Module):
         self.merges = nn.ModuleList(Merging(width * 2**stage) for stage in range(len(depths) - 1))
         self.norm = nn.LayerNorm(width * 2 ** (len(depths) - 1))
 
-    def patches(self, image: Tensor) -> tuple[Tensor, Sides]:
-        """The embedded patches (B, n, width) and their grid."""
+    def patches(self, image: Tensor, places: Tensor | None = None) -> tuple[Tensor, Sides]:
+        """The embedded patches (B, n, width), with what is given for their places added, and their grid."""
         grid = patch_grid(image.shape[2:])
         for axis, count in enumerate(grid, start=2):
             spare = image.shape[axis] - PATCH * count
             image = image.narrow(axis, spare // 2, PATCH * count)
         tokens = self.embed(image).flatten(2).transpose(1, 2)
-        return tokens if self.places is None else tokens + self.places, grid
+        return tokens if places is None else tokens + places, grid
 
-    def maps(self, image: Tensor) -> list[tuple[Tensor, Sides]]:
+    def maps(self, image: Tensor, places: Tensor | None = None) -> list[tuple[Tensor, Sides]]:
         """The tokens and grid of each stage, not normalised, as a decoder takes them."""
-        tokens, grid = self.patches(image)
+        tokens, grid = self.patches(image, places)
         found = []
         twice = self.checkpointing and self.training
         for number, blocks in enumerate(self.stages):
@@ -265,6 +260,6 @@ class SwinEncoder(nn.Module):
             found.append((tokens, grid))
         return found
 
-    def forward(self, image: Tensor) -> Tensor:
-        found: Tensor = self.norm(self.maps(image)[-1][0])
+    def forward(self, image: Tensor, places: Tensor | None = None) -> Tensor:
+        found: Tensor = self.norm(self.maps(image, places)[-1][0])
         return found

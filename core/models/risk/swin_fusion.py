@@ -41,6 +41,9 @@ class SwinFusionConfig(Part):
     dropout: float = Field(
         0.1, ge=0, lt=1, title="Dropout", description="After the encoders; the uncertainty is drawn from it."
     )
+    members: int = Field(
+        1, ge=1, le=20, title="Members", description="Networks that are trained side by side, whose mean is the score."
+    )
     drop_path: float = Field(
         0.0, ge=0, lt=1, title="Drop path", description="Chance that the deepest block is left out in training."
     )
@@ -68,7 +71,11 @@ class SwinFusionConfig(Part):
 
     def build(self, shape: Sequence[int], features: int) -> Any:
         """The network for volumes of (x, y, z) voxels and so many clinical values (`core.models.nets.risk`)."""
-        from core.models.nets.risk import RiskNetwork
+        from core.models.nets.risk import RiskEnsemble, RiskNetwork
 
-        settings = self.model_dump(exclude={"name"})
-        return RiskNetwork(shape=shape, features=features, **settings)
+        settings = self.model_dump(exclude={"name", "members"})
+
+        def one() -> RiskNetwork:
+            return RiskNetwork(shape=shape, features=features, **settings)
+
+        return one() if self.members == 1 else RiskEnsemble(self.members, one)

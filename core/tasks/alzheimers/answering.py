@@ -1,7 +1,7 @@
 """The network's answers for subjects: a score, and how much it varies with dropout on, for any part of what is there.
 
 The spread is that of Monte Carlo dropout (Gal & Ghahramani 2016, arXiv 1506.02142) in all that follows the encoders,
-which therefore compute each image once.
+which therefore compute each image once; of several networks it is that among them too.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Answer:
 class Encoded:
     """A subject's tokens of both images and its standardised values; what is there of it."""
 
-    tokens: tuple[Tensor, Tensor]
+    tokens: Any
     clinical: Tensor
     parts: frozenset[str]
 
@@ -77,17 +77,17 @@ class Answerer:
         kept = torch.tensor([["mri" in used, "pet" in used]], device=self.device)
         tokens = self.network.without(subject.tokens, kept)
         values = subject.clinical if "clinical" in used else torch.full_like(subject.clinical, torch.nan)
-        score = float(self.network.fuse(*tokens, values))
+        score = float(self.network.fuse(tokens, values))
         return Answer(score, self._spread(tokens, values))
 
-    def _spread(self, tokens: tuple[Tensor, Tensor], values: Tensor) -> float:
+    def _spread(self, tokens: Any, values: Tensor) -> float:
         if self.samples < 2:
             return 0.0
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices), self.network.sampling():
             torch.manual_seed(SEED)
-            many = [part.expand(self.samples, *[-1] * (part.dim() - 1)) for part in (*tokens, values)]
-            return float(self.network.fuse(*many).double().std())
+            many = self.network.repeated(tokens, self.samples)
+            return float(self.network.each(many, values.expand(self.samples, -1)).double().std())
 
     def answers(self, subjects: Iterable[tuple[Pair, Array]], control: JobControl) -> list[dict[str, Answer]]:
         """For each subject the answer from every part of what is there, by `plan.named`."""

@@ -93,7 +93,8 @@ def changed(images: Array, clinical: Array, augment: Any, rng: np.random.Generat
         images = moved(images, moves)
     if augment.noise:
         images = images + rng.normal(0, augment.noise, images.shape).astype(np.float32)
-        clinical = clinical + rng.normal(0, augment.noise, clinical.shape).astype(np.float32)
+    if augment.value_noise:
+        clinical = clinical + rng.normal(0, augment.value_noise, clinical.shape).astype(np.float32)
     if augment.value_dropout:
         clinical = np.where(rng.random(clinical.shape) < augment.value_dropout, np.nan, clinical).astype(np.float32)
     return np.ascontiguousarray(images, np.float32), clinical

@@ -63,15 +63,15 @@ class RiskModule(TaskModule):
         task, images, target = self.experiment.task, batch["images"], batch["target"]
         tokens = self.network.encode(images[:, :1], images[:, 1:], batch["present"])
         present, clinical = hide(batch, task.modality_dropout)
-        scores = self.network.fuse(*self.network.without(tokens, present), clinical)
-        self._remember("train", batch, scores)
-        loss = functional.mse_loss(scores, target)
+        scores = self.network.each(self.network.without(tokens, present), clinical)  # of each member by itself
+        self._remember("train", batch, scores.mean(dim=0))
+        loss = functional.mse_loss(scores, target.expand_as(scores))
         if not task.parts_weight:
             return loss
         alone = [self._alone(part, tokens, batch) for part in range(3)]
         return (1 - task.parts_weight) * loss + task.parts_weight * torch.stack(alone).mean()
 
-    def _alone(self, part: int, tokens: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
+    def _alone(self, part: int, tokens: Any, batch: Batch) -> Tensor:
         """The squared error from MRI (0), PET (1) or clinical values (2) alone, over the subjects that have them."""
         kept = torch.zeros_like(batch["present"])
         clinical = batch["clinical"]
@@ -81,8 +81,8 @@ class RiskModule(TaskModule):
             clinical = torch.full_like(clinical, torch.nan)
         else:
             there = clinical.isfinite().any(dim=1)
-        scores = self.network.fuse(*self.network.without(tokens, kept), clinical)
-        errors = (scores - batch["target"]).square() * there
+        scores = self.network.each(self.network.without(tokens, kept), clinical)
+        errors = (scores - batch["target"]).square().mean(dim=0) * there
         return errors.sum() / there.sum().clamp_min(1)
 
     def validation_step(self, batch: Batch, index: int) -> None:

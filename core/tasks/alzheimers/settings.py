@@ -17,9 +17,12 @@ class RiskAugmentConfig(Part):
 
     mirror: bool = Field(True, title="Mirror", description="Swap left and right of both images, half of the time.")
     shift: int = Field(1, ge=0, le=8, title="Shift (voxels)", description="Farthest move along each axis.")
-    noise: float = Field(0.1, ge=0, le=2, title="Noise", description="On volumes and values, in standard deviations.")
+    noise: float = Field(0.1, ge=0, le=2, title="Noise", description="On volumes, in standard deviations.")
+    value_noise: float = Field(
+        0.3, ge=0, le=2, title="Value noise", description="On clinical values, in standard deviations."
+    )
     value_dropout: float = Field(
-        0.1, ge=0, lt=1, title="Value dropout", description="Part of the clinical values hidden in a step."
+        0.2, ge=0, lt=1, title="Value dropout", description="Part of the clinical values hidden in a step."
     )
 
 

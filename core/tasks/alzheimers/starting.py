@@ -59,8 +59,10 @@ def begin(network: Any, experiment: Any, run: RunRow) -> None:
 
     for kind in KINDS:
         if (origin := recorded(run.folder, _file(kind))) is not None:
-            encoder = network.mri if kind == "mri" else network.pet
-            encoder.load_state_dict(_fitting(experiment.model, origin, read_start(origin)))
+            weights = _fitting(experiment.model, origin, read_start(origin))
+            for member in network.members:
+                # What belongs to the network's own grid, its places, begins anew.
+                (member.mri if kind == "mri" else member.pet).load_state_dict(weights, strict=False)
 
 
 def words(folder: Path) -> str:

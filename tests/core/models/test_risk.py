@@ -85,16 +85,16 @@ def test_without_an_image_is_as_if_it_were_absent(network: RiskNetwork) -> None:
     absent = present.clone()
     absent[:, 1] = False
     tokens = network.without(network.encode(mri, pet, present), absent)
-    assert torch.allclose(network.fuse(*tokens, clinical), network(mri, pet, clinical, absent), atol=1e-6)
+    assert torch.allclose(network.fuse(tokens, clinical), network(mri, pet, clinical, absent), atol=1e-6)
 
 
 def test_sampling_varies_what_follows_the_encoders_and_ends_with_its_block(network: RiskNetwork) -> None:
     parts = batch()
     tokens = network.encode(parts[0], parts[1], parts[3])
     with network.sampling():
-        assert not torch.equal(network.fuse(*tokens, parts[2]), network.fuse(*tokens, parts[2]))
+        assert not torch.equal(network.fuse(tokens, parts[2]), network.fuse(tokens, parts[2]))
         assert torch.equal(network.encode(parts[0], parts[1], parts[3])[0], tokens[0])
-    assert torch.equal(network.fuse(*tokens, parts[2]), network.fuse(*tokens, parts[2]))
+    assert torch.equal(network.fuse(tokens, parts[2]), network.fuse(tokens, parts[2]))
 
 
 def test_the_sizes_are_those_that_are_asked_for() -> None:
@@ -112,3 +112,21 @@ def test_heads_that_do_not_divide_their_features_are_refused() -> None:
 
     with pytest.raises(ConfigError, match="heads do not divide"):
         config.parse({"task": "alzheimers", "model": {"name": "swin_fusion", "heads": [5, 6, 12, 24]}})
+
+
+def test_several_networks_answer_with_their_mean_and_differ_among_themselves() -> None:
+    torch.manual_seed(0)
+    config = SwinFusionConfig(
+        width=8, depths=[1, 1], heads=[1, 2], window=3, clinical=8, fusion=8, cross_heads=2, members=3
+    )
+    several = config.build(SHAPE, VALUES).eval()
+    mri, pet, clinical, present = batch()
+    tokens = several.encode(mri, pet, present)
+    each = several.each(tokens, clinical)
+    assert each.shape == (3, 2)
+    assert torch.allclose(several(mri, pet, clinical, present), each.mean(dim=0))
+    assert (each.std(dim=0) > 0).all()
+    assert torch.allclose(several.members[1](mri, pet, clinical, present), each[1])
+    with several.sampling():
+        copies = several.repeated(several.encode(mri[:1], pet[:1], present[:1]), 5)
+        assert several.each(copies, clinical[:1].expand(5, -1)).std(dim=1).min() > 0

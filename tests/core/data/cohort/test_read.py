@@ -251,3 +251,12 @@ def test_a_check_that_was_stopped_goes_on_from_there(tmp_path: Path, monkeypatch
     monkeypatch.setattr(images, "read", lambda scan, *rest: again.append(scan.name) or plain(scan, *rest))
     assert read(path).usable
     assert again == ["c.nii"]
+
+
+def test_a_pet_with_bright_white_matter_is_doubted_and_not_refused(tmp_path: Path) -> None:
+    """As a PET of amyloid shows a healthy brain."""
+    image(tmp_path / "mri.nii", "mri")
+    image(tmp_path / "pet.nii", "mri", seed=1)
+    cohort = read(table(tmp_path, subject=["a"], mri=["mri.nii"], pet=["pet.nii"], score=[0.1]))
+    assert cohort.usable
+    assert "row 2 (a)" in codes(cohort)["maybe-swapped"]
