@@ -34,7 +34,7 @@ class Description:
         """For a person."""
         patches, tokens = (" x ".join(map(str, grid)) for grid in (self.patches, self.tokens))
         x, y, z = self.patches
-        parts = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in self.parts.items())
+        parts = ", ".join(f"{name.replace('_', ' ')} {count / 1e6:.2f} M" for name, count in self.parts.items())
         return [
             f"{self.parameters / 1e6:.2f} M parameters: {parts}",
             f"{patches} = {x * y * z:,} patches, {tokens} tokens in the last stage,"
@@ -52,10 +52,11 @@ def describe(model: Any, shape: Sequence[int] = (91, 120, 91), features: int = 1
     from core.inference.network import without_memory
 
     network = without_memory(lambda: model.build(shape, features))
-    parts = {name: sum(p.numel() for p in child.parameters()) for name, child in network.named_children()}
-    own = sum(p.numel() for p in network.parameters()) - sum(parts.values())
-    parts = {name: count for name, count in {**parts, "places": own}.items() if count}
-    total = sum(parts.values())
+    # The members of an ensemble are alike.
+    first, members = network.members[0], len(network.members)
+    parts = {name: members * sum(p.numel() for p in child.parameters()) for name, child in first.named_children()}
+    total = sum(p.numel() for p in network.parameters())
+    parts = {**parts, "places": total - sum(parts.values())}
     network.train().requires_grad_(False)
     counter = FlopCounterMode(display=False)
     with torch.device("meta"), counter:

@@ -228,7 +228,8 @@ def test_every_field_has_an_object_name_and_an_accessible_name(qtbot: QtBot) -> 
     "module",
     [
         "charts.axis", "metric_names", "train.changes", "train.curves", "train.data_kinds", "train.edits",
-        "train.fields", "train.history", "train.preview", "train.settings", "train.values", "train.yaml_editor",
+        "train.fields", "train.guide", "train.history", "train.preview", "train.settings", "train.values",
+        "train.yaml_editor",
     ],
 )  # fmt: skip
 def test_the_examples_in_the_docstrings_hold(module: str) -> None:
