@@ -279,7 +279,8 @@ def _hours(column: Any, name: str, stay: Array | None = None) -> Array:
     """Hours from "HH:MM", numbers (hours, or minutes where the column says so) or dates (since the stay's first)."""
     import pandas as pd
 
-    unique, codes = np.unique(column.astype(str).to_numpy(object).astype(str), return_inverse=True)
+    codes, found_cells = pd.factorize(column.astype(str))
+    unique = np.asarray(found_cells, dtype=str)
     hours = np.full(len(unique), np.nan)
     clock = [re.fullmatch(r"(-?)(\d{1,5}):(\d\d)(?::(\d\d))?", text.strip()) for text in unique]
     for n, match in enumerate(clock):
@@ -289,10 +290,11 @@ def _hours(column: Any, name: str, stay: Array | None = None) -> Array:
     plain = np.isnan(hours)
     numbers = pd.to_numeric(pd.Series(unique[plain]), errors="coerce").to_numpy(float)
     hours[plain] = numbers / 60 if str(name).lower().startswith("minute") else numbers
-    found: Array = hours[codes]
+    found: Array = np.append(hours, np.nan)[codes]  # an empty cell has the code -1
     if stay is not None and np.isnan(found).all():
         dates = pd.to_datetime(pd.Series(unique), errors="coerce", utc=True, format="ISO8601")
-        seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(hours=1)).to_numpy(float)[codes]
+        seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(hours=1)).to_numpy(float)
+        seconds = np.append(seconds, np.nan)[codes]
         first = np.full(int(stay.max()) + 1, np.inf)
         np.fmin.at(first, stay, seconds)
         found = seconds - first[stay]

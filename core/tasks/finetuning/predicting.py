@@ -31,6 +31,9 @@ from core.tasks.finetuning.package import StayPackage
 from core.tasks.pretraining import preparing
 
 Array = np.ndarray[Any, Any]
+COURSE_NOTE = (
+    "What would have been answered from what was known by then; trained on whole stays, so early ones are rough."
+)
 EXPLAINED = 20  # stays that are explained without being asked to
 RESAMPLES = 500
 TRAINED = "trained.npy"  # in a run's folder: fingerprints of the training stays
@@ -113,6 +116,7 @@ def explained(package: StayPackage, network: Any, stay: Any, found: Any) -> dict
             {"hours": float(h), "value": float(v), "interval": [float(a), float(b)]}
             for h, v, a, b in zip(hours, answered, low, high, strict=True)
         ],
+        "course_note": COURSE_NOTE,
         "contributions": {
             "unit": "its own" if target.kind == "regression" else "log odds",
             "variables": {coding.names[n]: float(by_variable[n]) for n in order if measured[n]},
