@@ -118,8 +118,8 @@ def _cost(package: ModelPackage) -> list[str]:
         )
     if region_first.safe(package.plan):
         lines.append(
-            "Scans of many windows are looked at coarsely first, then closely where the structures are: a tenth to a"
-            " half of the time, with the same answer there. `--roi never` looks closely everywhere."
+            "Scans of many windows are looked at coarsely first, then closely where the structures are: at best in an"
+            " eighth of the time, never in more, with the same answer there. `--roi never` looks closely everywhere."
         )
     return ["", "## What it costs", "", *lines] if lines else []
 

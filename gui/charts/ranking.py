@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyqtgraph as pg
 
 from core.metrics.curves import PrecisionRecall, Roc
 from gui.charts.chart import Chart, nearest, shown
-from gui.charts.threshold import Threshold
+from gui.charts.threshold import Counts, Decisions, Threshold
 
 MARK_PX = 11
 
@@ -21,6 +22,7 @@ class _Ranking(Chart):
         super().__init__(title, name, across, up)
         self._threshold = threshold
         self._mark: pg.ScatterPlotItem | None = None
+        self._decisions: Decisions | None = None
         self.pointed.connect(self._choose)
         threshold.changed.connect(lambda _: self._show_mark())
 
@@ -28,13 +30,26 @@ class _Ranking(Chart):
         """x, y, thresholds; empty where there is no curve."""
         raise NotImplementedError
 
+    def point_of(self, counts: Counts) -> tuple[float, float]:
+        """Where the counts of a threshold lie."""
+        raise NotImplementedError
+
+    def told_of(self, threshold: float, x: float, y: float) -> str:
+        """What a point says."""
+        raise NotImplementedError
+
     def words(self, place: int) -> str:
         """What a point of the curve says."""
-        raise NotImplementedError
+        x, y, thresholds = self.curve()
+        return self.told_of(thresholds[place], x[place], y[place])
 
     @property
     def marked(self) -> tuple[float, float] | None:
-        """The point of the threshold."""
+        """The point of the threshold: of the rows themselves where they are known, as a drawn curve leaves some out."""
+        if self._decisions is not None:
+            point = self.point_of(self._decisions.at(self._threshold.value))
+            if all(map(math.isfinite, point)):
+                return point
         x, y, thresholds = self.curve()
         place = place_of(thresholds, self._threshold.value)
         return (x[place], y[place]) if place >= 0 else None
@@ -58,8 +73,8 @@ class _Ranking(Chart):
         return self.words(place) if place >= 0 else ""
 
     def resting(self) -> str:
-        place = place_of(self.curve()[2], self._threshold.value)
-        return self.words(place) if place >= 0 else "Both outcomes are needed for this curve"
+        at = self.marked if len(self.curve()[2]) else None
+        return "Both outcomes are needed for this curve" if at is None else self.told_of(self._threshold.value, *at)
 
 
 class RocChart(_Ranking):
@@ -71,9 +86,11 @@ class RocChart(_Ranking):
         self._interval: Sequence[float] | None = None
         self.redraw()
 
-    def show_curve(self, roc: Roc | None, interval: Sequence[float] | None = None) -> None:
-        """interval: of the area, low and high."""
-        self._roc, self._interval = roc, interval
+    def show_curve(
+        self, roc: Roc | None, interval: Sequence[float] | None = None, decisions: Decisions | None = None
+    ) -> None:
+        """interval: of the area, low and high. decisions: of the rows, for the exact point of a threshold."""
+        self._roc, self._interval, self._decisions = roc, interval, decisions
         between = f" ({interval[0]:.3f}–{interval[1]:.3f})" if interval else ""
         area = f"AUROC {roc.area:.3f}{between}" if roc else ""
         self.tell(area, f"ROC curve. {area}. {self.resting()}" if roc else self.resting())
@@ -83,9 +100,11 @@ class RocChart(_Ranking):
         roc = self._roc
         return (roc.false_positive, roc.true_positive, roc.thresholds) if roc else ([], [], [])
 
-    def words(self, place: int) -> str:
-        false, true, thresholds = self.curve()
-        return f"Threshold {thresholds[place]:.2f}: sensitivity {true[place]:.2f}, specificity {1 - false[place]:.2f}"
+    def point_of(self, counts: Counts) -> tuple[float, float]:
+        return 1 - counts.specificity, counts.sensitivity
+
+    def told_of(self, threshold: float, x: float, y: float) -> str:
+        return f"Threshold {threshold:.2f}: sensitivity {y:.2f}, specificity {1 - x:.2f}"
 
     def _draw(self) -> None:
         self.span((0, 1), (0, 1))
@@ -104,8 +123,12 @@ class PrecisionRecallChart(_Ranking):
         self._interval: Sequence[float] | None = None
         self.redraw()
 
-    def show_curve(self, found: PrecisionRecall | None, interval: Sequence[float] | None = None) -> None:
-        self._found, self._interval = found, interval
+    def show_curve(
+        self, found: PrecisionRecall | None, interval: Sequence[float] | None = None,
+        decisions: Decisions | None = None,
+    ) -> None:  # fmt: skip
+        """As that of the ROC curve."""
+        self._found, self._interval, self._decisions = found, interval, decisions
         between = f" ({interval[0]:.3f}–{interval[1]:.3f})" if interval else ""
         area = f"AUPRC {found.area:.3f}{between}" if found else ""
         base = f" By chance: {found.base:.3f}." if found else ""
@@ -116,9 +139,11 @@ class PrecisionRecallChart(_Ranking):
         found = self._found
         return (found.recall, found.precision, found.thresholds) if found else ([], [], [])
 
-    def words(self, place: int) -> str:
-        recall, precision, thresholds = self.curve()
-        return f"Threshold {thresholds[place]:.2f}: precision {precision[place]:.2f}, recall {recall[place]:.2f}"
+    def point_of(self, counts: Counts) -> tuple[float, float]:
+        return counts.sensitivity, counts.precision
+
+    def told_of(self, threshold: float, x: float, y: float) -> str:
+        return f"Threshold {threshold:.2f}: precision {y:.2f}, recall {x:.2f}"
 
     def _draw(self) -> None:
         self.span((0, 1), (0, 1))

@@ -35,7 +35,7 @@ class CardText(QTextEdit):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("model_card_text")
+        self.setObjectName("model-card-text")
         self.setAccessibleName("Model card")
         self.setReadOnly(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -100,7 +100,7 @@ class ModelFacts(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         heads = ["Structure", "Label", "Dice, mean ± SD"]
-        self.structures = _table(heads, "model_structures", "Structures with their Dice")
+        self.structures = _table(heads, "model-structures", "Structures with their Dice")
         head = self.structures.horizontalHeader()
         for column, width in ((1, 56), (2, 134)):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
@@ -114,7 +114,7 @@ class ModelFacts(QWidget):
         column_of_parts.setContentsMargins(0, 0, 0, 0)
         column_of_parts.setSpacing(8)
         self._head = section("Structures")
-        self.figures = _table(["Figure", "Value"], "model_figures", "Figures of the model")
+        self.figures = _table(["Figure", "Value"], "model-figures", "Figures of the model")
         column_of_parts.addWidget(self._head)
         column_of_parts.addWidget(self.structures)
         column_of_parts.addWidget(self.figures)

@@ -41,7 +41,7 @@ class ModelsPage(QWidget):
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "page")
-        self.setObjectName("models_page")
+        self.setObjectName("models-page")
         self._context = context
         self._choice = choice_of(context)
         self._removed: list[Removal] = []
@@ -65,14 +65,14 @@ class ModelsPage(QWidget):
         frame.setProperty("role", "panel")
         frame.setMaximumWidth(300)
         self.list = QListWidget()
-        self.list.setObjectName("models_list")
+        self.list.setObjectName("models-list")
         self.list.setAccessibleName("Models")
         self.list.setSpacing(2)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.currentRowChanged.connect(lambda _row: self._show_selected())
         self.import_button = button(
             "Import",
-            "models_import",
+            "models-import",
             self.choose_import,
             icon="import",
             tip=f"Import {SOURCES} (.zip); drop a folder here",
@@ -93,18 +93,18 @@ class ModelsPage(QWidget):
         self.undo_bar = QFrame()
         self.undo_bar.setProperty("role", "notice")
         self.undo_bar.setProperty("level", "info")
-        self.undo_bar.setObjectName("models_undo_bar")
+        self.undo_bar.setObjectName("models-undo-bar")
         self._undo_text = label("", wrap=True)
         row = QHBoxLayout(self.undo_bar)
         row.setContentsMargins(12, 6, 6, 6)
         row.addWidget(self._undo_text, 1)
-        row.addWidget(button("Undo", "models_undo", self.undo_removal, role="link", tip="Bring the model back"))
+        row.addWidget(button("Undo", "models-undo", self.undo_removal, role="link", tip="Bring the model back"))
         self.undo_bar.hide()
         return self.undo_bar
 
     def _right_side(self) -> QWidget:
-        import_too = button("Import a model", "models_import_first", self.choose_import, role="primary")
-        to_train = button("Train one", "models_to_train", lambda: self._context.page_requested.emit("train"))
+        import_too = button("Import a model", "models-import-first", self.choose_import, role="primary")
+        to_train = button("Train one", "models-to-train", lambda: self._context.page_requested.emit("train"))
         self._empty = EmptyState(
             "models",
             "No models yet",
@@ -115,12 +115,12 @@ class ModelsPage(QWidget):
         self._title = label("", "headline", wrap=True)
         self._summary = label("", "dim", wrap=True)
         self._simulated = notice("Trained on simulated data: accuracy on real scans is unknown.", "warn")
-        self.default_button = button("Predict with this", "model_default", self.make_default, role="primary")
+        self.default_button = button("Predict with this", "model-default", self.make_default, role="primary")
         self.evaluate_button = button(
-            "Evaluate…", "model_evaluate", self.evaluate, tip="Measure it on labelled cases, and review them"
+            "Evaluate…", "model-evaluate", self.evaluate, tip="Measure it on labelled cases, and review them"
         )
-        self.export_button = button("Export", "model_export", self.choose_export, icon="save", tip="Save as a .zip")
-        self.remove_button = button("Remove", "model_remove", self.remove, role="danger", tip="Can be undone")
+        self.export_button = button("Export", "model-export", self.choose_export, icon="save", tip="Save as a .zip")
+        self.remove_button = button("Remove", "model-remove", self.remove, role="danger", tip="Can be undone")
         actions = QHBoxLayout()
         actions.setSpacing(8)
         for one in (self.default_button, self.evaluate_button, self.export_button, self.remove_button):

@@ -23,10 +23,10 @@ class ProgressCard(QFrame):
         self.title = ElidedLabel("", "strong")
         self.message = label("", "dim", wrap=True)
         self.bar = QProgressBar()
-        self.bar.setObjectName(f"{name}_bar")
+        self.bar.setObjectName(f"{name}-bar")
         self.bar.setAccessibleName("Progress of the prediction")
         self.bar.setTextVisible(False)
-        self.cancel = button("Cancel", f"{name}_cancel", self.cancel_requested.emit, tip="Cancel the prediction (Esc)")
+        self.cancel = button("Cancel", f"{name}-cancel", self.cancel_requested.emit, tip="Cancel the prediction (Esc)")
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.message, 1)
@@ -60,7 +60,7 @@ class FailureCard(QFrame):
         self.where = ElidedLabel("", "small")
         self.mend = label("", wrap=True)
         for part in ("what", "where", "mend"):
-            getattr(self, part).setObjectName(f"{name}_{part}")
+            getattr(self, part).setObjectName(f"{name}-{part}")
         column = QVBoxLayout()
         column.setSpacing(4)
         for widget in (self.what, self.where, self.mend):

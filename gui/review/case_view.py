@@ -73,14 +73,14 @@ class CaseView(QFrame):
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("case_view")
+        self.setObjectName("case-view")
         self._context = context
         self._job: Job | None = None
         self.opened: OpenedCase | None = None
         self.scene = Scene()
         self.scene.set_radiological(context.settings.value("viewer/radiological", True, type=bool))
         self.grid = SliceGrid(context, self.scene)
-        self.failure = FailureCard("case_failure")
+        self.failure = FailureCard("case-failure")
         self._empty = EmptyState(
             "review", "No case chosen", "Choose a case in the table, or a point of the plot, to see it here."
         )
@@ -105,22 +105,22 @@ class CaseView(QFrame):
         bar.setProperty("role", "bar")
         bar.setFixedHeight(44)
         self.title = ElidedLabel("", "strong")
-        self.title.setObjectName("case_title")
+        self.title.setObjectName("case-title")
         self.said = label("", "dim")
         self.truth = QCheckBox("Truth (T)")
         self.truth.setToolTip("Outlined")
-        self.truth.setObjectName("case_truth")
+        self.truth.setObjectName("case-truth")
         self.truth.setAccessibleName("Show the truth as outlines")
         self.prediction = QCheckBox("Prediction (P)")
         self.prediction.setToolTip("Filled")
-        self.prediction.setObjectName("case_prediction")
+        self.prediction.setObjectName("case-prediction")
         self.prediction.setAccessibleName("Show the prediction as filled structures")
         for check in (self.truth, self.prediction):
             check.setChecked(True)
             check.toggled.connect(self._show_layers)
-        self.worst = button("Worst place", "case_worst", self.go_to_worst, tip="Slices of largest disagreement (D)")
-        self.before = tool_button("chevron-up", "case_before", "Previous case (Shift+N)", partial(self._step, -1))
-        self.next = tool_button("chevron-down", "case_next", "Next case (N)", partial(self._step, 1))
+        self.worst = button("Worst place", "case-worst", self.go_to_worst, tip="Slices of largest disagreement (D)")
+        self.before = tool_button("chevron-up", "case-before", "Previous case (Shift+N)", partial(self._step, -1))
+        self.next = tool_button("chevron-down", "case-next", "Next case (N)", partial(self._step, 1))
         row = QHBoxLayout(bar)
         row.setContentsMargins(16, 0, 12, 0)
         row.setSpacing(12)

@@ -40,27 +40,27 @@ class EvaluateForm(QFrame):
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "card")
-        self.setObjectName("evaluate_form")
+        self.setObjectName("evaluate-form")
         self._context = context
         self._kinds: dict[str, str] = {}  # the task of each model and run
         self.model = QComboBox()
         self.model.currentIndexChanged.connect(lambda _: self._show_state())
-        self.model.setObjectName("evaluate_model")
+        self.model.setObjectName("evaluate-model")
         self.model.setAccessibleName("Model or run to evaluate")
         self.data = QLineEdit(str(context.settings.value(DATA_KEY, "")))
-        self.data.setObjectName("evaluate_data")
+        self.data.setObjectName("evaluate-data")
         self.data.setAccessibleName("Folder or table of the labelled cases")
         self.data.setAcceptDrops(False)  # else the line would take a dropped folder as text
         self.setAcceptDrops(True)
         self.data.textChanged.connect(self._show_state)
-        browse = button("Browse…", "evaluate_browse", self._browse)
+        browse = button("Browse…", "evaluate-browse", self._browse)
         self.split = QComboBox()
-        self.split.setObjectName("evaluate_split")
+        self.split.setObjectName("evaluate-split")
         self.split.setAccessibleName("Which of its cases")
         for words, split in SPLITS.items():
             self.split.addItem(words, split)
         self.split.setToolTip("The test and validation parts are those drawn when the model was trained")
-        self.go = button("Evaluate", "evaluate_go", self._go, role="primary")
+        self.go = button("Evaluate", "evaluate-go", self._go, role="primary")
         place = QHBoxLayout()
         place.setSpacing(8)
         place.addWidget(self.data, 1)
@@ -73,7 +73,7 @@ class EvaluateForm(QFrame):
         actions = QHBoxLayout()
         actions.setSpacing(8)
         actions.addWidget(self.go)
-        actions.addWidget(button("Cancel", "evaluate_cancel", self.cancelled.emit))
+        actions.addWidget(button("Cancel", "evaluate-cancel", self.cancelled.emit))
         actions.addStretch(1)
         hint = "Cases that the model was trained on flatter it: choose its test part, or scans it has never seen."
         column = QVBoxLayout(self)

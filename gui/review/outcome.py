@@ -20,6 +20,7 @@ from core.metrics.curves import (
     confusion,
 )
 from core.metrics.intervals import bootstrap
+from gui.charts.threshold import Decisions
 
 Array = np.ndarray[Any, Any]
 
@@ -63,6 +64,12 @@ class Outcome:
         told = self.known.get("")
         # A score is no probability: whether it comes true is told by the probability that is made of it.
         return found if told is None else replace(found, calibration=told.calibration, decision=told.decision)
+
+    def decisions(self, place: int) -> Decisions:
+        """The rows by one class against the rest, or by the event of a number."""
+        if self.classes:
+            return Decisions(*self.of_class(place))
+        return Decisions(self.outputs, (self.target >= (self.event or 0.5)).astype(int))
 
     @property
     def loss(self) -> Array:

@@ -29,7 +29,7 @@ from gui.charts.calibration import CalibrationChart, DecisionCurveChart
 from gui.charts.confusion import ConfusionTable
 from gui.charts.ranking import PrecisionRecallChart, RocChart
 from gui.charts.scatter import ScatterChart
-from gui.charts.threshold import Decisions, Threshold
+from gui.charts.threshold import Threshold
 from gui.context import AppContext
 from gui.jobs.jobs import Job
 from gui.metric_names import metric_name
@@ -226,18 +226,17 @@ class OutcomeView(QWidget):
         place = max(self.one_class.currentIndex(), 0)
         whole = outcome.binary and place == 1
         curves = outcome.curves(place)
-        self.roc.show_curve(curves.roc, outcome.intervals.get("auroc") if whole else None)
-        self.precision_recall.show_curve(curves.precision_recall, outcome.intervals.get("auprc") if whole else None)
+        binary = outcome.decisions(place)
+        between = outcome.intervals if whole or not outcome.classes else {}
+        self.roc.show_curve(curves.roc, between.get("auroc"), binary)
+        self.precision_recall.show_curve(curves.precision_recall, between.get("auprc"), binary)
         self.calibration.show_curve(curves.calibration, outcome.metrics.get("ece") if whole else None)
         self.decision.show_curve(curves.decision)
         if outcome.classes and not outcome.binary:
             self.confusion.show_matrix(outcome.classes, outcome.matrix)
-        elif outcome.classes:
-            names = [outcome.classes[1 - place], outcome.classes[place]]
-            self.confusion.show_decisions(Decisions(*outcome.of_class(place)), names)
         else:
-            event = (outcome.target >= (outcome.event or 0.5)).astype(int)
-            self.confusion.show_decisions(Decisions(outcome.outputs, event), ["below", "above"])
+            names = [outcome.classes[1 - place], outcome.classes[place]] if outcome.classes else ["below", "above"]
+            self.confusion.show_decisions(binary, names)
 
     def _show_figures(self, outcome: Outcome) -> None:
         font = tabular(self.font())

@@ -49,7 +49,7 @@ class ReviewPage(QWidget):
 
     def __init__(self, context: AppContext) -> None:
         super().__init__()
-        self.setObjectName("review_page")
+        self.setObjectName("review-page")
         self.setProperty("role", "page")
         self._context = context
         self._listed = Listed([], {})
@@ -67,10 +67,10 @@ class ReviewPage(QWidget):
         self.form = EvaluateForm(self._context)
         self.form.evaluate_requested.connect(self.evaluate)
         self.form.cancelled.connect(self._close_form)
-        self.progress = ProgressCard("evaluation_progress")
+        self.progress = ProgressCard("evaluation-progress")
         self.progress.cancel_requested.connect(self._cancel)
-        self.failure = FailureCard("evaluation_failure")
-        first = button("Evaluate a model…", "evaluate_first", self.ask, role="primary")
+        self.failure = FailureCard("evaluation-failure")
+        first = button("Evaluate a model…", "evaluate-first", self.ask, role="primary")
         self.empty = EmptyState(
             "review", "Nothing evaluated yet",
             "Measure a model on labelled cases: every case is kept here, the worst first, to be looked at with its"
@@ -109,13 +109,13 @@ class ReviewPage(QWidget):
 
     def _make_tools(self) -> list[QWidget]:
         self.chooser = QComboBox()
-        self.chooser.setObjectName("review_chooser")
+        self.chooser.setObjectName("review-chooser")
         self.chooser.setAccessibleName("Evaluation")
         self.chooser.setMinimumWidth(380)
         self.chooser.activated.connect(lambda place: self.show_evaluation(self._listed.rows[place]))
-        self.report_button = button("Report…", "review_report", self._ask_report, tip="Save a report as one HTML file")
-        self.remove_button = tool_button("trash", "review_remove", "Delete this evaluation", self.remove)
-        evaluate = button("Evaluate…", "review_evaluate", self.ask, role="primary")
+        self.report_button = button("Report…", "review-report", self._ask_report, tip="Save a report as one HTML file")
+        self.remove_button = tool_button("trash", "review-remove", "Delete this evaluation", self.remove)
+        evaluate = button("Evaluate…", "review-evaluate", self.ask, role="primary")
         return [self.chooser, self.report_button, self.remove_button, evaluate]
 
     def toolbar_widgets(self) -> list[QWidget]:
@@ -124,7 +124,7 @@ class ReviewPage(QWidget):
 
     def _left_side(self) -> QFrame:
         self.metric_box = QComboBox()
-        self.metric_box.setObjectName("review_metric")
+        self.metric_box.setObjectName("review-metric")
         self.metric_box.setAccessibleName("Metric")
         self.metric_box.currentIndexChanged.connect(lambda _: self._show_metric())
         self.summary = SummaryTable()
@@ -137,7 +137,7 @@ class ReviewPage(QWidget):
         self.sorted.setSourceModel(self.model)
         self.sorted.setSortRole(SORT_ROLE)
         self.table = QTableView()
-        self.table.setObjectName("review_cases")
+        self.table.setObjectName("review-cases")
         self.table.setAccessibleName("Cases")
         self.table.setModel(self.sorted)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

@@ -35,7 +35,7 @@ class StripPlot(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("review_strip")
+        self.setObjectName("review-strip")
         self.setAccessibleName("Distribution of the metric over the cases")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMouseTracking(True)

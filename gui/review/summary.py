@@ -24,7 +24,7 @@ class SummaryTable(QTableWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(HEADS), parent)
-        self.setObjectName("review_summary")
+        self.setObjectName("review-summary")
         self.setAccessibleName("Figures per structure")
         self.setHorizontalHeaderLabels(list(HEADS))
         self.horizontalHeaderItem(2).setToolTip(INTERVAL_TIP)

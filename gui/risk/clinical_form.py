@@ -86,7 +86,7 @@ class ClinicalForm(QWidget):
         )
         head = self.tree.header()
         head.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((VALUE, 66), (UNIT, 60), (RANGE, 84)):
+        for column, width in ((VALUE, 64), (UNIT, 70), (RANGE, 94)):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             head.resizeSection(column, width)
         head.setStretchLastSection(False)

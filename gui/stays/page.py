@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtCore import QSortFilterProxyModel, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -21,74 +20,28 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import RESEARCH_ONLY, registry
-from core.control import JobControl
+from core import RESEARCH_ONLY
 from core.data.stays.read import read_stays
 from core.data.stays.series import Stays
-from core.errors import ModelError
 from core.inference.package import AnyPackage
 from gui.charts.bars import Bar, BarChart
 from gui.context import AppContext
 from gui.jobs.jobs import Job
-from gui.predict.model_card import choice_of, simulated, task_of, title
+from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.scans.opening import dropped_paths
-from gui.stays.series import OneStay, one_stay, write_stay
+from gui.stays.asking import predict_stay, takes_stays
+from gui.stays.listed import StaysModel
+from gui.stays.series import OneStay, one_stay
 from gui.stays.span import Span
 from gui.stays.strips import CourseStrip, SeriesStrips
 from gui.train.data_check import LEVELS
 from gui.widgets import ElidedLabel, EmptyState, button, label, notice, scrolled, section
 
-DATA_KIND = "stays"
 STAY_FILES = "Stays (*.txt *.csv *.tsv *.psv *.parquet *.tar.gz *.tgz *.tar *.zip);;All files (*)"
 MOST_BARS = 12
 NO_MODEL = "No model for stays yet: pretrain an encoder, fine-tune it, and publish it."
-Index = QModelIndex | QPersistentModelIndex
-
-
-def takes_stays(package: AnyPackage) -> bool:
-    """Whether a model predicts stays."""
-    part: Any = registry.parts("task").get(task_of(package))
-    kind = part.kind_of_model() if part is not None and part.data_kind == DATA_KIND else None
-    return kind is not None and bool(kind.predicts)
-
-
-def predict_stay(package: AnyPackage, stays: Stays, number: int, out: Path, control: JobControl) -> dict[str, Any]:
-    """A model's answer to one stay with its course and its reasons. Raises IsocenterError."""
-    from core.inference.kinds import kind_of_package
-
-    kind = kind_of_package(package)
-    if kind is None:
-        raise ModelError(f"{package.name} is a model for scans", mend="Choose a model for stays.")
-    with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
-        path = Path(folder) / "stay.csv"
-        write_stay(stays, number, path, control)
-        found = kind.predict(package, [path], out, {"explain": True, "device": "auto"}, control)
-    answer: dict[str, Any] = found["predictions"][0]
-    return answer
-
-
-class StaysModel(QAbstractListModel):
-    """The names of the stays with how much was measured in each."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stays: Stays | None = None
-        self._counts: list[int] = []
-
-    def show_stays(self, stays: Stays) -> None:
-        self.beginResetModel()
-        self.stays, self._counts = stays, stays.counts().tolist()
-        self.endResetModel()
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature
-        return 0 if parent.isValid() or self.stays is None else len(self.stays)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if self.stays is None or role != Qt.ItemDataRole.DisplayRole:
-            return None
-        return f"{self.stays.ids[index.row()]}  ·  {self._counts[index.row()]:,} values"
 
 
 class StaysPage(QWidget):

@@ -31,7 +31,7 @@ class RowCard(QFrame):
         self.figure.setObjectName("row-figure")
         self.note = label("", "dim", wrap=True)
         self.note.setObjectName("row-note")
-        self.bars = BarChart("row-contributions", "What speaks for the answer, and against it")
+        self.bars = BarChart("row-contributions", "What speaks for the answer, and against it", form="{:+.3f}")
         self.bars.hide()
         self.explain = button("Explain", "explain-row", self.ask, tip="What speaks for this answer, and against it")
         head = QHBoxLayout()

@@ -20,12 +20,14 @@ from core.registry import in_full
 from gui.train.columns import column_editor
 from gui.train.field_row import Row
 from gui.train.fields import ChoiceEditor, Editor, make_editor
+from gui.train.run_editor import run_editor
 from gui.widgets.labels import label, section
 
 # The fields a person sets most, by block; a block without any of them shows its first two. The rest is under More.
 FIRST: dict[str, tuple[str, ...]] = {
     "": ("name",),
-    "data": ("path", "target", "group", "leave_out", "val_fraction", "patch_size"),
+    "data": ("path", "target", "group", "leave_out", "columns", "val_fraction", "patch_size"),
+    "data.columns": ("target",),
     "optimizer": ("lr", "weight_decay"),
     "scheduler": ("warmup", "patience", "every", "gamma", "power", "final"),
     "trainer": ("epochs", "batch_size", "max_minutes"),
@@ -112,7 +114,7 @@ class BlockForm(QWidget):
         if key in self._custom:
             editor = self._custom[key]()
         else:
-            editor = column_editor(field, tip) or make_editor(field.annotation, tip)
+            editor = column_editor(field, tip) or run_editor(field) or make_editor(field.annotation, tip)
         editor.set_value(self.defaults[name])
         editor.changed.connect(self._edited)
         self.rows[name] = Row(key, field.title or title_of(name), tip, editor)

@@ -35,22 +35,24 @@ def column_editor(field: FieldInfo, tip: str) -> Editor | None:
         return None
     origin, members = get_origin(field.annotation), get_args(field.annotation)
     if origin is list:
-        return ColumnsEditor(tip)
+        return ColumnsEditor(tip, field.title or "Columns")
     if origin is dict and get_origin(members[1]) is Literal:
         return KindsEditor(tip, [str(kind) for kind in get_args(members[1])])
-    return ColumnEditor(optional=NoneType in members)
+    optional = NoneType in members
+    return ColumnEditor(optional=optional, empty=str(extra.get("empty", "none" if optional else "choose a column")))
 
 
 class ColumnEditor(Editor):
     """One column by its name: typed or chosen."""
 
-    def __init__(self, *, optional: bool) -> None:
+    def __init__(self, *, optional: bool, empty: str) -> None:
+        """empty: what an empty field means."""
         super().__init__()
         self.optional = optional
         self.combo = Combo()
         self.combo.setEditable(True)
         self.combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.combo.lineEdit().setPlaceholderText("none" if optional else "choose a column")
+        self.combo.lineEdit().setPlaceholderText(empty)
         completer = QCompleter(self.combo.model(), self.combo)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
@@ -139,11 +141,15 @@ class _OfMany(Editor):
 class ColumnsEditor(_OfMany):
     """Any of the columns."""
 
+    def __init__(self, tip: str, title: str) -> None:
+        self._title = title
+        super().__init__(tip)
+
     def _none(self) -> Any:
         return []
 
     def _dialog(self) -> ColumnsDialog:
-        return ColumnsDialog(self._columns, set(self._names()), [], "Columns that are not learned from", self)
+        return ColumnsDialog(self._columns, set(self._names()), [], self._title, self)
 
 
 class KindsEditor(_OfMany):

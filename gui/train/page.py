@@ -20,6 +20,7 @@ from gui.train.data_check import DataCheck, count_of
 from gui.train.data_editor import DataEditor
 from gui.train.data_kinds import kind_of
 from gui.train.engine import Failure, training
+from gui.train.guide import guide
 from gui.train.header import RunHeader
 from gui.train.history import History
 from gui.train.messages import EventLog, FailureCard, remark
@@ -34,10 +35,6 @@ from gui.widgets.controls import button
 from gui.widgets.labels import label, section
 
 _HELD_OUT, _MINUTES = ("data", "test_fraction"), ("trainer", "max_minutes")
-READY = (
-    "The curves grow here once it has started; a run can be paused, stopped and gone on with at any time, and its best "
-    "checkpoint is kept."
-)
 ASKED = {"stop": "stopping…", "pause": "pausing…", "resume": "going on…", "discard": "discarding…"}
 
 
@@ -241,18 +238,8 @@ class TrainPage(QWidget):
             found = self.plan.proposal is not None or self.plan.departures is not None
             planned = not why and (found or self.plan.refused)
             self.stack.setCurrentWidget(self.plan if planned else self.empty)
-        if self.engine.busy:
-            title, text = (
-                "Preparing the run…",
-                "The data is read once more and the split into training and validation drawn.",
-            )
-        elif self.check.dataset is not None and not why:
-            title, text = "Ready to train", f"{self.check.dataset.summary()}. {READY}"
-        elif self.check.path:
-            title, text = "Not ready yet", f"To start: {why}."
-        else:
-            title = "Train a model on your own data"
-            text = f"{kind_of(self.task).text} Then look through the settings and start."
+        dataset = None if why else self.check.dataset
+        title, text = guide(self.engine.busy, dataset, self.check.path, why, kind_of(self.task))
         self.empty.title.setText(title)
         self.empty.text.setText(text)
         self.choose.setVisible(not self.check.path)

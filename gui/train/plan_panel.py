@@ -59,7 +59,8 @@ class PlanPanel(QScrollArea):
         column.addWidget(self.title)
         column.addWidget(self.summary)
         column.addSpacing(16)
-        column.addWidget(section("Plan"))
+        self.plan_title = section("Plan")
+        column.addWidget(self.plan_title)
         self._table = QWidget()
         column.addWidget(self._table)
         column.addSpacing(16)
@@ -132,6 +133,7 @@ class PlanPanel(QScrollArea):
     def _take(self, proposal: Any, departures: list[str] | None = None, *, refused: bool = False) -> None:
         self.proposal, self.departures, self.refused = proposal, departures, refused
         self.title.setText("This cannot be trained yet" if refused else "Ready to train")
+        self.plan_title.setText("PLAN" if proposal is not None or refused else "REQUIREMENTS")
         self.measure_button.setVisible(proposal is not None)
         self.summary.setVisible(proposal is not None)
         self.time_title.setVisible(proposal is not None)
@@ -144,7 +146,8 @@ class PlanPanel(QScrollArea):
             self._show_table(_table(proposal.choices))
         elif departures is not None:
             self.summary.setVisible(True)
-            self.summary.setText(f"{self._dataset.summary()}. {REQUIREMENTS}")
+            found = self._dataset.summary()
+            self.summary.setText(f"{found[:1].upper()}{found[1:]}. {REQUIREMENTS}")
             self._show_table(_listed(departures))
         self.planned.emit(proposal)
 
@@ -222,7 +225,9 @@ class PlanPanel(QScrollArea):
 
     def _show_expected(self, rows: list[tuple[str, str]]) -> None:
         while self._expected.count():
-            self._expected.takeAt(0).widget().deleteLater()
+            gone = self._expected.takeAt(0).widget()
+            gone.hide()  # it is painted until it is deleted
+            gone.deleteLater()
         if [text for _, text in rows] == [""]:
             self._expected.addWidget(label(rows[0][0], "dim", wrap=True))
         elif rows:

@@ -16,6 +16,7 @@ from tests.benchmarks.predicting import cold, runtimes
 from tests.benchmarks.reading import loading, series
 from tests.benchmarks.report import Figure, median_of
 from tests.benchmarks.risk import risk_step
+from tests.benchmarks.stays import stay_loading
 from tests.benchmarks.tables import table_memory, table_steps
 from tests.benchmarks.window import open_window, train_without_window
 
@@ -118,6 +119,7 @@ MEASURES: dict[str, Callable[..., list[Figure]]] = {
     "swin_encoder": swin_encoder,
     "risk_step": risk_step,
     "waiting": waiting,
+    "stay_loading": stay_loading,
     "table_steps": table_steps,
     "table_memory": table_memory,
     "peer_prediction": peer_prediction,

@@ -66,7 +66,10 @@ def read_cohort(path: Path, data: CohortDataConfig, control: JobControl) -> Coho
         findings.append(Finding("simulated", "info", "This cohort is simulated; it says nothing of patients."))
     order = {"error": 0, "warning": 1, "info": 2}
     findings.sort(key=lambda finding: order[finding.severity])
-    return Cohort(path, [row.subject for row in rows], features, chosen.target, simulated, tuple(findings))
+    numbers = {feature.name for feature in features if not feature.words}
+    columns = {name: "number" if name in numbers else "text" for name in cells}
+    subjects = [row.subject for row in rows]
+    return Cohort(path, subjects, features, chosen.target, simulated, tuple(findings), columns)
 
 
 def table_of(path: Path) -> Path:

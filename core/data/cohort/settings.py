@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,21 +16,50 @@ TargetScale = Literal["risk", "mmse", "cdr_sb"]
 SCALES: dict[TargetScale, tuple[float, float]] = {"risk": (0.0, 1.0), "mmse": (30.0, 0.0), "cdr_sb": (0.0, 18.0)}
 
 
+# Told to the window: these fields hold names of the table's columns; what an empty one means.
+COLUMN: dict[str, Any] = {"of": "columns", "empty": "found by its name"}
+
+
 class CohortColumns(Part):
     """Which column of the table holds what; empty: found by its usual names."""
 
-    subject: str = Field("", max_length=500, title="Subject", description="Names the person; never on two sides.")
-    visit: str = Field("", max_length=500, title="Visit", description="Session or date, where one has several.")
-    mri: str = Field(
-        "", max_length=500, title="MRI", description="Path of the T1-weighted scan, from the table's place."
+    subject: str = Field(
+        "",
+        max_length=500,
+        title="Subject",
+        description="Names the person; never on two sides.",
+        json_schema_extra=COLUMN,
     )
-    pet: str = Field("", max_length=500, title="PET", description="Path of the PET scan, from the table's place.")
-    target: str = Field("", max_length=500, title="Score", description="What is learned to be predicted.")
+    visit: str = Field(
+        "",
+        max_length=500,
+        title="Visit",
+        description="Session or date, where one has several.",
+        json_schema_extra=COLUMN,
+    )
+    mri: str = Field(
+        "",
+        max_length=500,
+        title="MRI",
+        description="Path of the T1-weighted scan, from the table's place.",
+        json_schema_extra=COLUMN,
+    )
+    pet: str = Field(
+        "",
+        max_length=500,
+        title="PET",
+        description="Path of the PET scan, from the table's place.",
+        json_schema_extra=COLUMN,
+    )
+    target: str = Field(
+        "", max_length=500, title="Score", description="What is learned to be predicted.", json_schema_extra=COLUMN
+    )
     facts: list[str] = Field(
         [],
         max_length=20,
         title="Groups",
         description="Columns that results are told apart by; empty: age, sex, scanner.",
+        json_schema_extra=COLUMN,
     )
 
 
@@ -51,6 +80,7 @@ class CohortDataConfig(Part):
         max_length=5_000,
         title="Clinical values",
         description="Columns learned from; empty: all columns of numbers.",
+        json_schema_extra=COLUMN,
     )
     missing_codes: list[float] = Field(
         [], max_length=100, title="Missing codes", description="Numbers that stand for a missing value, such as -4."

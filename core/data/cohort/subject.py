@@ -52,7 +52,10 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """A checked cohort. simulated: whether its data set says that it was made by a program."""
+    """A checked cohort. simulated: whether its data set says that it was made by a program.
+
+    columns: what each column of the table holds, by name, for those that choose among them.
+    """
 
     path: Path
     subjects: Sequence[Subject]
@@ -60,9 +63,22 @@ class Cohort:
     target_name: str
     simulated: bool = False
     findings: Sequence[Finding] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.subjects)
+
+    def described(self) -> list[tuple[str, str]]:
+        """What a person wants to know of the cohort, as pairs of name and text."""
+        people = len({subject.id for subject in self.subjects})
+        images = {word: sum(getattr(s, word) is not None for s in self.subjects) for word in ("mri", "pet")}
+        rows = [("Subjects", f"{people:,}" + (" · simulated" if self.simulated else "")), ("Visits", f"{len(self):,}")]
+        rows.append(("Images", ", ".join(f"{count:,} {word.upper()}" for word, count in images.items())))
+        rows.append(("Values", f"{len(self.features)} clinical"))
+        known = self.targets[np.isfinite(self.targets)]
+        if len(known):
+            rows.append((self.target_name or "Score", f"{known.min():.2f} to {known.max():.2f}, {len(known):,} known"))
+        return rows
 
     @property
     def usable(self) -> bool:

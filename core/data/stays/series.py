@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from core.data.stays.known import STATICS
 from core.imaging.volume import Finding
 
 Array = np.ndarray[Any, Any]
+FEWEST_KNOWN = 3  # measurements by which a stay is known again
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +66,10 @@ class Stays:
         return np.bincount(self.stay, minlength=len(self))
 
     def fingerprints(self) -> Array:
-        """(stays,) uint64: equal for stays with the same measurements, whatever their name, file or order; 0: none.
+        """(stays,) uint64: equal for stays with the same measurements, whatever their name, file or order.
 
-        Each event is mixed by itself and the results are summed, so that no loop over stays is needed.
+        0 for a stay with fewer than three beside the facts of the patient: other patients may have the same. Each event
+        is mixed by itself and the results are summed, so that no loop over stays is needed.
         """
         names = np.array([_hash(name) for name in self.variables], np.uint64)
         minutes = np.rint(self.hours.astype(np.float64) * 60).astype(np.int64).astype(np.uint64)
@@ -74,6 +77,8 @@ class Stays:
         mixed = _mix(names[self.variable] ^ _mix(minutes ^ _mix(bits))) if len(bits) else np.zeros(0, np.uint64)
         found = np.zeros(len(self), np.uint64)
         np.add.at(found, self.stay, mixed)
+        series = np.array([name not in STATICS for name in self.variables] or [False])[self.variable]
+        found[np.bincount(self.stay[series], minlength=len(self)) < FEWEST_KNOWN] = 0
         return found
 
 

@@ -23,6 +23,7 @@ class EncoderConfig(Part):
         max_length=4000,
         title="Begin with",
         description="A pretraining run, or a file of weights (.safetensors, .pt, .ckpt); empty: random weights.",
+        json_schema_extra={"of": "runs", "tasks": ["pretraining", "finetuning"]},
     )
     d_model: int = Field(128, ge=4, le=4096, title="Width", description="Numbers that describe each step.")
     dropout: float = Field(0.1, ge=0, lt=1, title="Dropout", description="Part of the signals left out in training.")

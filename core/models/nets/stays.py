@@ -32,13 +32,20 @@ class StayBatch(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """What an encoder gives: `steps` (B, T, width) and one vector of the whole stay, (B, stay_width)."""
+    """What an encoder gives: `steps` (B, T, width), one vector of the whole stay (B, stay_width), and the plain
+    statistics that the stay was summarised by (B, facts_width), of which nothing is learned."""
 
     steps: Tensor
     stay: Tensor
+    facts: Tensor
+
+    @property
+    def whole(self) -> Tensor:
+        """What a head sees, (B, stay_width + facts_width)."""
+        return torch.cat([self.stay, self.facts], dim=1)
 
 
-SUMMARIES = 7  # numbers of each variable over the whole stay
+SUMMARIES, FURTHER = 7, 3  # numbers of each variable over the whole stay: those an encoder sees, and a head besides
 
 
 class StayEncoder(nn.Module):
@@ -52,7 +59,7 @@ class StayEncoder(nn.Module):
 
     def __init__(self, variables: int, static_width: int, width: int, body: nn.Module, dropout: float) -> None:
         super().__init__()
-        self.width = width
+        self.width, self.facts_width = width, (SUMMARIES + FURTHER) * variables + static_width
         self.features = nn.Linear(4 * variables, width)
         self.hours = nn.Linear(2 * len(PERIODS), width)
         self.summary = nn.Sequential(
@@ -72,7 +79,9 @@ class StayEncoder(nn.Module):
         values, observed = batch.values, batch.observed.to(batch.values.dtype)
         kept, ago = carried(values, batch.observed, batch.times)
         fresh = torch.exp2(-ago / self.half_life.exp())
-        summary = self.summary(torch.cat([summarised(batch), batch.statics], dim=1))
+        facts = torch.cat([summarised(batch), batch.statics], dim=1)
+        summary = self.summary(facts)
+        facts = torch.cat([facts, further(batch)], dim=1)
         x = self.features(torch.cat([values, observed, kept * fresh, fresh], dim=-1))
         x = x + self.hours(waves(batch.times)) + self.to_steps(summary)[:, None]
         steps = self.norm(self.body(self.dropout(x), batch.padding))
@@ -81,7 +90,7 @@ class StayEncoder(nn.Module):
         most = steps.masked_fill(batch.padding[..., None], -1e4).amax(1)
         end = (there.sum((1, 2)).long() - 1).clamp_min(0)
         last = steps[torch.arange(len(steps), device=steps.device), end]
-        return Encoded(steps, torch.cat([mean, most, last, summary], dim=1))
+        return Encoded(steps, torch.cat([mean, most, last, summary], dim=1), facts)
 
     def layers(self) -> list[list[nn.Parameter]]:
         """The parameters from the input to the output, for learning rates that differ by depth."""
@@ -92,6 +101,32 @@ class StayEncoder(nn.Module):
             *(list(block.parameters()) for block in body.blocks),
             list(self.norm.parameters()),
         ]
+
+
+class Standardise(nn.Module):
+    """Columns to mean 0 and deviation 1 as they are among the training stays, clipped: (B, width) -> (B, width).
+
+    The first `learned` columns are made smaller by `share`: a penalty on the weights of what follows then trusts the
+    many learned columns less than the `plain` ones.
+    """
+
+    center: Tensor
+    scale: Tensor
+
+    def __init__(self, learned: int, plain: int, share: float) -> None:
+        super().__init__()
+        self.learned, self.share = learned, share
+        self.register_buffer("center", torch.zeros(learned + plain))
+        self.register_buffer("scale", torch.ones(learned + plain))
+
+    @torch.no_grad()
+    def fit(self, rows: Tensor) -> None:
+        self.center.copy_(rows.mean(dim=0))
+        self.scale.copy_(rows.std(dim=0, correction=0).clamp_min(1e-3))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        found = ((rows - self.center) / self.scale).clamp(-5, 5)
+        return torch.cat([self.share * found[:, : self.learned], found[:, self.learned :]], dim=1)
 
 
 PERIODS = (1, 2, 4, 8, 12, 24, 48, 96)  # hours
@@ -135,6 +170,17 @@ def summarised(batch: StayBatch) -> Tensor:
     ending = (values * late).sum(1) / late.sum(1).clamp_min(1)
     change = torch.where(late.sum(1) > 0, ending - mean, 0)
     return torch.cat([mean, least, most, first, last, change, torch.log1p(count) / 2], dim=1)
+
+
+def further(batch: StayBatch) -> Tensor:
+    """(B, FURTHER x variables): standard deviation, mean of the late half, and count of each variable."""
+    values, there = batch.values, batch.observed.to(batch.values.dtype)
+    count = there.sum(1)
+    mean = (values * there).sum(1) / count.clamp_min(1)
+    spread = ((values.square() * there).sum(1) / count.clamp_min(1) - mean.square()).clamp_min(0).sqrt()
+    steps = torch.arange(values.shape[1], device=values.device)[None, :, None]
+    late = there * (steps >= (~batch.padding).sum(1)[:, None, None] / 2)
+    return torch.cat([spread, (values * late).sum(1) / late.sum(1).clamp_min(1), count / 10], dim=1)
 
 
 class TransformerBody(nn.Module):

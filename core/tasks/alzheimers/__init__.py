@@ -60,9 +60,14 @@ class AlzheimersConfig(Task):
         title="Start MRI from",
         description="Weights that the MRI encoder begins with: a pretraining on scans with a swin_unet (a run, a model "
         "or a file); empty: random ones.",
+        json_schema_extra={"of": "runs", "tasks": ["volume_pretraining"]},
     )
     start_pet_from: str | None = Field(
-        None, max_length=1000, title="Start PET from", description="The same for the PET encoder."
+        None,
+        max_length=1000,
+        title="Start PET from",
+        description="The same for the PET encoder.",
+        json_schema_extra={"of": "runs", "tasks": ["volume_pretraining"]},
     )
     allow_overlap: bool = Field(
         False,

@@ -61,7 +61,8 @@ def begin(network: Any, experiment: Any, run: RunRow) -> None:
         if (origin := recorded(run.folder, _file(kind))) is not None:
             weights = _fitting(experiment.model, origin, read_start(origin))
             for member in network.members:
-                (member.mri if kind == "mri" else member.pet).load_state_dict(weights)
+                # What belongs to the network's own grid, its places, begins anew.
+                (member.mri if kind == "mri" else member.pet).load_state_dict(weights, strict=False)
 
 
 def words(folder: Path) -> str:

@@ -16,6 +16,7 @@ from core.tasks.finetuning.handmade import boosted
 from core.tasks.finetuning.preparing import every_stay, load_target
 from core.tasks.pretraining.preparing import load_coding, load_split, rows_of
 from core.training.launch import execute, prepare_run
+from core.training.optimizers import AdamWConfig
 
 SHARES = (0.01, 0.05, 0.1, 0.25, 1.0)
 METHODS = ("pretrained", "scratch", "boosting")
@@ -62,7 +63,11 @@ def _check(experiment: Any) -> None:
 
 
 def of_share(experiment: Any, share: float, method: str, seed: int) -> Any:
-    """The experiment of one point. From scratch all layers learn at one rate: none knows anything yet."""
+    """The experiment of one point.
+
+    A penalty on the weights (of sgd and adam) counts for more where there are fewer stays. From scratch all layers
+    learn at one rate, by AdamW: none knows anything yet, and a probe's optimizer would teach them little.
+    """
     trainer = experiment.trainer
     longer = min(1 / share, MOST_EPOCHS)
     changed = {
@@ -75,7 +80,11 @@ def of_share(experiment: Any, share: float, method: str, seed: int) -> Any:
             }
         ),
     }  # fmt: skip
+    if experiment.optimizer.name != "adamw":
+        decay = min(experiment.optimizer.weight_decay / share, 1.0)
+        changed["optimizer"] = experiment.optimizer.model_copy(update={"weight_decay": decay})
     if method == "scratch":
+        changed["optimizer"] = AdamWConfig(lr=5e-4, weight_decay=0.05)
         changed["encoder"] = _without_start(experiment)
         changed["task"] = experiment.task.model_copy(update={"mode": "full", "layer_decay": 1.0})
     return experiment.model_copy(update=changed)

@@ -1,4 +1,4 @@
-"""Heads: what turns the vector of a stay into the answer."""
+"""Heads: what turns the description of a stay, learned and plain, into the answer."""
 
 from __future__ import annotations
 
@@ -9,31 +9,50 @@ from pydantic import Field
 from core.registry import Part, register
 
 
+class HeadConfig(Part):
+    """Base of the heads; a new one gives `build(learned, plain, outputs)`, its first module a `Standardise`."""
+
+    learned: float = Field(
+        0.5,
+        ge=0,
+        le=10,
+        title="Learned part",
+        description="How much what the encoder learned counts beside the plain statistics of a stay, before training.",
+    )
+
+
 @register("head")
-class LinearHeadConfig(Part):
-    """One linear layer on the normalised vector of the stay."""
+class LinearHeadConfig(HeadConfig):
+    """One linear layer on the standardised description of the stay."""
 
     name: Literal["linear"] = "linear"
     dropout: float = Field(0.3, ge=0, lt=1, title="Dropout")
 
-    def build(self, width: int, outputs: int) -> Any:
+    def build(self, learned: int, plain: int, outputs: int) -> Any:
         from torch import nn
 
-        return nn.Sequential(nn.LayerNorm(width), nn.Dropout(self.dropout), nn.Linear(width, outputs))
+        from core.models.nets.stays import Standardise
+
+        last = nn.Linear(learned + plain, outputs)
+        nn.init.zeros_(last.weight)  # few labels: begin with no opinion, as a penalised regression does
+        return nn.Sequential(Standardise(learned, plain, self.learned), nn.Dropout(self.dropout), last)
 
 
 @register("head")
-class MlpHeadConfig(Part):
-    """A small network on the normalised vector of the stay."""
+class MlpHeadConfig(HeadConfig):
+    """A small network on the standardised description of the stay."""
 
     name: Literal["mlp"] = "mlp"
     hidden: list[int] = Field([128], min_length=1, max_length=20, title="Hidden", description="Widths of its layers.")
     dropout: float = Field(0.3, ge=0, lt=1, title="Dropout")
 
-    def build(self, width: int, outputs: int) -> Any:
+    def build(self, learned: int, plain: int, outputs: int) -> Any:
         from torch import nn
 
-        layers: list[nn.Module] = [nn.LayerNorm(width)]
+        from core.models.nets.stays import Standardise
+
+        layers: list[nn.Module] = [Standardise(learned, plain, self.learned)]
+        width = learned + plain
         for wide in self.hidden:
             layers += [nn.Dropout(self.dropout), nn.Linear(width, wide), nn.GELU()]
             width = wide

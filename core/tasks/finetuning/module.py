@@ -12,6 +12,7 @@ from torch.nn import functional
 from core import world
 from core.data.stays.batches import Batch
 from core.metrics import classification, regression
+from core.models.nets.stays import StayBatch
 from core.tasks.finetuning.network import StayNetwork
 from core.tasks.finetuning.outcome import Target
 from core.training.module import TaskModule
@@ -35,6 +36,8 @@ class FinetuningModule(TaskModule):
         # Processes that share a run exchange the gradients of all parameters, so there none is frozen for a time.
         self._held = task.mode == "gradual"
         network.freeze(task.mode == "probe" or (self._held and world.size() == 1))
+        self._once = task.mode == "probe" and not task.hide
+        self._encoded: dict[str, list[Tensor]] = {}
         if task.mode == "probe":
             network.encoders.requires_grad_(False)
 
@@ -63,7 +66,7 @@ class FinetuningModule(TaskModule):
         if hide:
             kept = batch.draws.uniform(0, *stays.values.shape[1:]) >= hide
             stays = stays.with_cells(stays.observed & kept.to(self.device))
-        outputs = self.network(stays)
+        outputs = self.network.answer(self._seen("train", batch, stays))
         self._trained.append((answers(outputs.detach(), self.target), batch.target.cpu().numpy()))
         return self.loss(outputs, batch.target)
 
@@ -97,7 +100,24 @@ class FinetuningModule(TaskModule):
         self._validated = []
 
     def validation_step(self, batch: Batch, _index: int) -> None:
-        self._validated.append((answers(self.network(batch.stays), self.target), batch.target.cpu().numpy()))
+        outputs = self.network.answer(self._seen("val", batch, batch.stays))
+        self._validated.append((answers(outputs, self.target), batch.target.cpu().numpy()))
+
+    def _seen(self, part: str, batch: Batch, stays: StayBatch) -> list[Tensor]:
+        """What the heads see of a batch; an encoder that stays as it is describes each stay only once."""
+        if not self._once:
+            return self.network.encode(stays)
+        kept = self._encoded.get(part)
+        if kept is None or bool(torch.isnan(kept[0][batch.rows]).any()):
+            found = self.network.encode(stays)
+            if kept is None:
+                source = self.trainer.train_dataloader if part == "train" else self.trainer.val_dataloaders
+                count = len(source.dataset.stays)
+                kept = [torch.full((count, of.shape[1]), torch.nan, device=of.device) for of in found]
+                self._encoded[part] = kept
+            for whole, of in zip(kept, found, strict=True):
+                whole[batch.rows] = of.detach()
+        return [whole[batch.rows] for whole in kept]
 
     def on_validation_epoch_end(self) -> None:
         metrics = {f"val/{name}": value for name, value in self._figures(self._validated).items()}

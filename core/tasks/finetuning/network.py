@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -18,10 +18,10 @@ class StayNetwork(nn.Module):
     frozen: the encoder answers as it is, without dropout and gradients.
     """
 
-    def __init__(self, encoder: StayEncoder, head: Callable[[int], nn.Module], members: int, shared: bool) -> None:
+    def __init__(self, encoder: StayEncoder, head: Callable[[int, int], nn.Module], members: int, shared: bool) -> None:
         super().__init__()
         self.encoders = nn.ModuleList([encoder, *(copy.deepcopy(encoder) for _ in range(0 if shared else members - 1))])
-        self.heads = nn.ModuleList(head(encoder.stay_width) for _ in range(members))
+        self.heads = nn.ModuleList(head(encoder.stay_width, encoder.facts_width) for _ in range(members))
         self.frozen = False
 
     def freeze(self, frozen: bool) -> None:
@@ -35,15 +35,36 @@ class StayNetwork(nn.Module):
         return self
 
     def forward(self, stays: StayBatch) -> Tensor:
+        return self.answer(self.encode(stays))
+
+    def encode(self, stays: StayBatch) -> list[Tensor]:
+        """What each head sees, (B, width) each; one for all where they share an encoder."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            vectors = [encoder(stays).stay for encoder in self.encoders]
-        if len(vectors) == 1:
-            vectors = vectors * len(self.heads)
-        return torch.stack([head(vector) for head, vector in zip(self.heads, vectors, strict=True)])
+            return [encoder(stays).whole for encoder in self.encoders]
+
+    @torch.no_grad()
+    def standardise(self, batches: Iterable[StayBatch]) -> None:
+        """Fit what the heads standardise by to training stays as the encoders describe them now."""
+        training = self.training
+        self.eval()
+        parts = [self.encode(stays) for stays in batches]
+        rows = [torch.cat(of) for of in zip(*parts, strict=True)]
+        for head, of in zip(self.heads, rows * (len(self.heads) if len(rows) == 1 else 1), strict=True):
+            head[0].fit(of)
+        self.train(training)
+
+    def answer(self, encoded: list[Tensor]) -> Tensor:
+        each = encoded * len(self.heads) if len(encoded) == 1 else encoded
+        return torch.stack([head(vector) for head, vector in zip(self.heads, each, strict=True)])
 
     def groups(self, rate: float, decay: float) -> list[dict[str, Any]]:
         """Parameters with their learning rates: the heads' first, each layer's below smaller by `decay`."""
-        found: list[dict[str, Any]] = [{"params": list(self.heads.parameters()), "lr": rate}]
+        weights = [p for p in self.heads.parameters() if p.ndim > 1]
+        # A bias is how common an outcome is: pulled towards zero, every risk of a rare one would be too high.
+        biases = [p for p in self.heads.parameters() if p.ndim < 2]
+        found: list[dict[str, Any]] = [
+            {"params": weights, "lr": rate}, {"params": biases, "lr": rate, "weight_decay": 0.0}
+        ]  # fmt: skip
         stacks: list[list[list[nn.Parameter]]] = [encoder.layers() for encoder in self.encoders]
         depth = len(stacks[0])
         for level in range(depth):
@@ -56,6 +77,8 @@ class StayNetwork(nn.Module):
 def build(encoder: Any, head: Any, task: Any, variables: int, static_width: int, outputs: int) -> StayNetwork:
     """The network of an experiment, with random weights."""
     return StayNetwork(
-        encoder.build(variables, static_width), lambda width: head.build(width, outputs), task.members,
+        encoder.build(variables, static_width),
+        lambda learned, plain: head.build(learned, plain, outputs),
+        task.members,
         shared=task.mode == "probe",
-    )  # fmt: skip
+    )

@@ -119,8 +119,10 @@ class StayPackage:
         head: Any = registry.part("head", manifest.head["name"]).model_validate(manifest.head)
         return StayNetwork(
             encoder.build(len(coding.variables), coding.static_width),
-            lambda width: head.build(width, manifest.target.outputs), manifest.members, manifest.shared,
-        )  # fmt: skip
+            lambda learned, plain: head.build(learned, plain, manifest.target.outputs),
+            manifest.members,
+            manifest.shared,
+        )
 
     def load(self) -> Any:
         """The network with its weights. Raises ModelError where they are damaged or do not fit."""

@@ -48,6 +48,10 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
             fill(encoder, origin)
         if origin.seen is not None:
             seen = np.concatenate([seen, origin.seen])
+    if run.epoch == 0:
+        control.progress(None, "Describing the training stays")
+        whole = plain_loader(rows["train"], np.arange(len(rows["train"])))
+        network.standardise(batch.stays for batch in whole)
     if world.first() and run.epoch == 0:
         keep_marks(run.folder / SEEN_FILE, seen)
         keep_marks(run.folder / TRAINED, marks["train"])

@@ -46,6 +46,8 @@ class PretrainingModule(TaskModule):
 
     def on_validation_epoch_start(self) -> None:
         self._validated, self._embedded = [], []
+        for name in ("auroc", "auprc"):  # else the last probe would be told again in each epoch
+            self.trainer.callback_metrics.pop(f"val/probe_{name}", None)
 
     def validation_step(self, batch: Batch, _index: int) -> None:
         found = self.network(batch.stays, batch.draws)

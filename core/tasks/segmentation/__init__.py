@@ -70,6 +70,7 @@ class SegmentationConfig(Task):
         title="Start from",
         description="Weights to begin with, all but the head's: a run, a model, or a .safetensors or .ckpt file; "
         "empty: random ones.",
+        json_schema_extra={"of": "runs", "tasks": ["volume_pretraining", "segmentation"]},
     )
     allow_overlap: bool = Field(
         False,

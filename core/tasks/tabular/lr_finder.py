@@ -70,7 +70,7 @@ def find_rate(module: TableModule, batch_size: int, seed: int, control: JobContr
                 loss = module.loss_of(rows)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
-                module.clip()
+                module.clip(list(module.network.parameters()))
                 optimizer.step()
                 mean = SMOOTHING * mean + (1 - SMOOTHING) * float(loss.detach())
                 smooth = mean / (1 - SMOOTHING**step)

@@ -88,7 +88,8 @@ def described(
         control=control,
     )  # fmt: skip
     shown: dict[str, Any] = {
-        "task": "tabular", "outcome": outcome.column, "classes": list(outcome.classes), "threshold": threshold,
+        "task": "tabular", "outcome": outcome.column, "classes": list(outcome.classes),
+        "threshold": threshold if len(outcome.classes) == 2 else None,
         "intervals": _named(intervals),
     }  # fmt: skip
     if outcome.classes:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from core.tasks.tabular.data import BLOCK, Rows
 from core.tasks.tabular.figures import figures
-from core.tasks.tabular.losses import consistency, cross_entropy, distillation, mix, soft_targets
+from core.tasks.tabular.losses import consistency, cross_entropy, distillation, hard_cross_entropy, mix, soft_targets
 from core.training.module import TaskModule
 
 Array = np.ndarray[Any, Any]
@@ -53,6 +53,7 @@ class TableModule(TaskModule):
         total = torch.zeros((), device=self.device)
         done = self.current_epoch * self._batches + block * BLOCK
         timed = self.progress if self.experiment.trainer.max_minutes else 0.0
+        parameters = list(self.network.parameters())  # looking them up takes as long as clipping them
         for number, index in enumerate(batch):
             progress = max((done + number) / self._steps, timed)
             lr = rate * self.rate_scale * self.experiment.scheduler.factor(progress)
@@ -61,7 +62,7 @@ class TableModule(TaskModule):
             loss = self.loss_of(index)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            self.clip()
+            self.clip(parameters)
             # The engine counts its steps by the wrapper, which costs as much as a small step: once a block.
             (wrapped if number == len(batch) - 1 else optimizer).step()
             total += loss.detach()
@@ -76,13 +77,13 @@ class TableModule(TaskModule):
         """The training loss of some of the rows, by number."""
         return self.loss(self._train.take(index))
 
-    def clip(self) -> None:
-        """Limit the gradient as the experiment says."""
+    def clip(self, parameters: list[nn.Parameter]) -> None:
+        """Limit the gradient of the parameters as the experiment says."""
         limit = self.experiment.trainer.gradient_clip
         if limit and self.experiment.trainer.gradient_clip_by == "value":
-            nn.utils.clip_grad_value_(self.network.parameters(), limit)
+            nn.utils.clip_grad_value_(parameters, limit)
         elif limit:
-            nn.utils.clip_grad_norm_(self.network.parameters(), limit)
+            nn.utils.clip_grad_norm_(parameters, limit)
 
     def loss(self, rows: Rows) -> Tensor:
         """The training loss of some rows, with the experiment's augmentation, smoothing and teacher."""
@@ -92,6 +93,8 @@ class TableModule(TaskModule):
             numbers = numbers + task.noise * torch.randn_like(numbers) if task.noise else numbers
             each = (self.network(numbers, codes)[..., 0] - rows.target[:, None]).square().mean(dim=1)
             return _mean(each, rows.weight)
+        if not (task.label_smoothing or task.mixup or rows.soft is not None):
+            return _mean(hard_cross_entropy(self._noisy(numbers, codes), rows.target), rows.weight)
         wanted, taught, share = soft_targets(rows.target, self.classes, task.label_smoothing), rows.soft, rows.share
         if task.mixup:
             parts = [wanted] if taught is None or share is None else [wanted, taught, share[:, None]]

@@ -127,7 +127,7 @@ class CheckedTable:
         if not self.outcome.classes:
             return f"{found}; {self.outcome.column} is a number"
         counts = np.bincount(self.target, minlength=len(self.outcome.classes))
-        shares = ", ".join(f"{name} {n:,}" for name, n in zip(self.outcome.classes[:6], counts, strict=False))
+        shares = " · ".join(f"{name}: {n:,}" for name, n in zip(self.outcome.classes[:6], counts, strict=False))
         return f"{found}; {self.outcome.column}: {shares}"
 
 

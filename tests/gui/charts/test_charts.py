@@ -51,15 +51,17 @@ def test_dragging_the_threshold_moves_the_points_of_both_curves(
     table = ConfusionTable(threshold)
     for widget in (*charts, table):
         qtbot.addWidget(widget)
-    charts[0].show_curve(curves.roc, [0.7, 0.8])
-    charts[1].show_curve(curves.precision_recall)
+    decisions = Decisions(*rows)
+    charts[0].show_curve(curves.roc, [0.7, 0.8], decisions)
+    charts[1].show_curve(curves.precision_recall, None, decisions)
     charts[2].show_curve(curves.decision)
     table.show_decisions(Decisions(*rows), ["survived", "died"])
     table.slider.setValue(250)
     decided = Decisions(*rows).at(0.25)
     false, true = charts[0].marked
-    assert (1 - false, true) == pytest.approx((decided.specificity, decided.sensitivity), abs=0.01)
-    assert charts[1].marked == pytest.approx((decided.sensitivity, decided.precision), abs=0.01)
+    assert (1 - false, true) == pytest.approx((decided.specificity, decided.sensitivity))
+    assert charts[1].marked == pytest.approx((decided.sensitivity, decided.precision))
+    assert charts[0].read.text().startswith("Threshold 0.25")
     assert table.figures["Sensitivity"].text() == f"{decided.sensitivity:.2f}"
     assert "Threshold 0.25" in charts[2].read.text()
     assert "(0.700–0.800)" in charts[0].told.text()

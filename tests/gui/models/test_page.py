@@ -40,7 +40,7 @@ def test_a_removed_model_comes_back_with_undo(qtbot, page) -> None:
     assert page.list.count() == 0
     assert list_packages() == []
     assert page._empty.isVisible()
-    qtbot.mouseClick(page.undo_bar.findChild(object, "models_undo"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(page.undo_bar.findChild(object, "models-undo"), Qt.MouseButton.LeftButton)
     assert page.list.count() == 1
     assert find_package("tiny").read_weights()
     assert not page.undo_bar.isVisible()

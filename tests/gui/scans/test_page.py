@@ -72,7 +72,7 @@ def test_a_scan_dropped_twice_is_opened_once(qtbot: object, window: MainWindow, 
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("notes.txt", b"no scan at all"), ("empty.nii", b""), ("short.nii.gz", b"\x1f\x8b\x08")]
+    ("name", "content"), [("notes.md", b"no scan at all"), ("empty.nii", b""), ("short.nii.gz", b"\x1f\x8b\x08")]
 )
 def test_what_is_no_scan_becomes_a_notice_that_names_it(
     qtbot: object, window: MainWindow, tmp_path: Path, name: str, content: bytes

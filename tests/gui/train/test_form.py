@@ -225,7 +225,12 @@ def test_every_field_has_an_object_name_and_an_accessible_name(qtbot: QtBot) -> 
 
 
 @pytest.mark.parametrize(
-    "module", ["fields", "yaml_editor", "changes", "settings", "history", "preview", "axis", "curves"]
-)
+    "module",
+    [
+        "charts.axis", "metric_names", "train.changes", "train.curves", "train.data_kinds", "train.edits",
+        "train.fields", "train.guide", "train.history", "train.preview", "train.settings", "train.values",
+        "train.yaml_editor",
+    ],
+)  # fmt: skip
 def test_the_examples_in_the_docstrings_hold(module: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"gui.train.{module}")).failed == 0
+    assert doctest.testmod(importlib.import_module(f"gui.{module}")).failed == 0

@@ -89,7 +89,7 @@ def test_layers_learn_more_slowly_the_deeper_they_lie(folder: Path) -> None:
     experiment = config.parse(labelled(folder, task={"mode": "full", "members": 2}))
     network = build(experiment.encoder, experiment.task.head, experiment.task, 3, 4, 1)
     groups = network.groups(1.0, 0.5)
-    assert [group["lr"] for group in groups] == [1.0, 0.125, 0.25, 0.5]
+    assert [group["lr"] for group in groups] == [1.0, 1.0, 0.125, 0.25, 0.5]
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
 
 

@@ -94,10 +94,11 @@ def test_the_part_that_is_hidden_is_what_was_asked_for(rows: StayRows) -> None:
 
 
 def test_a_run_logs_its_monitors_and_leaves_its_encoder(folder: Path) -> None:
-    run = execute(prepare_run(config.parse(tree("pretraining", folder, task={"probe_every": 1}))))
+    run = execute(prepare_run(config.parse(tree("pretraining", folder, task={"probe_every": 2}))))
     assert run.state == "finished"
     with Catalog() as catalog:
         keys = {point.key for point in catalog.metrics(run.id)}
+        assert [point.epoch for point in catalog.metrics(run.id, key="val/probe_auroc")] == [1]
     assert {"train/value_loss", "val/presence_loss", "val/embedding_std", "val/embedding_rank"} <= keys
     assert {"lr", "val/probe_auroc", "val/probe_auprc"} <= keys
     by_run, by_file = origin_of(run.id), origin_of(str(run.folder / "encoder.safetensors"))

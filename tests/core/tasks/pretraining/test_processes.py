@@ -27,7 +27,7 @@ def curves(run: RunRow) -> dict[tuple[str, int], float]:
     ("task", "blocks"),
     [
         # Its loss has all that is shared: means over hidden cells, a penalty on the whole batch, a target that follows.
-        ("pretraining", {"ssl": {"name": "jepa"}, "task": {"probe_every": 1}}),
+        ("pretraining", {"ssl": {"name": "jepa"}, "task": {"probe_every": 2}}),
         ("finetuning", {"task": {"mode": "gradual", "unfreeze_epoch": 2, "balance": "weights"}}),
     ],
 )  # fmt: skip

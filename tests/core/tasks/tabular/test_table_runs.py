@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,3 +167,52 @@ def test_a_number_is_predicted_in_its_own_unit(tmp_path, capsys):
     _, trained, _ = run_cli(capsys, "train", recipe, "--json")
     _, measured, _ = run_cli(capsys, "evaluate", trained["run"], table, "--json")
     assert 490 < measured["cases"][0]["score"] < 510 and measured["metrics"]["test/mae"] < 5
+
+
+def test_a_table_with_everything_wrong_is_told_in_one_list_and_trained_on_what_is_right(tmp_path, capsys):
+    rows = 12_000
+    rng = np.random.default_rng(0)
+    cells = {
+        "wound": [f"w{i}" for i in rng.integers(0, 10_000, rows)], "same": ["1"] * rows, "none": [""] * rows,
+        "lab": [f"{v:.2f}" if i % 50 else "haemolysed" for i, v in enumerate(rng.normal(size=rows))],
+        "big": ["inf" if i % 70 == 0 else str(i % 9) for i in range(rows)],
+    }  # fmt: skip
+    table = write_table(tmp_path / "a.csv", rows, **cells)
+    outcome = np.loadtxt(table, str, delimiter=",", skiprows=1)[:, 3]
+    for row, odd in ((3, "inf"), (4, ""), (5, "nan")):
+        outcome[row] = odd
+    table = write_table(tmp_path / "a.csv", rows, **cells, outcome=outcome)
+    found = check(table, target="outcome", leave_out=["died"])
+    assert {"many-levels", "constant", "all-missing", "mixed", "infinite", "identifier", "no-outcome"} <= {
+        finding.code for finding in found.findings
+    }
+    assert found.usable and len(found.rows) == rows - 3
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tree(table, target="outcome", leave_out=["died"])))
+    code, trained, _ = run_cli(capsys, "train", recipe, "trainer.epochs=2", "trainer.batch_size=512", "--json")
+    assert code == 0 and trained["metrics"]["val/auroc"] > 0.9
+    code, shown, _ = run_cli(capsys, "runs", "show", trained["run"], "--json")
+    assert sum("cells hold no number" in event["message"] for event in shown["events"]) == 1
+
+
+def test_a_rate_that_was_looked_for_is_kept_with_the_run_and_told(tmp_path, capsys):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tree(write_table(tmp_path / "stays.csv"))))
+    code, trained, _ = run_cli(capsys, "train", recipe, "trainer.find_lr=true", "trainer.epochs=2", "--json")
+    _, shown, _ = run_cli(capsys, "runs", "show", trained["run"], "--json")
+    curve = json.loads((Path(shown["folder"]) / "lr_finder.json").read_text())
+    assert code == 0 and len(curve["rates"]) == len(curve["losses"]) > 20
+    assert any(f"The learning rate is {curve['chosen']:.2g}" in event["message"] for event in shown["events"])
+
+
+def test_a_run_learns_from_its_teachers_and_says_so_in_words_where_it_cannot(tmp_path, capsys):
+    recipe = tmp_path / "recipe.yaml"
+    tree_of = tree(write_table(tmp_path / "stays.csv"))
+    taught = {"teacher": ["logistic_regression", "xgboost"], "made": 5, "consistency": 0.1, "folds": 3}
+    tree_of["task"] |= {"distillation": taught, "mixup": 0.2, "noise": 0.1, "label_smoothing": 0.05,
+                        "balance_classes": True}  # fmt: skip
+    recipe.write_text(yaml.safe_dump(tree_of))
+    code, trained, _ = run_cli(capsys, "train", recipe, "--json")
+    assert code == 0 and trained["metrics"]["val/auroc"] > 0.85
+    code, _, err = run_cli(capsys, "train", recipe, "task.distillation.teacher=[oracle]")
+    assert code == 2 and "teacher" in err

@@ -1,4 +1,4 @@
-"""The learning rate that is found lies where the loss falls, leaves the network as it was, and is kept."""
+"""The steps of training: the learning rate that is found, gradients that are clipped, the quick loss."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from core import config
 from core.control import JobControl
 from core.tasks.tabular.data import Rows
+from core.tasks.tabular.losses import cross_entropy, hard_cross_entropy, soft_targets
 from core.tasks.tabular.lr_finder import LOST, _steepest, find_rate
 from core.tasks.tabular.module import TableModule
 
@@ -52,5 +53,13 @@ def test_gradients_are_clipped_as_asked_for(module, by, limit):
     module.loss_of(torch.arange(64)).backward()
     gradient = torch.cat([p.grad.flatten() for p in module.network.parameters()])
     assert not limit(gradient)
-    module.clip()
+    module.clip(list(module.network.parameters()))
     assert limit(torch.cat([p.grad.flatten() for p in module.network.parameters()]))
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_the_quick_loss_of_plain_outcomes_is_that_of_soft_ones(members):
+    logits, target = torch.randn(20, members, 4), torch.arange(20) % 4
+    torch.testing.assert_close(
+        hard_cross_entropy(logits, target), cross_entropy(logits, soft_targets(target, 4, smoothing=0.0))
+    )
