@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.models.nets.swin import FeedForward, SwinEncoder, last_grid, patch_grid
+from core.models.nets.swin import PATCH, FeedForward, SwinEncoder, last_grid, patch_grid, whole_patches
 
-Pair = tuple[Tensor, Tensor]  # the tokens of MRI and PET
+# Of MRI and PET: the last stage's tokens (B, n, width) of each, then what is read directly (B, fusion) of each.
+Encoded = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class CrossAttention(nn.Module):
@@ -68,6 +69,23 @@ class Readout(nn.Module):
         return found
 
 
+class Direct(nn.Module):
+    """(B, 1, x, y, z) -> (B, out): a linear reading of all patches, past the transformer.
+
+    Few subjects are enough to learn it, as for ridge regression on voxels; the transformer adds what is not linear.
+    """
+
+    def __init__(self, shape: Sequence[int], features: int, out: int) -> None:
+        super().__init__()
+        self.embed = nn.Conv3d(1, features, PATCH, stride=PATCH, bias=False)
+        self.read = nn.Linear(math.prod(patch_grid(shape)) * features, out, bias=False)
+        nn.init.normal_(self.read.weight, std=1e-3)
+
+    def forward(self, image: Tensor) -> Tensor:
+        found: Tensor = self.read(self.embed(whole_patches(image)).flatten(1))
+        return found
+
+
 class ClinicalEncoder(nn.Module):
     """(B, features) standardised values, NaN where missing -> (B, width)."""
 
@@ -94,8 +112,8 @@ class RiskNetwork(nn.Module):
 
     def __init__(
         self, *, shape: Sequence[int], features: int, width: int, depths: Sequence[int], heads: Sequence[int],
-        window: int, readout: int, clinical: int, fusion: int, cross_blocks: int, cross_heads: int, dropout: float,
-        drop_path: float, checkpointing: bool,
+        window: int, readout: int, direct: int, clinical: int, fusion: int, cross_blocks: int, cross_heads: int,
+        dropout: float, drop_path: float, checkpointing: bool,
     ) -> None:  # fmt: skip
         super().__init__()
         self.shape = tuple(shape)
@@ -120,6 +138,10 @@ class RiskNetwork(nn.Module):
             nn.init.trunc_normal_(parameter, std=0.02)
         self.cross = nn.ModuleList(CrossBlock(last, cross_heads, dropout) for _ in range(cross_blocks))
         self.mri_readout, self.pet_readout = (Readout(last, places, readout) for _ in range(2))
+        self.mri_direct, self.pet_direct = (
+            Direct(shape, direct, fusion) if direct else None for _ in range(2)
+        )  # fmt: skip
+        self.fusion_width = fusion
         self.clinical = ClinicalEncoder(features, clinical, dropout) if features else None
         self.fusion = nn.Sequential(
             nn.Linear(2 * places * readout + (clinical if features else 0), fusion), nn.LayerNorm(fusion), nn.GELU(),
@@ -134,12 +156,20 @@ class RiskNetwork(nn.Module):
             self.head.weight.mul_(0.1)
             self.head.bias.fill_(math.log(score / (1 - score)))
 
-    def encode(self, mri: Tensor, pet: Tensor, present: Tensor) -> Pair:
-        """The last stage's tokens of both images (B, n, width), with their places; learned ones where none is there."""
+    def encode(self, mri: Tensor, pet: Tensor, present: Tensor) -> Encoded:
+        """What is known of both images; learned tokens, and nothing read directly, where there is none."""
         return (
             self._encode(self.mri, mri, self.mri_places, self.missing_mri, present[:, 0]),
             self._encode(self.pet, pet, self.pet_places, self.missing_pet, present[:, 1]),
+            self._direct(self.mri_direct, mri, present[:, 0]),
+            self._direct(self.pet_direct, pet, present[:, 1]),
         )
+
+    def _direct(self, direct: nn.Module | None, image: Tensor, there: Tensor) -> Tensor:
+        if direct is None:
+            return image.new_zeros(len(image), self.fusion_width)
+        found: Tensor = direct(image)
+        return found * there[:, None]
 
     def _encode(self, encoder: nn.Module, image: Tensor, places: Tensor, missing: Tensor, there: Tensor) -> Tensor:
         if image.shape[2:] != self.shape:
@@ -151,13 +181,13 @@ class RiskNetwork(nn.Module):
             absent = torch.where(there[:, None, None], tokens, absent.to(tokens.dtype))
         return absent + self.places
 
-    def without(self, tokens: Pair, kept: Tensor) -> Pair:
+    def without(self, tokens: Encoded, kept: Tensor) -> Encoded:
         """What `encode` gave, as if only these images were there: kept (B, 2) bool, of MRI and PET."""
         found = []
-        for place, (image, missing) in enumerate(zip(tokens, (self.missing_mri, self.missing_pet), strict=True)):
-            absent = (missing + self.places).to(image.dtype)
-            found.append(torch.where(kept[:, place, None, None], image, absent))
-        return found[0], found[1]
+        for place, missing in enumerate((self.missing_mri, self.missing_pet)):
+            absent = (missing + self.places).to(tokens[place].dtype)
+            found.append(torch.where(kept[:, place, None, None], tokens[place], absent))
+        return found[0], found[1], tokens[2] * kept[:, :1], tokens[3] * kept[:, 1:]
 
     @contextmanager
     def sampling(self) -> Iterator[None]:
@@ -179,12 +209,15 @@ class RiskNetwork(nn.Module):
                 layer.training = training
 
     @staticmethod
-    def repeated(tokens: Pair, times: int) -> Pair:
+    def repeated(tokens: Encoded, times: int) -> Encoded:
         """What `encode` gave of one subject, as a batch of copies."""
-        mri, pet = tokens
-        return mri.expand(times, -1, -1), pet.expand(times, -1, -1)
+        mri, pet, mri_read, pet_read = tokens
+        return (
+            mri.expand(times, -1, -1), pet.expand(times, -1, -1), mri_read.expand(times, -1),
+            pet_read.expand(times, -1),
+        )  # fmt: skip
 
-    def each(self, tokens: Pair, clinical: Tensor) -> Tensor:
+    def each(self, tokens: Encoded, clinical: Tensor) -> Tensor:
         """(members, B) scores of the networks in this one: itself alone."""
         return self.fuse(tokens, clinical)[None]
 
@@ -192,15 +225,16 @@ class RiskNetwork(nn.Module):
     def members(self) -> list[RiskNetwork]:
         return [self]
 
-    def fuse(self, tokens: Pair, clinical: Tensor) -> Tensor:
+    def fuse(self, tokens: Encoded, clinical: Tensor) -> Tensor:
         """Scores (B,) of encoded images and standardised clinical values."""
-        mri, pet = tokens
+        mri, pet, mri_read, pet_read = tokens
         for block in self.cross:
             mri, pet = block(mri, pet)
         parts = [self.mri_readout(mri), self.pet_readout(pet)]
         if self.clinical is not None:
             parts.append(self.clinical(clinical))
-        logit: Tensor = self.head(self.fusion(torch.cat(parts, dim=1)))
+        joined = self.fusion[0](torch.cat(parts, dim=1)) + mri_read + pet_read
+        logit: Tensor = self.head(self.fusion[1:](joined))
         return logit[:, 0].float().sigmoid()
 
     def forward(self, mri: Tensor, pet: Tensor, clinical: Tensor, present: Tensor) -> Tensor:
@@ -225,22 +259,22 @@ class RiskEnsemble(nn.Module):
         for network in self.members:
             network.begin_at(score)
 
-    def encode(self, mri: Tensor, pet: Tensor, present: Tensor) -> list[Pair]:
+    def encode(self, mri: Tensor, pet: Tensor, present: Tensor) -> list[Encoded]:
         return [network.encode(mri, pet, present) for network in self.members]
 
-    def without(self, tokens: list[Pair], kept: Tensor) -> list[Pair]:
+    def without(self, tokens: list[Encoded], kept: Tensor) -> list[Encoded]:
         return [network.without(pair, kept) for network, pair in zip(self.members, tokens, strict=True)]
 
     @staticmethod
-    def repeated(tokens: list[Pair], times: int) -> list[Pair]:
+    def repeated(tokens: list[Encoded], times: int) -> list[Encoded]:
         return [RiskNetwork.repeated(pair, times) for pair in tokens]
 
-    def each(self, tokens: list[Pair], clinical: Tensor) -> Tensor:
+    def each(self, tokens: list[Encoded], clinical: Tensor) -> Tensor:
         """(members, B) scores."""
         pairs = zip(self.members, tokens, strict=True)
         return torch.stack([network.fuse(pair, clinical) for network, pair in pairs])
 
-    def fuse(self, tokens: list[Pair], clinical: Tensor) -> Tensor:
+    def fuse(self, tokens: list[Encoded], clinical: Tensor) -> Tensor:
         return self.each(tokens, clinical).mean(dim=0)
 
     @contextmanager

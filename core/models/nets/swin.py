@@ -33,6 +33,14 @@ def patch_grid(shape: Sequence[int], patch: int = PATCH) -> Sides:
     return x, y, z
 
 
+def whole_patches(image: Tensor) -> Tensor:
+    """(B, channels, x, y, z) without the planes that fill no patch."""
+    for axis, count in enumerate(patch_grid(image.shape[2:]), start=2):
+        spare = image.shape[axis] - PATCH * count
+        image = image.narrow(axis, spare // 2, PATCH * count)
+    return image
+
+
 def last_grid(shape: Sequence[int], stages: int = 4, patch: int = PATCH) -> Sides:
     """The tokens of the last stage: each merging halves the grid, rounding up.
 
@@ -240,12 +248,8 @@ class SwinEncoder(nn.Module):
 
     def patches(self, image: Tensor, places: Tensor | None = None) -> tuple[Tensor, Sides]:
         """The embedded patches (B, n, width), with what is given for their places added, and their grid."""
-        grid = patch_grid(image.shape[2:])
-        for axis, count in enumerate(grid, start=2):
-            spare = image.shape[axis] - PATCH * count
-            image = image.narrow(axis, spare // 2, PATCH * count)
-        tokens = self.embed(image).flatten(2).transpose(1, 2)
-        return tokens if places is None else tokens + places, grid
+        tokens = self.embed(whole_patches(image)).flatten(2).transpose(1, 2)
+        return tokens if places is None else tokens + places, patch_grid(image.shape[2:])
 
     def maps(self, image: Tensor, places: Tensor | None = None) -> list[tuple[Tensor, Sides]]:
         """The tokens and grid of each stage, not normalised, as a decoder takes them."""

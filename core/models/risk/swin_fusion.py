@@ -32,6 +32,13 @@ class SwinFusionConfig(Part):
     readout: int = Field(
         32, ge=1, le=1024, title="Readout", description="Features that each place of the last stage hands on."
     )
+    direct: int = Field(
+        2,
+        ge=0,
+        le=64,
+        title="Direct reading",
+        description="Features of each patch that go straight to the fusion, so that few subjects are enough; 0: none.",
+    )
     clinical: int = Field(128, ge=4, le=2048, title="Clinical", description="Features of the clinical encoder.")
     fusion: int = Field(256, ge=4, le=4096, title="Fusion", description="Features in which all parts come together.")
     cross_blocks: int = Field(1, ge=0, le=12, title="Cross blocks", description="Times the images ask each other.")
