@@ -29,7 +29,8 @@ def dataset(tmp_path: Path) -> Path:
 def curves(run: RunRow) -> dict[tuple[str, int], float]:
     """The points by key and step; of steps taken again after a resumption the last."""
     with Catalog() as catalog:
-        return {(p.key, p.step): p.value for p in catalog.metrics(run.id) if p.key != "train/samples_per_s"}
+        timing = ("train/samples_per_s", "train/waiting_share")
+        return {(p.key, p.step): p.value for p in catalog.metrics(run.id) if p.key not in timing}
 
 
 def under_torchrun(monkeypatch: pytest.MonkeyPatch, rank: int, size: int) -> None:
