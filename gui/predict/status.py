@@ -49,7 +49,7 @@ class ProgressCard(QFrame):
 
 
 class FailureCard(QFrame):
-    """What is wrong, where, and how to mend it."""
+    """What is wrong, where, and how to mend it. Hidden until it is shown."""
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -70,6 +70,7 @@ class FailureCard(QFrame):
         row.setSpacing(8)
         row.addWidget(sign("bad"), 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(column, 1)
+        self.hide()
 
     def show_error(self, error: Exception) -> None:
         ours = isinstance(error, IsocenterError)

@@ -209,7 +209,7 @@ class RiskPage(QWidget):
         self.model.setCurrentIndex(max(self.model.findText(kept), 0) if self._models else -1)
         self.model.blockSignals(False)
         self.stack.setCurrentIndex(1 if self._models else 0)
-        self.empty.setVisible(self._choice.loaded)
+        self.empty.setVisible(self._choice.loaded and not self._models)
         self._show_model()
 
     @property
