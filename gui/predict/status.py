@@ -82,3 +82,4 @@ class FailureCard(QFrame):
         self.mend.setText(mend or "")
         self.mend.setVisible(bool(mend))
         self.setAccessibleName(str(error))
+        self.show()

@@ -329,7 +329,6 @@ class ReviewPage(QWidget):
 
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)
-        self.failure.show()
         self.form.show()
         self._show_state()
 

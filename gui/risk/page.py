@@ -310,7 +310,6 @@ class RiskPage(QWidget):
 
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)
-        self.failure.show()
         self._show_state()
 
     def _ended(self) -> None:

@@ -236,7 +236,6 @@ class StaysPage(QWidget):
 
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)
-        self.failure.show()
         if self.model.stays is not None:
             self._context.tell(error)
 

@@ -212,7 +212,6 @@ class TablesPage(QWidget):
 
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)
-        self.failure.show()
         if self.opened is not None:
             self.context.tell(error)
         self._show_state()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,11 +25,12 @@ from core.tasks.volume_pretraining.objectives.restored import RestoredConfig, be
 from core.tasks.volume_pretraining.patches import HiddenPatches, places
 from core.tasks.volume_pretraining.preview import side_by_side
 from core.tasks.volume_pretraining.scans import inspect
+from core.training import control
 from core.training.checkpoints import load_weights
 from core.training.launch import execute, prepare_run
+from core.training.recorder import Recorder
 from tests.core.making import make_dataset, write_nifti
 from tests.core.tasks.volume_pretraining.making import make_scans, pretraining
-from tests.core.training.test_run import ask_when
 
 
 @pytest.fixture
@@ -49,13 +51,20 @@ def test_a_run_fills_the_catalog_and_draws_what_the_network_makes_of_a_scan(scan
     assert best is not None and best.metric == "val/loss" and best.value == run.summary["val/loss"]
 
 
-def test_a_resumed_run_learns_what_an_uninterrupted_one_would(scans: Path) -> None:
+def test_a_resumed_run_learns_what_an_uninterrupted_one_would(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.training.recorder.LAST_CHECKPOINT_SECONDS", 0.0)
     whole = execute(prepare_run(pretraining(scans, trainer={"epochs": 3})))
     run_id = prepare_run(pretraining(scans, trainer={"epochs": 3}))
-    asking = ask_when(run_id, "stop", "val/loss", 1)
-    stopped = execute(run_id)
-    asking.join()
-    assert stopped.state == "stopped" and stopped.epoch < 3
+    with monkeypatch.context() as patch:
+        end = Recorder.on_train_epoch_end
+
+        def stop_after_one(self: Recorder, trainer: Any, module: Any) -> None:
+            end(self, trainer, module)
+            control.request(run_id, "stop")
+
+        patch.setattr(Recorder, "on_train_epoch_end", stop_after_one)
+        stopped = execute(run_id)
+    assert stopped.state == "stopped" and stopped.epoch == 1
     again = execute(run_id, resume=True)
     assert again.state == "finished" and again.summary["val/loss"] == pytest.approx(whole.summary["val/loss"], abs=1e-6)
 
