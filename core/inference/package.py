@@ -64,8 +64,48 @@ class AnyPackage(Protocol):
     def as_dict(self) -> dict[str, Any]: ...
 
 
+class FolderPackage:
+    """What packages of every task do alike, given their `folder`, `manifest` and `bundled`."""
+
+    folder: Path
+    manifest: Any
+    bundled: bool
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest.name)
+
+    @property
+    def version(self) -> str:
+        return str(self.manifest.version)
+
+    @property
+    def title(self) -> str:
+        return str(self.manifest.title)
+
+    @property
+    def summary(self) -> str:
+        """What it does and how well, in one line."""
+        raise NotImplementedError
+
+    @property
+    def card(self) -> str:
+        """The text of card.md, or "" where there is none."""
+        return card_in(self.folder)
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """The sha256 of each file of weights, by the file's name."""
+        return {WEIGHTS: self.manifest.sha256}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The manifest and the place, as plain values."""
+        return {**self.manifest.model_dump(mode="json"), "folder": str(self.folder), "bundled": self.bundled,
+                "summary": self.summary}  # fmt: skip
+
+
 @dataclass(frozen=True)
-class ModelPackage:
+class ModelPackage(FolderPackage):
     """A package on disk with its manifest read and checked; the weights are not read yet.
 
     place: of an ensemble's network seen by itself, which it is. left_out: how many networks `first` took away.
@@ -76,18 +116,6 @@ class ModelPackage:
     bundled: bool = False
     place: int = 0
     left_out: int = 0
-
-    @property
-    def name(self) -> str:
-        return self.manifest.name
-
-    @property
-    def version(self) -> str:
-        return self.manifest.version
-
-    @property
-    def title(self) -> str:
-        return self.manifest.title
 
     @property
     def plan(self) -> Plan:
@@ -150,10 +178,6 @@ class ModelPackage:
         return {weights_file(network.place): network.manifest.sha256 for network in self.networks}
 
     @property
-    def card(self) -> str:
-        return card_in(self.folder)
-
-    @property
     def mean_dice(self) -> float | None:
         """Mean over the structures, or None where it was never measured."""
         dice = self.manifest.training.dice.values()
@@ -173,11 +197,6 @@ class ModelPackage:
         if training.licence:
             parts.append(training.licence)
         return " · ".join(parts)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The manifest and the place, as plain values."""
-        return {**self.manifest.model_dump(mode="json"), "folder": str(self.folder), "bundled": self.bundled,
-                "summary": self.summary}  # fmt: skip
 
     def read_weights(self) -> bytes:
         """The weights file's bytes, as `checked_weights`."""

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from core import registry
 from core.errors import ConfigError, ModelError
 from core.inference.manifest import MANIFEST, parse_as, task_in
-from core.inference.package import WEIGHTS, card_in, checked_weights, manifest_bytes
+from core.inference.package import WEIGHTS, FolderPackage, checked_weights, manifest_bytes
 from core.registry import Part
 from core.tasks.alzheimers.norms import NORMS, read_norms
 from core.tasks.alzheimers.plan import RiskPlan
@@ -77,24 +77,12 @@ class RiskManifest(Part):
 
 
 @dataclass(frozen=True)
-class RiskPackage:
+class RiskPackage(FolderPackage):
     """A package on disk with its manifest read and checked."""
 
     folder: Path
     manifest: RiskManifest
     bundled: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.manifest.name
-
-    @property
-    def version(self) -> str:
-        return self.manifest.version
-
-    @property
-    def title(self) -> str:
-        return self.manifest.title
 
     @property
     def simulated(self) -> bool:
@@ -108,18 +96,14 @@ class RiskPackage:
         return " · ".join(["Alzheimer's risk", measured, *(["trained on simulated data"] if self.simulated else [])])
 
     @property
-    def card(self) -> str:
-        return card_in(self.folder)
-
-    @property
     def weights(self) -> Mapping[str, str]:
         return {WEIGHTS: self.manifest.sha256, NORMS: self.manifest.norms_sha256}
 
     def as_dict(self) -> dict[str, Any]:
-        """The manifest and the place, as plain values."""
-        tree = self.manifest.model_dump(mode="json")
+        """The manifest and the place, as plain values, without the hashes of what it was trained on."""
+        tree = super().as_dict()
         tree["plan"].pop("trained_on")
-        return {**tree, "folder": str(self.folder), "bundled": self.bundled, "summary": self.summary}
+        return tree
 
     def load(self, device: str = "cpu") -> Any:
         """The `Answerer` with its weights and norms. Raises ModelError where they are damaged or do not fit."""

@@ -12,7 +12,7 @@ from core import registry
 from core.data.stays.coding import StayCoding
 from core.errors import ConfigError, ModelError
 from core.inference.manifest import MANIFEST, parse_as, task_in
-from core.inference.package import WEIGHTS, card_in, checked_weights, manifest_bytes
+from core.inference.package import WEIGHTS, FolderPackage, checked_weights, manifest_bytes
 from core.registry import Part
 from core.tasks.finetuning.outcome import Target
 
@@ -70,24 +70,12 @@ class StayManifest(Part):
 
 
 @dataclass(frozen=True)
-class StayPackage:
+class StayPackage(FolderPackage):
     """A package on disk with its manifest read and checked."""
 
     folder: Path
     manifest: StayManifest
     bundled: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.manifest.name
-
-    @property
-    def version(self) -> str:
-        return self.manifest.version
-
-    @property
-    def title(self) -> str:
-        return self.manifest.title
 
     @property
     def summary(self) -> str:
@@ -96,19 +84,6 @@ class StayPackage:
         name = next((n for n in ("auroc", "r2") if n in figures), None)
         measured = "accuracy not measured" if name is None else f"{name.upper()} {figures[name]:.3f} on unseen stays"
         return f"predicts {self.manifest.target.title} of stays · {measured}"
-
-    @property
-    def card(self) -> str:
-        return card_in(self.folder)
-
-    @property
-    def weights(self) -> dict[str, str]:
-        return {WEIGHTS: self.manifest.sha256}
-
-    def as_dict(self) -> dict[str, Any]:
-        """The manifest and the place, as plain values."""
-        return {**self.manifest.model_dump(mode="json"), "folder": str(self.folder), "bundled": self.bundled,
-                "summary": self.summary}  # fmt: skip
 
     def build(self) -> Any:
         """The network without its weights."""

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from core import registry
 from core.errors import ConfigError, ModelError
 from core.inference.manifest import MANIFEST, parse_as, task_in
-from core.inference.package import WEIGHTS, card_in, checked_weights, manifest_bytes
+from core.inference.package import WEIGHTS, FolderPackage, checked_weights, manifest_bytes
 from core.registry import Part
 from core.tasks.tabular.explaining import Background
 from core.tasks.tabular.preparing import TablePlan
@@ -61,24 +61,12 @@ class TableManifest(Part):
 
 
 @dataclass(frozen=True)
-class TablePackage:
+class TablePackage(FolderPackage):
     """A package on disk with its manifest read and checked."""
 
     folder: Path
     manifest: TableManifest
     bundled: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.manifest.name
-
-    @property
-    def version(self) -> str:
-        return self.manifest.version
-
-    @property
-    def title(self) -> str:
-        return self.manifest.title
 
     @property
     def summary(self) -> str:
@@ -88,18 +76,9 @@ class TablePackage:
         measured = "accuracy not measured" if name is None else f"{name.upper()} {figures[name]:.3f} on unseen rows"
         return f"predicts {self.manifest.plan.outcome.column} · {measured}"
 
-    @property
-    def card(self) -> str:
-        return card_in(self.folder)
-
-    @property
-    def weights(self) -> dict[str, str]:
-        return {WEIGHTS: self.manifest.sha256}
-
     def as_dict(self) -> dict[str, Any]:
-        """The manifest and the place, as plain values."""
-        manifest = self.manifest.model_dump(mode="json", exclude={"background"})
-        return {**manifest, "folder": str(self.folder), "bundled": self.bundled, "summary": self.summary}
+        """The manifest and the place, as plain values, without what explanations start from."""
+        return {key: value for key, value in super().as_dict().items() if key != "background"}
 
     def load(self) -> Any:
         """The network with its weights. Raises ModelError where they are damaged or do not fit."""

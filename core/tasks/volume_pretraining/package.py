@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from core.data.plan import Plan
 from core.errors import ConfigError, ModelError
 from core.inference.manifest import MANIFEST, Training, network_of, parse_as, task_in
-from core.inference.package import WEIGHTS, card_in, manifest_bytes
+from core.inference.package import FolderPackage, manifest_bytes
 from core.registry import Part
 
 TASK = "volume_pretraining"
@@ -45,24 +45,12 @@ class PretrainedManifest(Part):
 
 
 @dataclass(frozen=True)
-class PretrainedPackage:
+class PretrainedPackage(FolderPackage):
     """A package on disk with its manifest read and checked."""
 
     folder: Path
     manifest: PretrainedManifest
     bundled: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.manifest.name
-
-    @property
-    def version(self) -> str:
-        return self.manifest.version
-
-    @property
-    def title(self) -> str:
-        return self.manifest.title
 
     @property
     def plan(self) -> Plan:
@@ -78,19 +66,6 @@ class PretrainedPackage:
         """One line, such as "pretrained unet to start from · 187 scans"."""
         count = self.manifest.training.cases.get("train", 0)
         return f"pretrained {self.network.name} to start from · {count} scans"
-
-    @property
-    def card(self) -> str:
-        return card_in(self.folder)
-
-    @property
-    def weights(self) -> dict[str, str]:
-        return {WEIGHTS: self.manifest.sha256}
-
-    def as_dict(self) -> dict[str, Any]:
-        """The manifest and the place, as plain values."""
-        return {**self.manifest.model_dump(mode="json"), "folder": str(self.folder), "bundled": self.bundled,
-                "summary": self.summary}  # fmt: skip
 
 
 def read_pretrained(folder: Path, *, bundled: bool = False) -> PretrainedPackage:
