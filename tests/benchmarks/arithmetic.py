@@ -111,9 +111,11 @@ def _package(folder: Path, network: dict[str, Any], sides: tuple[int, int, int])
     from safetensors.torch import save
 
     from core.inference.manifest import network_of
+    from core.inference.network import own_tensors
 
     torch.manual_seed(0)
-    weights = save(network_of(network).build(1, 3).state_dict())
+    made = own_tensors(network_of(network).build(1, 3))
+    weights = save({name: tensor.detach().contiguous() for name, tensor in made.items()})
     plan = Plan(
         spacing_mm=(1.0, 1.0, 1.0), patch_size=sides,
         labels=[Label(value=value, name=f"structure {value}") for value in (1, 2)],
