@@ -33,17 +33,20 @@ class Bar:
 
 
 class BarChart(QWidget):
-    """As high as its bars; a click chooses one."""
+    """As high as its bars; a click chooses one. warm_rises: what adds is orange, where maps beside it are so too."""
 
     chosen = Signal(str)
 
-    def __init__(self, name: str, title: str, *, form: str = "{:.3g}", parent: QWidget | None = None) -> None:
+    def __init__(
+        self, name: str, title: str, *, form: str = "{:.3g}", warm_rises: bool = False, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName(name)
         self.setAccessibleName(title)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMouseTracking(True)
         self._form = form
+        self._rises, self._falls = ("warn", "accent") if warm_rises else ("accent", "warn")
         self.bars: list[Bar] = []
         self._hovered = -1
         theme().changed.connect(self.update)
@@ -84,7 +87,7 @@ class BarChart(QWidget):
             painter.setPen(theme().color("text"))
             painter.drawText(QRectF(0, top, left - 12, ROW_PX), middle | int(Qt.AlignmentFlag.AlignLeft), shown)
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme().color("accent" if bar.value >= 0 else "warn"))
+            painter.setBrush(theme().color(self._rises if bar.value >= 0 else self._falls))
             ends = sorted((x_of(0), x_of(bar.value)))
             painter.drawRoundedRect(QRectF(ends[0], top + 5, max(ends[1] - ends[0], 1), ROW_PX - 10), 2, 2)
             if bar.low is not None and bar.high is not None:

@@ -94,9 +94,11 @@ class RiskResult(QWidget):
         self.between.setObjectName("risk-interval")
         self.scale = ScoreScale()
         self.shares_title = section("What the score rests on")
-        self.shares = BarChart("risk-shares", "What each part adds to the score", form="{:+.3f}")
+        self.shares = BarChart("risk-shares", "What each part adds to the score", form="{:+.3f}", warm_rises=True)
         self.values_title = section("Clinical values")
-        self.values = BarChart("risk-values", "What each clinical value adds to the score", form="{:+.3f}")
+        self.values = BarChart(
+            "risk-values", "What each clinical value adds to the score", form="{:+.3f}", warm_rises=True
+        )
         self.made = label("", "small", wrap=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
