@@ -27,22 +27,29 @@ class StayBatch(NamedTuple):
         """The same stays with only some of their cells, (B, T, variables) bool."""
         return self._replace(values=self.values * observed, observed=observed)
 
+    def ended(self, lengths: Tensor) -> StayBatch:
+        """The same stays as they were after so many steps, (B,), at least one each."""
+        after = torch.arange(self.values.shape[1], device=self.values.device)[None] >= lengths[:, None]
+        return self.with_cells(self.observed & ~after[..., None])._replace(padding=self.padding | after)
+
     def to(self, device: torch.device) -> StayBatch:
         return StayBatch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
 
 class Encoded(NamedTuple):
-    """What an encoder gives: `steps` (B, T, width), one vector of the whole stay (B, stay_width), and the plain
-    statistics that the stay was summarised by (B, facts_width), of which nothing is learned."""
+    """What an encoder gives: `steps` (B, T, width), one vector of the whole stay (B, stay_width), the plain statistics
+    that the stay was summarised by (B, facts_width), of which nothing is learned, and log(1 + hours) until its last
+    step (B, 1)."""
 
     steps: Tensor
     stay: Tensor
     facts: Tensor
+    elapsed: Tensor
 
     @property
     def whole(self) -> Tensor:
-        """What a head sees, (B, stay_width + facts_width)."""
-        return torch.cat([self.stay, self.facts], dim=1)
+        """What a head sees, (B, stay_width + facts_width + 1)."""
+        return torch.cat([self.stay, self.facts, self.elapsed], dim=1)
 
 
 SUMMARIES, FURTHER = 7, 3  # numbers of each variable over the whole stay: those an encoder sees, and a head besides
@@ -90,7 +97,8 @@ class StayEncoder(nn.Module):
         most = steps.masked_fill(batch.padding[..., None], -1e4).amax(1)
         end = (there.sum((1, 2)).long() - 1).clamp_min(0)
         last = steps[torch.arange(len(steps), device=steps.device), end]
-        return Encoded(steps, torch.cat([mean, most, last, summary], dim=1), facts)
+        elapsed = torch.log1p(batch.times.gather(1, end[:, None]))
+        return Encoded(steps, torch.cat([mean, most, last, summary], dim=1), facts, elapsed)
 
     def layers(self) -> list[list[nn.Parameter]]:
         """The parameters from the input to the output, for learning rates that differ by depth."""
@@ -107,7 +115,8 @@ class Standardise(nn.Module):
     """Columns to mean 0 and deviation 1 as they are among the training stays, clipped: (B, width) -> (B, width).
 
     The first `learned` columns are made smaller by `share`: a penalty on the weights of what follows then trusts the
-    many learned columns less than the `plain` ones.
+    many learned columns less than the `plain` ones. The last column, the time, becomes 0 for a whole stay and about -1
+    for an eighth of one.
     """
 
     center: Tensor
@@ -116,17 +125,30 @@ class Standardise(nn.Module):
     def __init__(self, learned: int, plain: int, share: float) -> None:
         super().__init__()
         self.learned, self.share = learned, share
-        self.register_buffer("center", torch.zeros(learned + plain))
-        self.register_buffer("scale", torch.ones(learned + plain))
+        self.register_buffer("center", torch.zeros(learned + plain + 1))
+        self.register_buffer("scale", torch.ones(learned + plain + 1))
 
     @torch.no_grad()
     def fit(self, rows: Tensor) -> None:
         self.center.copy_(rows.mean(dim=0))
         self.scale.copy_(rows.std(dim=0, correction=0).clamp_min(1e-3))
+        self.scale[-1] = math.log(8)  # whole stays are of about one length: nothing to standardise by
 
     def forward(self, rows: Tensor) -> Tensor:
         found = ((rows - self.center) / self.scale).clamp(-5, 5)
         return torch.cat([self.share * found[:, : self.learned], found[:, self.learned :]], dim=1)
+
+
+class Varying(nn.Module):
+    """Lets the weights of a linear layer that follows change with time: (B, width + 1) -> (B, 2 x width + 1).
+
+    The last column is the time since the whole length; the others are repeated, multiplied by it (varying-coefficient
+    models, Hastie & Tibshirani, JRSS B 1993). Of whole stays the repeated half is 0, so early ones do not disturb them.
+    """
+
+    def forward(self, rows: Tensor) -> Tensor:
+        columns, time = rows[:, :-1], rows[:, -1:]
+        return torch.cat([columns, columns * time, time], dim=1)
 
 
 PERIODS = (1, 2, 4, 8, 12, 24, 48, 96)  # hours
