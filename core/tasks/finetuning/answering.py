@@ -40,18 +40,21 @@ def answer_all(manifest: StayManifest, network: Any, rows: StayRows, control: Jo
 @torch.no_grad()
 def answer(manifest: StayManifest, network: Any, stays: StayBatch) -> Array:
     """As `answer_all`, of one batch."""
-    return calibrated(manifest, answers(network(stays), manifest.target))
+    return calibrated(manifest, answers(network(stays), manifest.target), stays)
 
 
-def calibrated(manifest: StayManifest, found: Array) -> Array:
-    """Raw answers as probabilities of all classes at the model's temperature; numbers as they are."""
-    kind = manifest.target.kind
-    if kind == "regression":
+def calibrated(manifest: StayManifest, found: Array, stays: StayBatch) -> Array:
+    """Raw answers as probabilities of all classes at the model's temperature for stays of that length; numbers as they
+    are, and several labels at no temperature."""
+    if manifest.target.kind == "regression" or manifest.target.kind == "multilabel":
         return found
-    if kind == "multilabel":
-        both = tempered(np.stack([1 - found, found], axis=-1).reshape(-1, 2), manifest.temperature)
-        return both[:, 1].reshape(found.shape)
-    return tempered(np.stack([1 - found, found], axis=1) if found.ndim == 1 else found, manifest.temperature)
+    temperature = manifest.temperature * known_part(manifest, stays) ** manifest.cooling
+    return tempered(np.stack([1 - found, found], axis=1) if found.ndim == 1 else found, temperature[:, None])
+
+
+def known_part(manifest: StayManifest, stays: StayBatch) -> Array:
+    """How much of the model's whole time is known of each stay, (stays,) up to 1."""
+    return (~stays.padding).sum(1).cpu().numpy() / manifest.coding.steps
 
 
 @torch.no_grad()
@@ -71,7 +74,7 @@ def doubt(manifest: StayManifest, network: Any, stays: StayBatch) -> tuple[Array
         try:
             for _ in range(-(-PASSES // manifest.members)):
                 each = network(stays)
-                drawn += [calibrated(manifest, answers(member[None], manifest.target)) for member in each]
+                drawn += [calibrated(manifest, answers(member[None], manifest.target), stays) for member in each]
         finally:
             network.eval()
     tail = (1 - CONFIDENCE) / 2

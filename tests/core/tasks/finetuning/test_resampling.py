@@ -79,3 +79,12 @@ def test_resampled_heads_of_one_encoder_differ(tmp_path: Path) -> None:
         one, two = (weights[f"heads.{n}.3.weight"] for n in range(2))
         apart[resample] = float((one - two).norm() / one.norm())
     assert apart[True] > 2 * apart[False]
+
+
+def test_an_early_answer_that_is_too_sure_is_cooled() -> None:
+    from core.metrics.calibration import tempered
+
+    sure = np.array([[0.1, 0.9], [0.1, 0.9]])
+    part = np.array([[1.0], [0.125]])
+    found = tempered(sure, part**-0.3)
+    assert found[0, 1] == pytest.approx(0.9) and 0.5 < found[1, 1] < 0.8
