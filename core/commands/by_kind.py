@@ -22,7 +22,10 @@ def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
         return 0
     counts = Counter(str(one["output"]) for one in found["predictions"])
     for output in map(str, found["outputs"]):
-        answer(f"{counts[output]:,} predicted by {package.name} {package.version}: {output}")
+        if counts[output]:
+            answer(f"{counts[output]:,} predicted by {package.name} {package.version}: {output}")
+        else:
+            answer(f"With all that is known of them: {output}")
     if len(found["predictions"]) == 1:
         answer(_figures(found["predictions"][0]))
     return 0
