@@ -17,8 +17,9 @@ from core.data.prepare import resampled_shape
 from core.data.regions import regions
 from core.data.split import Split
 from core.errors import ConfigError, DatasetError
-from core.training import choices, costs, start
+from core.training import choices, costs
 from core.training.machine import Machine, this_machine
+from core.training.origin import Origin, taken_over
 
 Chosen = tuple[Any, str]
 
@@ -55,25 +56,25 @@ class Proposal:
 
 
 def propose(
-    experiment: Any, dataset: CheckedCases, machine: Machine | None = None, *, labelled: bool = True
-) -> Proposal:
+    experiment: Any, dataset: CheckedCases, machine: Machine | None = None, *, labelled: bool = True,
+    origin: Origin | None = None,
+) -> Proposal:  # fmt: skip
     """Choose what the experiment leaves empty, by the data and this machine. What it sets itself always holds.
 
-    labelled: whether structures are learned; without it the plan has none.
-    Raises ConfigError where the experiment asks for what the data or the machine cannot give, ModelError where what it
-    starts from is not there.
+    labelled: whether structures are learned; without it the plan has none. origin: what it starts from.
+    Raises ConfigError where the experiment asks for what the data or the machine cannot give.
     """
     machine = machine or this_machine(experiment.trainer.device, experiment.trainer.threads)
-    return _Planner(experiment, dataset, machine, labelled, start.of_task(experiment)).proposal()
+    return _Planner(experiment, dataset, machine, labelled, origin).proposal()
 
 
 class _Planner:
     """Goes from one choice to the next; each may rest on those before."""
 
     def __init__(
-        self, experiment: Any, dataset: CheckedCases, machine: Machine, labelled: bool, origin: start.Origin | None
+        self, experiment: Any, dataset: CheckedCases, machine: Machine, labelled: bool, origin: Origin | None
     ) -> None:  # fmt: skip
-        self.origin, self.taken = origin, start.taken_over(experiment, origin)
+        self.origin, self.taken = origin, taken_over(experiment, origin)
         self.experiment, self.dataset, self.machine, self.labelled = experiment, dataset, machine, labelled
         self.found = fingerprint(dataset)
         self.minutes = float(experiment.trainer.max_minutes)

@@ -13,12 +13,11 @@ import torch
 
 from core.catalog import Catalog
 from core.cli import main
-from core.data.plan import Label, Plan
+from core.data.plan import Label, Plan, load_plan
 from core.inference.package import ModelPackage
 from core.inference.region_first import Windows, order, safe
 from core.inference.runtime.on_torch import TorchRuntime
 from core.inference.sliding import probabilities, starts
-from core.tasks.segmentation.preparing import load_plan
 from core.training.launch import prepare_run
 from tests.core.making import make_dataset, tiny_experiment, write_nifti
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from core import registry
 from core.data.plan import Label, Plan
-from core.inference.network import own_tensors, skeleton
+from core.inference.network import skeleton
 from core.inference.runtime.on_torch import TorchRuntime
 from core.inference.sliding import probabilities
+from core.models.weights import own_tensors
 
 # Settings that make a network small; one that is not named here is tested as it comes.
 TINY: dict[str, dict[str, Any]] = {
