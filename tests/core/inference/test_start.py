@@ -24,7 +24,7 @@ from core.inference.start_weights import head_of
 from core.tasks.segmentation.session import session
 from core.training.checkpoints import load_weights
 from core.training.launch import execute, prepare_run
-from core.training.origin import SEEN, check_overlap
+from core.training.origin import SEEN, check_overlap, start_of
 from tests.core.making import make_dataset, tiny_experiment
 from tests.core.tasks.volume_pretraining.making import make_scans, pretraining
 
@@ -273,7 +273,7 @@ def test_cross_validation_starts_each_fold_from_the_weights(dataset: Path, pretr
 
     experiment = segmentation(dataset, "pre", data__label_fraction=0.5)
     runs = cross_validation.prepare(experiment, 2).train(only=[0])
-    assert runs[0].state == "finished" and start.start_of(runs[0].folder) is not None
+    assert runs[0].state == "finished" and start_of(runs[0].folder) is not None
     assert len(load_split(runs[0].folder)["train"]) == 2
 
 
