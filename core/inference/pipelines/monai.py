@@ -155,12 +155,12 @@ class MonaiPipeline(Part):
 
         def slid(predict: Callable[[Any, Place], Any]) -> Any:
             def answered(window: Any, spans: Any) -> Any:
-                return predict(
-                    window, tuple(side.start for side in spans[0][2:])
-                ).clone()  # MONAI multiplies it in place
+                place = tuple(side.start for side in spans[0][2:])
+                return predict(window, place).clone()  # MONAI multiplies it in place
 
             return sliding_window_inference(
-                image, size, 1, answered, overlap=how.overlap, mode=how.mode, sigma_scale=how.sigma_scale, with_coord=True,
+                image, size, 1, answered, overlap=how.overlap, mode=how.mode, sigma_scale=how.sigma_scale,
+                with_coord=True,
             )[0]  # fmt: skip
 
         places: list[Place] = []
