@@ -26,7 +26,7 @@ from core.imaging.reader import read
 from core.inference.disagreement import worst_place
 from core.inference.evaluate import trained_on_text, worst_first
 from core.inference.package import ModelPackage, find_package
-from core.tasks.segmentation.metrics import metrics
+from core.metrics.segmentation import metrics
 
 Array = np.ndarray[Any, Any]
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from core import registry
-from core.errors import ConfigError, ModelError
-from core.inference.manifest import MANIFEST, parse_as, task_in
-from core.inference.package import WEIGHTS, FolderPackage, checked_weights, manifest_bytes
+from core.errors import ConfigError
+from core.inference.package import WEIGHTS, FolderPackage, checked_weights
 from core.registry import Part
 from core.tasks.tabular.explaining import Background
 from core.tasks.tabular.preparing import TablePlan
@@ -62,11 +60,12 @@ class TableManifest(Part):
 
 @dataclass(frozen=True)
 class TablePackage(FolderPackage):
-    """A package on disk with its manifest read and checked."""
+    """The package of a model for tables."""
 
-    folder: Path
+    described_by = TableManifest
+    of = "tables"
+
     manifest: TableManifest
-    bundled: bool = False
 
     @property
     def summary(self) -> str:
@@ -91,14 +90,6 @@ class TablePackage(FolderPackage):
             lambda: checked_weights(path, self.manifest.sha256),
             path,
         )
-
-
-def read_table_package(folder: Path, *, bundled: bool = False) -> TablePackage:
-    """Read the package in `folder`. Raises ModelError where it is none for tables."""
-    data, path = manifest_bytes(folder), folder / MANIFEST
-    if task_in(data) != "tabular":
-        raise ModelError("this is no model for tables", where=path)
-    return TablePackage(folder, parse_as(TableManifest, data, path), bundled)
 
 
 def _network(tree: dict[str, Any]) -> Any:
