@@ -102,15 +102,17 @@ class RiskResult(QWidget):
             "risk-values", "What each clinical value adds to the score", form="{:+.3f}", warm_rises=True
         )
         self.made = label("", "small", wrap=True)
-        self.save = button("Save report…", "risk-save-report", self.report_requested.emit)
-        self.save.setToolTip("Write this answer as a PDF, with its pictures (Ctrl+S)")
+        self.save = button(
+            "Save report…", "risk-save-report", self.report_requested.emit,
+            tip="Write this answer as a PDF, with its pictures (Ctrl+S)",
+        )  # fmt: skip
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(self.notices)
         for widget in (
-            self.figure, self.between, self.scale, self.shares_title, self.shares, self.values_title, self.values,
-            self.made, self.save,
+            self.figure, self.between, self.scale, self.save, self.shares_title, self.shares, self.values_title, self.values,
+            self.made,
         ):  # fmt: skip
             column.addWidget(widget)
 

@@ -54,7 +54,7 @@ def pictures(
             y = page.paragraph(MARGIN, y, "The file does not say where the patient's sides are.", INNER, colour=WARN)
         y -= 3.5
         # Of a single image there is room for larger pictures: coronal and sagittal below the axial ones.
-        for cuts in ([one.slices] if len(found) > 1 else [one.slices[:-2], one.slices[-2:]]):
+        for cuts in [one.slices] if len(found) > 1 else [one.slices[:-2], one.slices[-2:]]:
             y = _rows(page, y, one, cuts, top, high)
     return _legend(page, y + 4, top)
 
