@@ -111,8 +111,8 @@ class RiskResult(QWidget):
         column.setSpacing(8)
         column.addLayout(self.notices)
         for widget in (
-            self.figure, self.between, self.scale, self.save, self.shares_title, self.shares, self.values_title, self.values,
-            self.made,
+            self.figure, self.between, self.scale, self.save, self.shares_title, self.shares, self.values_title,
+            self.values, self.made,
         ):  # fmt: skip
             column.addWidget(widget)
 
