@@ -7,13 +7,20 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from core.commands.console import Progress, answer, answer_json, say, table
+from core.errors import IsocenterError
 
 if TYPE_CHECKING:
     from core.catalog.groups import GroupRow
     from core.tasks.base import ModelKind
 
 
+NO_REPORT = "predictions of this model have no report"
+WITHOUT_REPORT = "Leave --report out: it is for models of risk."
+
+
 def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
+    if args.report is not None and not kind.reports:
+        raise IsocenterError(NO_REPORT, where=args.model, mend=WITHOUT_REPORT)
     with Progress() as progress:
         found = kind.predict(package, args.scans, args.out, vars(args), progress.control())
     _tell(found["findings"])
@@ -22,7 +29,8 @@ def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
         return 0
     counts = Counter(str(one["output"]) for one in found["predictions"])
     for output in map(str, found["outputs"]):
-        answer(f"{counts[output]:,} predicted by {package.name} {package.version}: {output}")
+        made = f"{counts[output]:,} predicted by {package.name} {package.version}" if counts[output] else "report"
+        answer(f"{made}: {output}")
     if len(found["predictions"]) == 1:
         answer(_figures(found["predictions"][0]))
     return 0

@@ -14,6 +14,8 @@ from core.tasks.base import ModelKind
 
 
 class RiskModels(ModelKind):
+    reports = True
+
     def read(self, folder: Path, *, bundled: bool = False) -> RiskPackage:
         return RiskPackage.read(folder, bundled=bundled)
 
@@ -29,10 +31,17 @@ class RiskModels(ModelKind):
         self, package: RiskPackage, paths: Sequence[Path], out: Path, options: Mapping[str, Any],
         control: JobControl | None = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """As for every kind; options: mri, pet, clinical (files of one subject), device, explain."""
+        """As for every kind; options: mri, pet, clinical (files of one subject), device, explain, report."""
         from core.tasks.alzheimers.predicting import predict
 
         return predict(package, paths, out, options, control)
+
+    def report(
+        self, package: RiskPackage, prediction: Mapping[str, Any], target: Path, control: JobControl | None = None
+    ) -> Path:
+        from core.tasks.alzheimers.report import write_report
+
+        return write_report(prediction, package, target, control)
 
     def evaluate(
         self, model: RiskPackage | RunRow, data: Path, *, split: str | None = None, control: JobControl | None = None
