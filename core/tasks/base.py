@@ -158,6 +158,17 @@ class ModelKind(ABC):
         trained on, "findings": [...]} and what else the kind has, plain values all of them.
         """
 
+    def beside(
+        self, model: Any, data: Path, *, against: Sequence[str], split: str | None = None,
+        control: JobControl | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Other methods, fitted to what the model was trained on, on the cases of `evaluate`; plain values.
+
+        Returns [{"name", "title", "metrics", "intervals", "comparison": {metric: ...}}]. Raises ConfigError where the
+        task has no such thing, DatasetError where what it was trained on is gone.
+        """
+        raise ConfigError("no other methods are fitted beside a model of this task", mend="Leave --against out.")
+
     def folds(
         self, group: GroupRow, *, against: Sequence[str] = (), control: JobControl | None = None
     ) -> dict[str, Any]:

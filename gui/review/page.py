@@ -382,7 +382,7 @@ class ReviewPage(QWidget):
         self._top.setVisible(running or not self.form.isHidden() or not self.failure.isHidden())
         self.chooser.setVisible(has_any)
         self.remove_button.setVisible(has_any)
-        self.report_button.setVisible(self.shown is not None and of_structures(self.shown))
+        self.report_button.setVisible(has_any)
 
     def shut_down(self) -> None:
         """The window closes."""
