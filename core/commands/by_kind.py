@@ -30,7 +30,8 @@ def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
 
 
 def evaluate(args: Namespace, kind: ModelKind, model: Any) -> int:
-    from core.inference.report import target_of, write_outcomes
+    from core.inference.report import write_outcomes
+    from core.inference.report_page import target_of
 
     if args.report is not None:
         target_of(args.report, "report.html")  # a name that will not do is told before the work
