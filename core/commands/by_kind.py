@@ -70,13 +70,13 @@ def evaluate(args: Namespace, kind: ModelKind, model: Any) -> int:
 
 
 def folds(args: Namespace, kind: ModelKind, group: GroupRow) -> int:
-    from core.inference.report import write_outcomes
+    from core.inference.report import OUT_OF_FOLD, write_outcomes
 
     against = [name for name in (args.against or "").split(",") if name]
     with Progress() as progress:
         found = kind.folds(group, against=against, control=progress.control())
         if args.report is not None:
-            what = f"{Path(group.data_path).name} by {group.size} folds, each case by a run that did not see it"
+            what = f"{Path(group.data_path).name}, {OUT_OF_FOLD}"
             found["report"] = str(write_outcomes(found, group.name, what, args.report))
     for fold, state in found["missing"].items():
         say(f"warning: fold {fold} is {state}; the figures are of the other folds.")

@@ -37,6 +37,9 @@ TRUTH_RGB, PREDICTION_RGB = (64, 224, 208), (255, 140, 0)
 MARGIN_VOXELS = 12
 
 
+OUT_OF_FOLD = "each case by the run of a cross-validation that did not see it"
+
+
 def write_report(id: int, out: Path, control: JobControl | None = None) -> Path:
     """Write the report of a recorded evaluation to `out`, or into it where it is a folder. Returns the file.
 

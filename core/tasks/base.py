@@ -137,6 +137,16 @@ class ModelKind(ABC):
         Raises CatalogError, DatasetError or ModelError.
         """
 
+    def publish_folds(
+        self, group: GroupRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
+        control: JobControl | None = None,
+    ) -> AnyPackage:  # fmt: skip
+        """As `publish`, one package of a cross-validation's finished folds that answers by all their networks.
+
+        Raises ConfigError where the task has no such thing.
+        """
+        raise ConfigError("the folds of this task are not published as one model", mend="Publish one of its runs.")
+
     @abstractmethod
     def predict(
         self, package: Any, paths: Sequence[Path], out: Path, options: Mapping[str, Any],

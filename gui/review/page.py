@@ -363,7 +363,7 @@ class ReviewPage(QWidget):
                 self.table.selectRow(number)
 
     def _ask_report(self) -> None:
-        if self.shown is not None and (target := ask_report(self.shown, self)) is not None:
+        if self.shown is not None and (target := ask_report(self.shown.model, self)) is not None:
             self.save_report(target)
 
     def save_report(self, target: Path) -> None:

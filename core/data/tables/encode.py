@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 
 RARE_LEVEL = 0  # the code of empty, rare and unknown words
 FEWEST_OF_LEVEL = 5
+CLIP = 3.0  # what the largest numbers are bent towards
 
 
 class NumberColumn(Part):
@@ -112,13 +113,13 @@ def _rows_of(column: Column, rows: Array | None) -> Column:
 
 
 def smooth_clip(scaled: Array) -> Array:
-    """Large values bent towards +-3, small ones nearly unchanged.
+    """Large values bent towards +-CLIP, small ones nearly unchanged.
 
     >>> smooth_clip(np.array([0.1, 100.0])).round(2)
     array([0.1, 3. ])
     """
     with np.errstate(over="ignore"):
-        return np.asarray(scaled / np.sqrt(1 + (scaled / 3) ** 2))
+        return np.asarray(scaled / np.sqrt(1 + (scaled / CLIP) ** 2))
 
 
 def fit_coding(table: Table, rows: Array | None = None, *, identifiers: bool = False) -> TableCoding:

@@ -28,6 +28,14 @@ class TableModels(ModelKind):
 
         return publish(run, name=name, facts=facts, control=control)
 
+    def publish_folds(
+        self, group: GroupRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
+        control: JobControl | None = None,
+    ) -> TablePackage:  # fmt: skip
+        from core.tasks.tabular.ensemble import publish_folds
+
+        return publish_folds(group, name=name, facts=facts, control=control)
+
     def predict(
         self, package: TablePackage, paths: Sequence[Path], out: Path, options: Mapping[str, Any],
         control: JobControl | None = None,

@@ -11,6 +11,7 @@ import numpy as np
 
 from core.catalog import Catalog
 from core.catalog.evaluations import add_evaluation
+from core.catalog.groups import group_named
 from core.control import JobControl
 from core.data.tables.read import read_table
 from core.data.tables.table import Table
@@ -191,7 +192,13 @@ def _named(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def recorded_split(package: TablePackage) -> dict[str, Array]:
-    """The split of the package's run; none where the run is not here."""
+    """The split of the package's run, or of its folds, whose rows were all trained on; none where they are gone."""
     with Catalog() as catalog:
         run = next((run for run in catalog.runs() if run.id == package.manifest.training.run), None)
-    return load_split(run.folder) if run is not None and run.folder.is_dir() else {}
+        group = group_named(catalog, package.manifest.training.run)
+    if run is not None and run.folder.is_dir():
+        return load_split(run.folder)
+    if group is None:
+        return {}
+    train = np.array(sorted(int(row) for ids in group.folds for row in ids), np.int64)
+    return {"train": train, "val": train[:0], "test": np.array(sorted(map(int, group.test)), np.int64)}

@@ -11,7 +11,7 @@ import numpy as np
 
 from core import config
 from core.catalog import Catalog
-from core.catalog.groups import GroupRow, group, runs_of
+from core.catalog.groups import GroupRow, group, group_named, runs_of
 from core.control import JobControl
 from core.data.tables.encode import fit_coding
 from core.data.tables.table import Table
@@ -116,9 +116,9 @@ def beside(
 
 def trained_with(package: TablePackage, control: JobControl) -> tuple[Any, CheckedTable, Array]:
     """The experiment of a package's run, its table, and the rows that the run has seen."""
-    split = recorded_split(package)
+    split, origin = recorded_split(package), package.manifest.training.run
     with Catalog() as catalog:
-        run = next((run for run in catalog.runs() if run.id == package.manifest.training.run), None)
+        run = next((run for run in catalog.runs() if run.id == origin), None) or group_named(catalog, origin)
     if run is None or not split:
         raise DatasetError(
             "the run that the model was made of is not here, so no other method can be fitted to its rows",
