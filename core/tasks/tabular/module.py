@@ -90,9 +90,10 @@ class TableModule(TaskModule):
         task = self.experiment.task
         numbers, codes = rows.numbers, rows.codes
         if self.classes == 1:
-            numbers = numbers + task.noise * torch.randn_like(numbers) if task.noise else numbers
-            each = (self.network(numbers, codes)[..., 0] - rows.target[:, None]).square().mean(dim=1)
-            return _mean(each, rows.weight)
+            value = rows.target[:, None]
+            if task.mixup:
+                numbers, codes, value = mix(numbers, codes, value, task.mixup)
+            return _mean((self._noisy(numbers, codes)[..., 0] - value).square().mean(dim=1), rows.weight)
         if not (task.label_smoothing or task.mixup or rows.soft is not None):
             return _mean(hard_cross_entropy(self._noisy(numbers, codes), rows.target), rows.weight)
         wanted, taught, share = soft_targets(rows.target, self.classes, task.label_smoothing), rows.soft, rows.share
