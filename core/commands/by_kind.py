@@ -85,6 +85,8 @@ def folds(args: Namespace, kind: ModelKind, group: GroupRow) -> int:
         return 0
     answer(f"{len(found['cases']):,} cases, each by the run of the fold that kept it out")
     _tell_compared(found, found["against"])
+    for remark in found.get("remarks", []):
+        answer(remark)
     if args.report is not None:
         answer(f"\nReport: {found['report']}")
     return 0

@@ -19,6 +19,7 @@ DIAGONAL = Line([0, 1], [0, 1], kind="dashed")
 def parts_of(result: Mapping[str, Any]) -> list[str]:
     """The HTML of an answer of `ModelKind.evaluate` or `ModelKind.folds`, part by part; what it lacks is left out."""
     parts = ["<h2>Figures</h2>", _figures(result)]
+    parts += [f"<p class=dim>{escape(remark)}</p>" for remark in result.get("remarks") or []]
     if others := result.get("against"):
         parts += ["<h2>Beside other methods, on the same cases</h2>", _compared(result, others)]
     elif simple := result.get("baselines"):

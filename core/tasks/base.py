@@ -185,9 +185,9 @@ class ModelKind(ABC):
         """Measure a cross-validation: each case by the run of its fold, which did not see it; plain values.
 
         against: other groups on the same folds, or simple methods by name. Returns {"group", "name", "missing":
-        {fold: state}, "metrics": {"oof/...": value}, "intervals", "folds": {fold: {metric: value}}, "cases",
-        "against": [{"name", "metrics", "intervals", "comparison": {metric: ...}}]}. Raises ConfigError where the task
-        has no such thing.
+        {fold: state}, "remarks": [sentences], "metrics": {"oof/...": value}, "intervals", "folds": {fold: {metric:
+        value}}, "cases", "against": [{"name", "metrics", "intervals", "comparison": {metric: ...}}]}. Raises
+        ConfigError where the task has no such thing.
         """
         raise ConfigError("the cross-validations of this task are not measured yet", where=group.id)
 

@@ -30,6 +30,8 @@ from core.tasks.tabular.publishing import calibrated, changed, package_of, recor
 
 Array = np.ndarray[Any, Any]
 
+SEARCHED = " The settings of each network were searched for within its own rows."
+
 
 def publish_folds(
     group: GroupRow, *, name: str | None = None, facts: Facts | None = None, control: JobControl | None = None
@@ -59,7 +61,7 @@ def _assemble(
     group: GroupRow, runs: dict[int, RunRow], experiment: Any, found: CheckedTable, folder: Path, name: str,
     version: str, facts: Facts, control: JobControl,
 ) -> TablePackage:  # fmt: skip
-    outcome, table = found.learned, found.table
+    outcome, table, network = found.learned, found.table, config.to_tree(experiment)["model"]
     members: list[TableMember] = []
     rows: list[Array] = []
     answers: list[Array] = []
@@ -70,7 +72,8 @@ def _assemble(
             if one.manifest.plan.rows_sha256 != fingerprint(table):
                 raise DatasetError("the table is not the one that the folds were trained on", where=found.path)
             data = (one.folder / WEIGHTS).read_bytes()
-            members.append(TableMember(sha256=one.manifest.sha256, coding=one.manifest.plan.coding))
+            own = one.manifest.network if one.manifest.network != network else None  # found by a search of its own
+            members.append(TableMember(sha256=one.manifest.sha256, coding=one.manifest.plan.coding, network=own))
             # As the network says it: the ensemble has a temperature of its own.
             answers.append(outputs(changed(one, temperature=1.0), table.take(kept_out)))
         write_bytes(folder / weights_file(place), data)
@@ -85,7 +88,7 @@ def _assemble(
     package = TablePackage(
         folder,
         TableManifest(
-            name=name, version=version, title=facts.title or group.name, network=config.to_tree(experiment)["model"],
+            name=name, version=version, title=facts.title or group.name, network=network,
             plan=plan, members=members, training=_training(group, len(runs), experiment, found, learned, facts),
             intended_use="Research on tables with the same columns, from like patients.",
             forbidden_use=facts.forbidden_use, sha256=members[0].sha256,
@@ -109,7 +112,7 @@ def _training(
         f"An ensemble of {count} {experiment.model.name} networks from {group.size}-fold cross-validation, whose"
         " probabilities are averaged: each was trained without its fold, and is the best checkpoint of its run by"
         f" {experiment.task.monitor}. Temperature and threshold are fitted out of fold, to what each network said of"
-        f" the rows it did not see. {facts.notes}"
+        f" the rows it did not see.{SEARCHED if experiment.search.trials else ''} {facts.notes}"
     )
     return TableTraining(
         data=facts.data or found.path.name, cases={"train": len(learned), "val": 0, "test": len(group.test)},

@@ -124,18 +124,23 @@ class TableModule(TaskModule):
         found = figures(self.outputs(self._val), self._val.target.cpu().numpy())
         self.log_dict({f"val/{name}": value for name, value in found.items()}, batch_size=len(self._val))
 
-    @torch.no_grad()
     def outputs(self, rows: Rows) -> Array:
         """Probabilities (rows, classes), the mean over members; or predicted values (rows, 1)."""
-        was_training = self.network.training
-        self.network.eval()
-        parts = []
-        for start in range(0, len(rows), CHUNK):
-            index = slice(start, start + CHUNK)
-            out = self.network(rows.numbers[index], rows.codes[index])
-            parts.append((out if self.classes == 1 else out.softmax(dim=-1)).mean(dim=1).cpu())
-        self.network.train(was_training)
-        return torch.cat(parts).double().numpy()
+        return outputs_of(self.network, rows, self.classes)
+
+
+@torch.no_grad()
+def outputs_of(network: nn.Module, rows: Rows, classes: int) -> Array:
+    """What a network says of rows, (rows, classes) probabilities or with one class (rows, 1) values."""
+    was_training = network.training
+    network.eval()
+    parts = []
+    for start in range(0, len(rows), CHUNK):
+        index = slice(start, start + CHUNK)
+        out = network(rows.numbers[index], rows.codes[index])
+        parts.append((out if classes == 1 else out.softmax(dim=-1)).mean(dim=1).cpu())
+    network.train(was_training)
+    return torch.cat(parts).double().numpy()
 
 
 def _mean(each: Tensor, weight: Tensor | None) -> Tensor:

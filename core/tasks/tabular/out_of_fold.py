@@ -31,6 +31,8 @@ from core.tasks.tabular.preparing import (
     subjects,
     usable,
 )
+from core.tasks.tabular.searching import load as load_search
+from core.tasks.tabular.searching import words
 from core.tasks.tabular.teachers import NAMES, inputs_for, make_method
 
 Array = np.ndarray[Any, Any]
@@ -82,6 +84,7 @@ def measure_folds(row: GroupRow, *, against: Sequence[str] = (), control: JobCon
         others.append(_compared(other, own, outcome, truth, groups, share))
     return {
         "group": row.id, "name": row.name, "missing": {str(fold): state for fold, state in missing.items()},
+        "remarks": _searches(row),
         **_measured(own, outcome, truth, groups, control), "cases": _cases(own, outcome, truth), "against": others,
     }  # fmt: skip
 
@@ -165,6 +168,13 @@ def _of_runs(row: GroupRow, table: Table, control: JobControl) -> tuple[Answers,
         raise ConfigError(f"{row.name} has no finished fold", mend=f"Go on with it: isocenter train --resume {row.id}")
     together = (np.concatenate(rows), np.concatenate(folds), np.concatenate(found))
     return Answers(row.name, *together, threshold=float(np.mean(thresholds))), missing
+
+
+def _searches(row: GroupRow) -> list[str]:
+    """What the search of each fold chose, where settings were searched for: the figures are of that choice too."""
+    with Catalog() as catalog:
+        found = {fold: load_search(run.folder) for fold, run in runs_of(catalog, row.id).items()}
+    return [f"Fold {fold}. {words(one)}" for fold, one in found.items() if one is not None]
 
 
 def _of_method(

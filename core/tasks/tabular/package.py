@@ -34,10 +34,19 @@ class TableTraining(Part):
 
 
 class TableMember(Part):
-    """One network of an ensemble, with the coding that was fitted to the rows it was trained on."""
+    """One network of an ensemble, with the coding that was fitted to the rows it was trained on.
 
+    network: its settings, where they are not those of the manifest.
+    """
+
+    network: dict[str, Any] | None = None
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     coding: TableCoding
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, network: dict[str, Any] | None) -> dict[str, Any] | None:
+        return None if network is None else _known(network)
 
 
 class TableManifest(Part):
@@ -67,11 +76,7 @@ class TableManifest(Part):
     @field_validator("network")
     @classmethod
     def _known_network(cls, network: dict[str, Any]) -> dict[str, Any]:
-        try:
-            _network(network)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        return network
+        return _known(network)
 
     @model_validator(mode="after")
     def _members_fit(self) -> TableManifest:
@@ -125,16 +130,19 @@ class TablePackage(FolderPackage):
         """The network with its weights, or those of an ensemble as one. Raises ModelError where they do not fit."""
         coding, members = self.manifest.plan.coding, self.manifest.members
         if members is None:
-            return self._network(WEIGHTS, self.manifest.sha256, coding)
+            return self._network(self.manifest.network, WEIGHTS, self.manifest.sha256, coding)
         from core.tasks.tabular.members import Members
 
-        networks = [self._network(weights_file(n), one.sha256, one.coding) for n, one in enumerate(members)]
+        networks = [
+            self._network(one.network or self.manifest.network, weights_file(place), one.sha256, one.coding)
+            for place, one in enumerate(members)
+        ]
         return Members(coding, [member.coding for member in members], networks).eval()
 
-    def _network(self, name: str, sha256: str, coding: TableCoding) -> Any:
+    def _network(self, tree: dict[str, Any], name: str, sha256: str, coding: TableCoding) -> Any:
         from core.inference.network import fill
 
-        config, path = _network(self.manifest.network), self.folder / name
+        config, path = _network(tree), self.folder / name
         return fill(
             lambda: config.build(coding.width, coding.cardinalities, self.manifest.plan.outcome.outputs),
             lambda: checked_weights(path, sha256),
@@ -148,6 +156,15 @@ def read_table_package(folder: Path, *, bundled: bool = False) -> TablePackage:
     if task_in(data) != "tabular":
         raise ModelError("this is no model for tables", where=path)
     return TablePackage(folder, parse_as(TableManifest, data, path), bundled)
+
+
+def _known(network: dict[str, Any]) -> dict[str, Any]:
+    """A network's settings that are valid ones. Raises ValueError else."""
+    try:
+        _network(network)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return network
 
 
 def _network(tree: dict[str, Any]) -> Any:

@@ -29,6 +29,8 @@ from core.tasks.tabular.measuring import measure
 from core.tasks.tabular.package import TableManifest, TablePackage, TableTraining, read_table_package
 from core.tasks.tabular.predicting import outputs
 from core.tasks.tabular.preparing import fingerprint, load_plan, load_split, read_inputs
+from core.tasks.tabular.searching import as_searched, words
+from core.tasks.tabular.searching import load as load_search
 
 Array = np.ndarray[Any, Any]
 MEASURED_ON = {
@@ -80,17 +82,18 @@ def assemble(
         checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
     if checkpoint is None:
         raise ModelError("the run has no checkpoint", where=run.name, mend="Let it train for at least one epoch.")
-    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    experiment = as_searched(config.parse(config.read_yaml(run.config), where=run.folder), run.folder)
     plan, split = load_plan(run.folder), load_split(run.folder)
     coding, outcome = plan.coding, plan.outcome
     network = without_memory(lambda: experiment.model.build(coding.width, coding.cardinalities, outcome.outputs))
     weights = weights_of(checkpoint, network)
     write_bytes(folder / WEIGHTS, weights)
     measured_on: Any = "test" if len(split["test"]) else "val"
+    found = load_search(run.folder)
+    protocol = f"{protocol_of(experiment, checkpoint)} {'' if found is None else words(found)} {facts.notes}"
     training = TableTraining(
         data=facts.data or Path(run.data_path).name, cases={part: len(rows) for part, rows in split.items()},
-        measured_on=measured_on, protocol=f"{protocol_of(experiment, checkpoint)} {facts.notes}".strip(), figures={},
-        run=run.id,
+        measured_on=measured_on, protocol=" ".join(protocol.split()), figures={}, run=run.id,
     )  # fmt: skip
     package = TablePackage(
         folder,
