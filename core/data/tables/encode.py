@@ -74,7 +74,8 @@ class TableCoding(Part):
         missing = self.missing_from(table)
         if missing:
             raise DatasetError(
-                f"{len(missing)} columns that the model needs are not in the table: {', '.join(missing[:5])}",
+                f"the table lacks columns that the model needs: {', '.join(missing[:5])}"
+                + (f" and {len(missing) - 5} more" if len(missing) > 5 else ""),
                 mend="Add them; they may be empty.",
             )
         count = len(table) if rows is None else len(rows)
