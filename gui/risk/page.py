@@ -31,13 +31,13 @@ from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.risk.asking import STRUCTURES, Answer, Subject, ask, open_image, overlay_of, takes_subjects
-from gui.risk.clinical_form import ClinicalForm
 from gui.risk.place import ImagePlace, kind_by_name
 from gui.risk.reporting import ask_report, save_report
 from gui.risk.result import RiskResult
 from gui.risk.values import fields_of
 from gui.scans.opening import dropped_paths
 from gui.theme.structures import structure_colours
+from gui.values.form import ValuesForm
 from gui.viewer.scene import OpenedScan, Scene
 from gui.viewer.slice_grid import SliceGrid
 from gui.widgets import EmptyState, Swatch, button, label, notice, scrolled, section
@@ -114,7 +114,7 @@ class RiskPage(QWidget):
             place.changed.connect(partial(self._image_changed, kind))
             place.look_requested.connect(partial(self.look_at, kind))
             images.addWidget(place)
-        self.form = ClinicalForm(self._context)
+        self.form = ValuesForm(self._context, "clinical", "Clinical values", "Plausible")
         self.form.changed.connect(self._show_state)
         self.predict = button("Predict", "risk-predict", self._predict, role="primary")
         self.reason = label("", "dim", wrap=True)
