@@ -38,7 +38,8 @@ class StayManifest(Part):
     """The contents of a model.yaml for stays.
 
     shared: one encoder for all heads. temperature, threshold: fitted to the validation stays, the latter of the second
-    class's probability by F1. error: the 95th percentile of the absolute error of a number there.
+    class's probability by F1. cooling: the power of (hours known / all hours) by which the temperature changes, as
+    answers from little are too sure. error: the 95th percentile of the absolute error of a number there.
     """
 
     format: Literal[1] = 1
@@ -53,6 +54,7 @@ class StayManifest(Part):
     coding: StayCoding
     target: Target
     temperature: float = Field(1.0, gt=0, le=100)
+    cooling: float = Field(0.0, ge=-3, le=3)
     threshold: float = Field(0.5, ge=0, le=1)
     error: float = Field(0.0, ge=0)
     training: StayTraining

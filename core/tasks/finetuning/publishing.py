@@ -26,6 +26,7 @@ from core.metrics.classification import best_threshold
 from core.models.weights import without_memory
 from core.paths import ensure_home, models_folder
 from core.tasks.finetuning.answering import answer_all, rows_of
+from core.tasks.finetuning.by_hour import fit_cooling
 from core.tasks.finetuning.package import StayManifest, StayPackage, StayTraining
 from core.tasks.finetuning.predicting import measure
 from core.tasks.finetuning.preparing import START, every_stay, load_target
@@ -108,14 +109,16 @@ def _judged(
     except DatasetError:
         return package
     value, _ = target.of(outcomes, held["val"].ids)
-    raw = answer_all(package.manifest, package.load(), rows_of(package.manifest.coding, held["val"]), control)
+    network, rows = package.load(), rows_of(package.manifest.coding, held["val"])
+    raw = answer_all(package.manifest, network, rows, control)
     if target.kind == "regression":
         error = np.abs(raw - (value * target.scale + target.mean))
         package = _with(package, error=float(np.quantile(error, 0.95)))
     elif target.kind != "multilabel":
         package = _with(package, temperature=fit_temperature(raw, value.astype(int)))
+        package = _with(package, cooling=fit_cooling(package.manifest, network, rows, value))
         if target.kind == "binary":
-            found = answer_all(package.manifest, package.load(), rows_of(package.manifest.coding, held["val"]), control)
+            found = answer_all(package.manifest, network, rows, control)
             package = _with(package, threshold=best_threshold(found[:, 1], value))
     if not measured:
         return package
