@@ -13,12 +13,13 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMessageBox
 
 from core import RESEARCH_ONLY, __version__
 from core.control import JobControl
+from core.errors import IsocenterError
 from core.imaging.titles import title_of
 from core.paths import home
 from gui.actions import Actions
 from gui.away import Away
 from gui.context import AppContext
-from gui.dropping import place_of
+from gui.dropping import page_of, place_of
 from gui.jobs.job_line import JobLine
 from gui.scans.opening import SCAN_FILES, dropped_paths
 from gui.scans.page import ScansPage
@@ -163,8 +164,19 @@ class MainWindow(QMainWindow):
             ask(run_or_model)
 
     def _prepare_for_prediction(self, id: int) -> None:
-        """The panel that answers this request may not be there yet: then make it, and hand the request on."""
-        if self.scans.predict_panel is None:
+        """Hand the request to the page of the prediction's kind; that of scans may first have to be made."""
+        try:
+            row = self.context.catalog().prediction(id)
+        except IsocenterError as error:
+            self.context.tell(error)
+            return
+        page = page_of(row.task)
+        if page != "scans":
+            self.show_page(page)
+            open_prediction = getattr(self.pages.get(page), "open_prediction", None)
+            if open_prediction is not None:
+                open_prediction(row)
+        elif self.scans.predict_panel is None:
             self.scans.prepare()
             QTimer.singleShot(0, self, lambda: self.context.prediction_open_requested.emit(id))
 

@@ -7,15 +7,20 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from core.commands.console import Progress, answer, answer_json, say, table
+from core.inference.answers import record
 
 if TYPE_CHECKING:
     from core.catalog.groups import GroupRow
     from core.tasks.base import ModelKind
 
+SUBJECT_PARTS = ("mri", "pet", "clinical")
+
 
 def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
     with Progress() as progress:
         found = kind.predict(package, args.scans, args.out, vars(args), progress.control())
+    parts = {name: str(path.absolute()) for name in SUBJECT_PARTS if (path := getattr(args, name)) is not None}
+    record(package, found, given=parts)
     _tell(found["findings"])
     if args.json:
         answer_json({"predictions": found["predictions"], "outputs": found["outputs"]})

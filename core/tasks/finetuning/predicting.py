@@ -66,6 +66,7 @@ def predict_stays(
         low, high = doubt(manifest, network, one)
         told: dict[str, Any] = {
             "scan": str(path), "stay": id, "model": package.name, "output": str(table),
+            "outcome": manifest.target.title,
             **_answered(manifest.target, manifest.threshold, found[n], low[0], high[0]),
             "measurements": int(counts[n]), "findings": _findings_of(counts[n]) + (findings if n == 0 else []),
         }  # fmt: skip
