@@ -48,12 +48,31 @@ def evaluate(args: Namespace, kind: ModelKind, model: Any) -> int:
         low, high = intervals.get(name) or (None, None)
         rows.append((name.removeprefix("test/"), f"{value:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}"))
     answer(table(rows, (f"{result['model']} on {len(result['cases']):,} cases", "", "95 % interval")))
+    if early := result.get("by_hour"):
+        answer("\nAs it was early")
+        answer(_by_hour(early))
     if simple := result.get("baselines"):
         names = [name for name in simple[0]["metrics"] if f"test/{name}" in result["metrics"]]
         lines = [(one["title"], *(f"{one['metrics'][name]:.4f}" for name in names)) for one in simple]
         answer("\nSimple methods, fitted on the same training cases")
         answer(table(lines, ("", *names)))
     return 0
+
+
+def _by_hour(found: list[dict[str, Any]]) -> str:
+    """A line for each time, with what is known of the answers then."""
+    names = [name for name in ("auroc", "auprc", "brier", "ece", "f1", "mae", "r2") if name in found[-1]["metrics"]]
+    rows = []
+    for of in found:
+        slope, doubt = (of.get("calibration") or {}).get("slope"), of.get("doubt")
+        rows.append(
+            (
+                f"after {of['hours']:g} h", *(f"{of['metrics'].get(name, float('nan')):.4f}" for name in names),
+                "" if slope is None else f"{slope:.2f}", "" if doubt is None else f"{doubt['width']:.3f}",
+                "" if doubt is None else f"{doubt['held']:.0%}",
+            )
+        )  # fmt: skip
+    return table(rows, ("", *names, "calibration slope", "interval width", "intervals that hold"))
 
 
 def folds(args: Namespace, kind: ModelKind, group: GroupRow) -> int:

@@ -90,14 +90,10 @@ def one_number(manifest: StayManifest, found: Array, which: int) -> Array:
 def course(manifest: StayManifest, network: Any, stays: StayBatch) -> tuple[Array, Array, Array, Array]:
     """One stay's answer as it would have been after each step: hours, answers, and their lower and upper ends."""
     steps = int((~stays.padding[0]).sum())
-    at = torch.arange(steps)
-    seen = at[None] <= at[:, None]  # (steps as cut, steps)
-    batch = StayBatch(
-        stays.values[:, :steps] * seen[..., None], stays.observed[:, :steps] & seen[..., None], ~seen,
-        stays.times[:, :steps].expand(steps, steps), stays.statics.expand(steps, -1),
-    )  # fmt: skip
+    ends = torch.arange(1, steps + 1)
+    batch = StayBatch(*(of.expand(steps, *of.shape[1:]) for of in stays)).ended(ends)
     low, high = doubt(manifest, network, batch)
-    return (at.numpy() + 1) * manifest.coding.step_hours, answer(manifest, network, batch), low, high
+    return ends.numpy() * manifest.coding.step_hours, answer(manifest, network, batch), low, high
 
 
 def contributions(manifest: StayManifest, network: Any, stays: StayBatch, which: int) -> tuple[Array, Array]:

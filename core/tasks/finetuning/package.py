@@ -20,7 +20,8 @@ from core.tasks.finetuning.outcome import Target
 class StayTraining(Part):
     """What the model was trained on and how well it did. figures: over stays that were not trained on.
 
-    start: what its encoder began with; "" for random weights.
+    start: what its encoder began with; "" for random weights. truncate: the share of its stays that were cut short.
+    by_hour: some of the figures from what was known after so many "hours".
     """
 
     data: str = Field(max_length=400)
@@ -29,6 +30,8 @@ class StayTraining(Part):
     protocol: str = Field("", max_length=4000)
     start: str = Field("", max_length=2000)
     figures: dict[str, float]
+    truncate: float = Field(0.0, ge=0, le=1)
+    by_hour: list[dict[str, float]] = Field([], max_length=20)
     run: str = Field("", max_length=200)
     simulated: bool = False
 

@@ -25,15 +25,14 @@ from core.files import replacing, write_text
 from core.imaging.volume import Finding
 from core.metrics.intervals import bootstrap
 from core.tasks.finetuning.answering import answer_all, contributions, course, doubt, rows_of
+from core.tasks.finetuning.by_hour import measure_by_hour
 from core.tasks.finetuning.module import figures
 from core.tasks.finetuning.outcome import Target
-from core.tasks.finetuning.package import StayPackage
+from core.tasks.finetuning.package import StayManifest, StayPackage
 from core.tasks.pretraining import preparing
 
 Array = np.ndarray[Any, Any]
-COURSE_NOTE = (
-    "What would have been answered from what was known by then; trained on whole stays, so early ones are rough."
-)
+COURSE_NOTE = "What would have been answered from what was known by then"
 EXPLAINED = 20  # stays that are explained without being asked to
 RESAMPLES = 500
 TRAINED = "trained.npy"  # in a run's folder: fingerprints of the training stays
@@ -117,7 +116,7 @@ def explained(package: StayPackage, network: Any, stay: Any, found: Any) -> dict
             {"hours": float(h), "value": float(v), "interval": [float(a), float(b)]}
             for h, v, a, b in zip(hours, answered, low, high, strict=True)
         ],
-        "course_note": COURSE_NOTE,
+        "course_note": _course_note(manifest),
         "contributions": {
             "unit": "its own" if target.kind == "regression" else "log odds",
             "variables": {coding.names[n]: float(by_variable[n]) for n in order if measured[n]},
@@ -127,6 +126,15 @@ def explained(package: StayPackage, network: Any, stay: Any, found: Any) -> dict
             ],
         },
     }
+
+
+def _course_note(manifest: StayManifest) -> str:
+    """How far the course can be trusted: as measured, where it was trained for that."""
+    if not manifest.training.truncate:
+        return f"{COURSE_NOTE}; trained on whole stays, so early ones are rough."
+    name = next((n for n in ("auroc", "mae") if all(n in of for of in manifest.training.by_hour)), "")
+    told = [f"{of[name]:.2f} after {of['hours']:g} h" for of in manifest.training.by_hour if name]
+    return f"{COURSE_NOTE}." + (f" {name.upper()} on unseen stays: {', '.join(told)}." if told else "")
 
 
 def _measured(coding: StayCoding, stays: Stays) -> Array:
@@ -196,10 +204,11 @@ def _write(path: Path, target: Target, predictions: Sequence[dict[str, Any]]) ->
 def measure(
     package: StayPackage, stays: Stays, value: Array, control: JobControl | None = None, *, intervals: bool = True
 ) -> dict[str, Any]:
-    """Metrics over stays with their targets, their intervals, and each case: {"metrics", "intervals", "cases"}."""
-    manifest = package.manifest
-    target = manifest.target
-    found = answer_all(manifest, package.load(), rows_of(manifest.coding, stays), control)
+    """Metrics over stays with their targets, their intervals, each case, and the figures as they were early:
+    {"metrics", "intervals", "cases", "by_hour"}."""
+    manifest, network = package.manifest, package.load()
+    target, rows = manifest.target, rows_of(manifest.coding, stays)
+    found = answer_all(manifest, network, rows, control)
 
     def of(outputs: Array, truth: Array) -> dict[str, float]:
         return figures(outputs, truth, target, threshold=manifest.threshold)
@@ -222,6 +231,7 @@ def measure(
     return {
         "metrics": {f"test/{name}": v for name, v in metrics.items()},
         "intervals": {f"test/{name}": v for name, v in ends.items()}, "cases": cases,
+        "by_hour": measure_by_hour(manifest, network, rows, value, control, intervals=intervals),
     }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from core.tasks.finetuning.predicting import measure
 from core.tasks.finetuning.preparing import START, every_stay, load_target
 from core.tasks.pretraining import preparing
 
+EARLY = ("auroc", "auprc", "brier", "ece", "mae")  # figures that are kept of early answers
 WHERE = "Research on stays with the same variables, from like patients, each answer checked by a person."
 
 
@@ -77,7 +78,7 @@ def assemble(
         measured_on="test" if split["test"] else "val",
         protocol=f"{protocol_of(experiment, checkpoint)} {facts.notes}".strip(),
         start=" ".join([start["title"] or "", *start["overlap"]]).strip()[:2000], figures={}, run=run.id,
-        simulated=facts.simulated,
+        simulated=facts.simulated, truncate=experiment.task.truncate,
     )  # fmt: skip
     manifest = StayManifest(
         name=name, version=version, title=facts.title or run.name, encoder=experiment.encoder.settings(),
@@ -120,9 +121,13 @@ def _judged(
         return package
     part = held[package.manifest.training.measured_on]
     value, _ = target.of(outcomes, part.ids)
-    metrics = measure(package, part, value, control, intervals=False)["metrics"]
-    figures = {name.removeprefix("test/"): number for name, number in metrics.items()}
-    return _with(package, training=package.manifest.training.model_copy(update={"figures": figures}))
+    now = measure(package, part, value, control, intervals=False)
+    figures = {name.removeprefix("test/"): number for name, number in now["metrics"].items()}
+    early = [
+        {"hours": of["hours"], **{name: v for name, v in of["metrics"].items() if name in EARLY}}
+        for of in now["by_hour"]
+    ]
+    return _with(package, training=package.manifest.training.model_copy(update={"figures": figures, "by_hour": early}))
 
 
 def _with(package: StayPackage, **changes: Any) -> StayPackage:
@@ -133,11 +138,15 @@ def _card(manifest: StayManifest) -> str:
     training, coding = manifest.training, manifest.coding
     figures = "\n".join(f"| {name} | {value:.4f} |" for name, value in training.figures.items())
     counts = ", ".join(f"{count:,} {part}" for part, count in training.cases.items() if count)
+    hours = "".join(
+        f"| {name} after {of['hours']:g} h | {of[name]:.4f} |\n"
+        for of in training.by_hour[:-1] for name in ("auroc", "auprc", "mae") if name in of
+    )  # fmt: skip
     start = f" Its encoder began with {training.start}" if training.start else ""
     said = "\n\n**Trained on simulated data.**" if training.simulated else ""
     return (
         f"# {manifest.title} {manifest.version}\n\nPredicts {manifest.target.title} from {len(coding.variables)}"
         f" variables over {coding.steps * coding.step_hours:g} hours.{said}\n\nTrained on {training.data}"
         f" ({counts} stays). {training.protocol}{start}\n\n| on the {training.measured_on} stays | |\n| --- | --- |\n"
-        f"{figures}\n\nUse: {manifest.intended_use}\n\nNot for: {manifest.forbidden_use}\n"
+        f"{figures}\n{hours}\nUse: {manifest.intended_use}\n\nNot for: {manifest.forbidden_use}\n"
     )
