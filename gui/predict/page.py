@@ -96,7 +96,7 @@ class PredictionsPage(QWidget):
         self._folder.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         words = QVBoxLayout()
         words.setSpacing(4)
-        words.addWidget(label("Predict several scans", "title"))
+        words.addWidget(label("Predict", "title"))
         words.addWidget(self._hint)
         change = button(
             "Change", "batch_folder_change", self.choose_folder, role="link", tip="Change the results' folder"
@@ -289,7 +289,8 @@ class PredictionsPage(QWidget):
     def _refresh(self) -> None:
         has_model, rows = self._choice.current is not None, self.selected()
         self._hint.setText(
-            "Drop scans or folders anywhere on this page; they are predicted one after another."
+            "Drop scans or folders anywhere on this page; they are predicted one after another. A table or stays open "
+            "on their own pages."
             if has_model or not self._choice.loaded
             else "There is no model yet: import or publish one on the Models page first."
         )

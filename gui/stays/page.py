@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSortFilterProxyModel, Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -28,11 +27,11 @@ from core.inference.answers import named
 from core.inference.package import AnyPackage
 from gui.charts.bars import Bar, BarChart
 from gui.context import AppContext
+from gui.file_drops import FileDrops
 from gui.jobs.jobs import Job
 from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
-from gui.scans.opening import dropped_paths
 from gui.stays.asking import predict_stay, said_of, takes_stays
 from gui.stays.listed import StaysModel
 from gui.stays.past import reopen
@@ -57,7 +56,7 @@ class StaysPage(QWidget):
         super().__init__()
         self.setObjectName("stays-page")
         self.setProperty("role", "page")
-        self.setAcceptDrops(True)
+        FileDrops(self).dropped.connect(lambda paths: self.open(paths[0]))
         self._context = context
         self._choice = choice_of(context)
         self._models: list[AnyPackage] = []
@@ -69,6 +68,7 @@ class StaysPage(QWidget):
         self._number = -1
         self.span = Span(self)
         self.model = StaysModel()
+        self.train = button("Train on these stays", "train-stays", self._train, tip="Fill the Train page with them")
         self._build()
         self._choice.changed.connect(self._show_models)
         self._show_models()
@@ -140,6 +140,7 @@ class StaysPage(QWidget):
         for widget in (self.name, self.count, self.search):
             column.addWidget(widget)
         column.addWidget(self.list, 1)
+        column.addWidget(self.train)
         return frame
 
     def _middle(self) -> QWidget:
@@ -269,15 +270,8 @@ class StaysPage(QWidget):
         if job is not None:
             job.cancel()
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        paths = dropped_paths(event.mimeData().urls())
-        event.acceptProposedAction()
-        if paths:
-            self.open(paths[0])
+    def _train(self) -> None:
+        self._context.training_requested.emit(self._path, "stays", {})
 
     # ---- a stay -------------------------------------------------------------------------------------------------
 
@@ -386,6 +380,7 @@ class StaysPage(QWidget):
         self.about.setText(package.summary if package is not None else NO_MODEL)
         self.simulated.setVisible(package is not None and simulated(package))
         self.predict.setVisible(package is not None)
+        self.train.setEnabled(self.model.stays is not None and not running)
         self.predict.setEnabled(not running and self.stay is not None)
         self.predict.setText("Predict again" if answered else "Predict this stay")
         for widget in (self.figure, self.between):

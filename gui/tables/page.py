@@ -100,6 +100,7 @@ class TablesPage(QWidget):
         self.view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.view.horizontalHeader().setDefaultSectionSize(COLUMN_PX)
         self.view.horizontalHeader().setHighlightSections(False)
+        self.view.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideRight)
         self.view.verticalHeader().setDefaultSectionSize(28)
         self.view.selectionModel().currentRowChanged.connect(lambda index: self._show_row(index.row()))
         left = QFrame()
