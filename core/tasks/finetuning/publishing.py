@@ -19,15 +19,15 @@ from core.control import JobControl
 from core.errors import DatasetError, ModelError
 from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
-from core.inference.network import without_memory
 from core.inference.package import CARD, EXPERIMENT, WEIGHTS
 from core.inference.publish import model_name, next_version
 from core.metrics.calibration import fit_temperature
 from core.metrics.classification import best_threshold
+from core.models.weights import without_memory
 from core.paths import ensure_home, models_folder
 from core.tasks.finetuning.answering import answer_all, rows_of
 from core.tasks.finetuning.by_hour import fit_cooling
-from core.tasks.finetuning.package import StayManifest, StayPackage, StayTraining, read_stay_package
+from core.tasks.finetuning.package import StayManifest, StayPackage, StayTraining
 from core.tasks.finetuning.predicting import measure
 from core.tasks.finetuning.preparing import START, every_stay, load_target
 from core.tasks.pretraining import preparing
@@ -52,7 +52,7 @@ def publish(
         write_text(part / CARD, _card(package.manifest))
     with Catalog() as catalog:
         catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=package.manifest.sha256)
-    return read_stay_package(target)
+    return StayPackage.read(target)
 
 
 @contextmanager
