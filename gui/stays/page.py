@@ -344,10 +344,11 @@ class StaysPage(QWidget):
         course = answer.get("course") or []
         if course:
             of = named(str(answer.get("outcome", "")), asked)
+            self.course.setToolTip(str(answer.get("course_note", "")))
             self.course.show_course(of, *([one[key] for one in course] for key in ("hours", "value", "interval")))
         told = (answer.get("contributions") or {}).get("variables") or {}
-        last = self.stay.last() if self.stay else {}
-        self.variables.show_bars([Bar(n, float(v), last.get(n, "")) for n, v in list(told.items())[:MOST_BARS]])
+        last, first = self.stay.last() if self.stay else {}, list(told.items())[:MOST_BARS]
+        self.variables.show_bars([Bar(name, float(v), last.get(name, "")) for name, v in first])
         if self.stay is not None and told:
             self.strips.show_series(self.stay.in_order(told), told)
         hours = (answer.get("contributions") or {}).get("hours") or []
