@@ -13,6 +13,7 @@ from core.data.plan import Plan
 from core.data.prepare import resampled_shape
 from core.data.split import Split
 from core.inference.sliding import starts, window_size
+from core.models.costs import cost_of
 from core.tasks.segmentation.preparing import planned, preparation
 from core.training import costs
 from core.training.estimate import Trial
@@ -31,8 +32,7 @@ def trial(experiment: Any, dataset: Dataset) -> Trial:
     sizes = {id: math.prod(_grid(dataset, id, plan)) for id in (*split.train, *split.val)}
     few = Split(_spread(split.train, sizes), _largest_and_middle(split.val, sizes), [])
     batch = whole.trainer.batch_size
-    widths = getattr(whole.model, "channels", None) or costs.USUAL_WIDTHS
-    rough = costs.step_operations(widths, plan.patch_size, batch) / proposal.machine.rate
+    rough = costs.step_operations(cost_of(whole.model), plan.patch_size, batch) / proposal.machine.rate
     steps = min(max(math.ceil(SECONDS / rough), STEPS[0]), STEPS[1])
     short = whole.trainer.model_copy(
         update={
