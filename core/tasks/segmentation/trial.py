@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
+from core.data.cache import CaseCache, cache_folder
 from core.data.dataset import Dataset
 from core.data.plan import Plan
 from core.data.prepare import resampled_shape
@@ -49,10 +50,16 @@ def trial(experiment: Any, dataset: Dataset) -> Trial:
         prepared=preparation(whole.model_copy(update={"trainer": short}), dataset, plan, few),
         experiment=whole,
         steps=max(len(split.train) * whole.trainer.patches_per_case // batch, 1),
-        cases=len(sizes),
+        cases=len(_cache(dataset, sizes, plan).missing()),
         validation=seen(split.val) / seen(few.val),
         more_bytes=round(BYTES_PER_LABELLED * (kept - taken)),
     )
+
+
+def _cache(dataset: Dataset, ids: Collection[str], plan: Plan) -> CaseCache:
+    """What is prepared already of the cases of a run."""
+    folder = cache_folder(str(dataset.path), dataset.cases, plan)
+    return CaseCache(folder, [case for case in dataset.cases if case.id in ids], plan)
 
 
 def _grid(dataset: Dataset, id: str, plan: Plan) -> tuple[int, ...]:
