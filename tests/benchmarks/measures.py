@@ -10,6 +10,7 @@ from typing import Any
 
 from core.training import devices
 from tests.benchmarks.arithmetic import sgemm, swin_encoder, swinunetr, waiting
+from tests.benchmarks.estimates import estimates
 from tests.benchmarks.materials import LARGE_SHAPE, experiment, large_compressed_scan, large_scan, small_dataset
 from tests.benchmarks.peers import peer_prediction, peer_training
 from tests.benchmarks.predicting import cold, runtimes
@@ -110,6 +111,7 @@ MEASURES: dict[str, Callable[..., list[Figure]]] = {
     "drop_compressed": drop_compressed,
     "lateness": lateness,
     "throughput": throughput,
+    "estimates": estimates,
     "loading": loading,
     "series": series,
     "cold": cold,
