@@ -21,6 +21,7 @@ from core.files import write_text
 from core.imaging.mni import Grid
 from core.imaging.volume import Source, Volume
 from core.imaging.writer import write_volume
+from core.side_by_side import side_by_side
 from core.simulation import clinical
 from core.simulation.heads import SCANNERS, Disease, Scanner, lesions, make_head
 
@@ -86,10 +87,12 @@ def simulate(out: Path, recipe: Recipe, control: JobControl | None = None) -> di
     grid = GRIDS[recipe.size]
     control.progress(0.0, "Reading the template")
     _write_truth(out, grid, control)
-    people = []
-    for number in range(recipe.subjects):
-        control.progress(number / recipe.subjects, f"Simulating subject {number + 1} of {recipe.subjects}")
-        people.append(_subject(out, grid, recipe, number, control))
+    people = list(
+        side_by_side(
+            lambda number, silent: _subject(out, grid, recipe, number, silent),
+            range(recipe.subjects), control, "Simulating subject {} of {}",
+        )
+    )  # fmt: skip
     scores = np.array([person.score for person in people])
     if recipe.shuffle_targets:
         scores = np.random.default_rng((recipe.seed, 1)).permutation(scores)

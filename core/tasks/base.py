@@ -139,6 +139,16 @@ class ModelKind(ABC):
         Raises CatalogError, DatasetError or ModelError.
         """
 
+    def publish_folds(
+        self, group: GroupRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
+        control: JobControl | None = None,
+    ) -> AnyPackage:  # fmt: skip
+        """As `publish`, one package of a cross-validation's finished folds that answers by all their networks.
+
+        Raises ConfigError where the task has no such thing.
+        """
+        raise ConfigError("the folds of this task are not published as one model", mend="Publish one of its runs.")
+
     @abstractmethod
     def predict(
         self, package: Any, paths: Sequence[Path], out: Path, options: Mapping[str, Any],
@@ -169,15 +179,26 @@ class ModelKind(ABC):
         trained on, "findings": [...]} and what else the kind has, plain values all of them.
         """
 
+    def beside(
+        self, model: Any, data: Path, *, against: Sequence[str], split: str | None = None,
+        control: JobControl | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Other methods, fitted to what the model was trained on, on the cases of `evaluate`; plain values.
+
+        Returns [{"name", "title", "metrics", "intervals", "comparison": {metric: ...}}]. Raises ConfigError where the
+        task has no such thing, DatasetError where what it was trained on is gone.
+        """
+        raise ConfigError("no other methods are fitted beside a model of this task", mend="Leave --against out.")
+
     def folds(
         self, group: GroupRow, *, against: Sequence[str] = (), control: JobControl | None = None
     ) -> dict[str, Any]:
         """Measure a cross-validation: each case by the run of its fold, which did not see it; plain values.
 
         against: other groups on the same folds, or simple methods by name. Returns {"group", "name", "missing":
-        {fold: state}, "metrics": {"oof/...": value}, "intervals", "folds": {fold: {metric: value}}, "cases",
-        "against": [{"name", "metrics", "intervals", "comparison": {metric: ...}}]}. Raises ConfigError where the task
-        has no such thing.
+        {fold: state}, "remarks": [sentences], "metrics": {"oof/...": value}, "intervals", "folds": {fold: {metric:
+        value}}, "cases", "against": [{"name", "metrics", "intervals", "comparison": {metric: ...}}]}. Raises
+        ConfigError where the task has no such thing.
         """
         raise ConfigError("the cross-validations of this task are not measured yet", where=group.id)
 

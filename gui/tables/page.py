@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
@@ -28,12 +29,17 @@ from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.tables.columns_view import ColumnsView
+from gui.tables.past import reopen
+from gui.tables.patient import PatientView
 from gui.tables.predicting import Predicted, predict_table, takes_tables
 from gui.tables.reading import OpenedTable, open_table
 from gui.tables.row_card import RowCard
 from gui.tables.rows import RowsModel
 from gui.train.data_check import LEVELS, grouped
 from gui.widgets import EmptyState, button, label, notice, scrolled, section
+
+if TYPE_CHECKING:
+    from core.catalog import PredictionRow
 
 TABLE_FILES = f"Tables ({' '.join('*' + suffix for suffix in SUFFIXES)});;All files (*)"
 SHOWN_FINDINGS = 8
@@ -74,6 +80,7 @@ class TablesPage(QWidget):
             "A CSV, TSV, Excel or Parquet file with one row a case: look at its columns, train a model on it, or have "
             "a model predict its rows.",
             button("Choose a table…", "choose-table", self.choose, role="primary", icon="folder"),
+            button("One patient…", "first-patient", lambda: self.one_patient.setChecked(True)),
         )  # fmt: skip
         self.progress = ProgressCard("table-progress")
         self.progress.cancel_requested.connect(self.cancel)
@@ -95,6 +102,7 @@ class TablesPage(QWidget):
         self.view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.view.horizontalHeader().setDefaultSectionSize(COLUMN_PX)
         self.view.horizontalHeader().setHighlightSections(False)
+        self.view.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideRight)
         self.view.verticalHeader().setDefaultSectionSize(28)
         self.view.selectionModel().currentRowChanged.connect(lambda index: self._show_row(index.row()))
         left = QFrame()
@@ -109,8 +117,12 @@ class TablesPage(QWidget):
         split.setStretchFactor(1, 1)
         split.setSizes([420, 640, 320])
         self.stack = QStackedWidget()
-        self.stack.addWidget(waiting)
-        self.stack.addWidget(split)
+        self.patient = PatientView(self.context)
+        for widget in (waiting, split, self.patient):
+            self.stack.addWidget(widget)
+        self.one_patient = button("One patient", "one-patient", tip="Type in one patient's values")
+        self.one_patient.setCheckable(True)
+        self.one_patient.toggled.connect(self._show_state)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
@@ -174,7 +186,7 @@ class TablesPage(QWidget):
 
     def toolbar_widgets(self) -> list[QWidget]:
         """What the window's bar shows for this page."""
-        return [button("Choose a table…", "open-table", self.choose, icon="folder")]
+        return [self.one_patient, button("Choose a table…", "open-table", self.choose, icon="folder")]
 
     # ---- opening ------------------------------------------------------------------------------------------------
 
@@ -188,6 +200,7 @@ class TablesPage(QWidget):
         self.cancel()
         self._path = path
         self.failure.hide()
+        self.one_patient.setChecked(False)
         self._job = job = self.context.jobs.run(
             f"Opening {path.name}", lambda control: open_table(path, kinds or {}, control),
             done=self._opened, failed=self._failed,
@@ -209,6 +222,24 @@ class TablesPage(QWidget):
         self.row_card.clear()
         self._show_findings([(LEVELS[level], text) for level, text in grouped(opened.findings)])
         self._show_state()
+
+    def open_prediction(self, row: PredictionRow) -> None:
+        """Show an earlier prediction: its table again, with the answers."""
+        self.cancel()
+        self.failure.hide()
+        model = self._choice.find_any(row.model, row.model_version)
+        self._job = job = self.context.jobs.run(
+            f"Opening {row.scan.name}", partial(reopen, row, model), done=self._reopened, failed=self._failed
+        )
+        self._follow(job)
+
+    def _reopened(self, found: tuple[OpenedTable, Predicted]) -> None:
+        opened, predicted = found
+        self._path = opened.path
+        self._opened(opened)
+        if predicted.model in self._models:
+            self.model.setCurrentIndex(self._models.index(predicted.model))
+        self._take(predicted)
 
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)
@@ -280,9 +311,13 @@ class TablesPage(QWidget):
         out = own_folder()
         self._job = job = self.context.jobs.run(
             f"Predicting {opened.path.name}", lambda control: predict_table(package, opened, out, control),
-            done=self._take, failed=self._failed,
+            done=self._answered, failed=self._failed,
         )  # fmt: skip
         self._follow(job)
+
+    def _answered(self, predicted: Predicted) -> None:
+        self._take(predicted)
+        self.context.predictions_changed.emit()
 
     def _take(self, predicted: Predicted) -> None:
         self.predicted = predicted
@@ -326,7 +361,7 @@ class TablesPage(QWidget):
 
     def _show_state(self) -> None:
         """Show the parts that belong to the state; there is no other place that decides it."""
-        self.stack.setCurrentIndex(1 if self.opened is not None else 0)
+        self.stack.setCurrentIndex(2 if self.one_patient.isChecked() else 1 if self.opened is not None else 0)
         self._top.setVisible(self._job is not None)
         self._show_progress()
         self.empty.setVisible(self._job is None)
@@ -347,6 +382,7 @@ class TablesPage(QWidget):
     def shut_down(self) -> None:
         """The window closes."""
         self.cancel()
+        self.patient.shut_down()
         self.row_card.clear()
 
 

@@ -26,6 +26,7 @@ class Publisher(QObject):
         super().__init__(parent)
         self._context = context
         self.busy = False
+        self._package: Any = None
         self.bar = QFrame()
         self.bar.setObjectName("published")
         self.bar.setProperty("role", "notice")
@@ -36,7 +37,7 @@ class Publisher(QObject):
         row.setSpacing(8)
         row.addWidget(sign("ok"))
         row.addWidget(self._text, 1)
-        row.addWidget(button("Show the models", "show-models", lambda: context.page_requested.emit("models")))
+        row.addWidget(button("Show the model", "show-models", lambda: context.model_requested.emit(self._package)))
         row.addWidget(tool_button("close", "published-close", "Close this notice", self.hide))
         self.bar.hide()
 
@@ -57,8 +58,13 @@ class Publisher(QObject):
 
         def work(control: JobControl) -> Any:
             from core.inference.ensemble import publish_ensemble
+            from core.inference.kinds import kind_of_group
 
-            return publish_ensemble(group_id, control=control)
+            found = kind_of_group(group_id)
+            if found is None:
+                return publish_ensemble(group_id, control=control)
+            kind, group = found
+            return kind.publish_folds(group, control=control)
 
         self._begin(name, work)
 
@@ -77,6 +83,7 @@ class Publisher(QObject):
     def _done(self, package: Any) -> None:
         self._text.setText(f"Published as {package.name}, version {package.version}. It is among the models now.")
         self.bar.setAccessibleName(self._text.text())
+        self._package = package
         self.bar.show()
         self._context.models_changed.emit()
         self.published.emit(package)

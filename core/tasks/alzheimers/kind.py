@@ -9,7 +9,7 @@ from typing import Any
 from core.catalog import RunRow
 from core.control import JobControl
 from core.inference.assemble import Facts
-from core.tasks.alzheimers.package import RiskPackage, read_risk_package
+from core.tasks.alzheimers.package import RiskPackage
 from core.tasks.base import ModelKind
 
 
@@ -17,7 +17,7 @@ class RiskModels(ModelKind):
     reports = True
 
     def read(self, folder: Path, *, bundled: bool = False) -> RiskPackage:
-        return read_risk_package(folder, bundled=bundled)
+        return RiskPackage.read(folder, bundled=bundled)
 
     def publish(
         self, run: RunRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
