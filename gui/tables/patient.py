@@ -176,7 +176,8 @@ class PatientView(QWidget):
             return
         self.figure.setText(figure_of(answer))
         shares = answer.get("probabilities", {})
-        self.note.setText(", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
+        of = self.chosen.as_dict()["plan"]["outcome"]["column"] if self.chosen is not None else ""
+        self.note.setText(", ".join([of, *(f"{name}: {share:.1%}" for name, share in shares.items())]))
         texts = self.form.texts()
         told = contributions_of(answer)[:MOST_BARS]
         self.bars.show_bars([Bar(name, value, texts.get(name, "not given")) for name, value in told])
