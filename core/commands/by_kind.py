@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.commands.console import Progress, answer, answer_json, say, table
+from core.errors import IsocenterError
 
 if TYPE_CHECKING:
     from core.catalog.groups import GroupRow
     from core.tasks.base import ModelKind
 
 
+NO_REPORT = "predictions of this model have no report"
+WITHOUT_REPORT = "Leave --report out: it is for models of risk."
+
+
 def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
+    if args.report is not None and not kind.reports:
+        raise IsocenterError(NO_REPORT, where=args.model, mend=WITHOUT_REPORT)
     with Progress() as progress:
         found = kind.predict(package, args.scans, args.out, vars(args), progress.control())
     _tell(found["findings"])
@@ -23,7 +30,8 @@ def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
         return 0
     counts = Counter(str(one["output"]) for one in found["predictions"])
     for output in map(str, found["outputs"]):
-        answer(f"{counts[output]:,} predicted by {package.name} {package.version}: {output}")
+        made = f"{counts[output]:,} predicted by {package.name} {package.version}" if counts[output] else "report"
+        answer(f"{made}: {output}")
     if len(found["predictions"]) == 1:
         answer(_figures(found["predictions"][0]))
     return 0
@@ -56,6 +64,9 @@ def evaluate(args: Namespace, kind: ModelKind, model: Any) -> int:
         low, high = intervals.get(name) or (None, None)
         rows.append((name.removeprefix("test/"), f"{value:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}"))
     answer(table(rows, (f"{result['model']} on {len(result['cases']):,} cases", "", "95 % interval")))
+    if early := result.get("by_hour"):
+        answer("\nAs it was early")
+        answer(_by_hour(early))
     if simple := result.get("baselines"):
         names = [name for name in simple[0]["metrics"] if f"test/{name}" in result["metrics"]]
         lines = [(one["title"], *(f"{one['metrics'][name]:.4f}" for name in names)) for one in simple]
@@ -67,6 +78,22 @@ def evaluate(args: Namespace, kind: ModelKind, model: Any) -> int:
     if args.report is not None:
         answer(f"\nReport: {result['report']}")
     return 0
+
+
+def _by_hour(found: list[dict[str, Any]]) -> str:
+    """A line for each time, with what is known of the answers then."""
+    names = [name for name in ("auroc", "auprc", "brier", "ece", "f1", "mae", "r2") if name in found[-1]["metrics"]]
+    rows = []
+    for of in found:
+        slope, doubt = (of.get("calibration") or {}).get("slope"), of.get("doubt")
+        rows.append(
+            (
+                f"after {of['hours']:g} h", *(f"{of['metrics'].get(name, float('nan')):.4f}" for name in names),
+                "" if slope is None else f"{slope:.2f}", "" if doubt is None else f"{doubt['width']:.3f}",
+                "" if doubt is None else f"{doubt['held']:.0%}",
+            )
+        )  # fmt: skip
+    return table(rows, ("", *names, "calibration slope", "interval width", "intervals that hold"))
 
 
 def folds(args: Namespace, kind: ModelKind, group: GroupRow) -> int:

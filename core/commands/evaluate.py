@@ -68,7 +68,7 @@ def run(args: Namespace) -> int:
 
 def _figures(result: dict[str, Any], names: list[str]) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
     """One line for each metric, one column for each structure: the mean with its 95 % interval."""
-    from core.tasks.segmentation.metrics import metrics
+    from core.metrics.segmentation import metrics
 
     figures, intervals = result["metrics"], result["intervals"]
 

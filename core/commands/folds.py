@@ -36,7 +36,7 @@ def run(args: Namespace) -> int:
     from core.inference import out_of_fold
     from core.inference.baselines import baselines
     from core.inference.kinds import kind_of_group
-    from core.tasks.segmentation.metrics import metrics
+    from core.metrics.segmentation import metrics
 
     if args.group is not None and (measured_by := kind_of_group(args.group)) is not None:
         return by_kind.folds(args, *measured_by)
@@ -91,7 +91,7 @@ def _list(args: Namespace, catalog: Catalog) -> None:
 
 
 def _show(found: OutOfFold, metric: str) -> None:
-    from core.tasks.segmentation.metrics import metrics
+    from core.metrics.segmentation import metrics
 
     figures, one = found.table(metric), metrics()[metric]
     columns = [*found.structures, "all"]

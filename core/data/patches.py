@@ -198,9 +198,11 @@ def loader_of(dataset: PatchDataset, experiment: Any) -> DataLoader[Any]:
     order = EpochOrder(len(dataset), trainer.patches_per_case, experiment.seed)
     if world.size() > 1:
         share = ShareOfBatches(order, trainer.batch_size)
-        return PrefetchLoader(dataset, batch_size=share.batch_size, sampler=share)
+        return PrefetchLoader(dataset, device=trainer.device, batch_size=share.batch_size, sampler=share)
     drop_last = len(order) >= trainer.batch_size
-    return PrefetchLoader(dataset, batch_size=trainer.batch_size, sampler=order, drop_last=drop_last)
+    return PrefetchLoader(
+        dataset, device=trainer.device, batch_size=trainer.batch_size, sampler=order, drop_last=drop_last
+    )
 
 
 def validation_loader(cache: CaseCache, ids: Sequence[str]) -> DataLoader[Any]:

@@ -27,7 +27,7 @@ from core.inference.disagreement import worst_place
 from core.inference.evaluate import trained_on_text, worst_first
 from core.inference.kinds import find_model
 from core.inference.report_page import head_row, target_of, when, write_page
-from core.tasks.segmentation.metrics import metrics
+from core.metrics.segmentation import metrics
 
 Array = np.ndarray[Any, Any]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 NAMES = {
     "auprc": "AUPRC", "auroc": "AUROC", "balanced_accuracy": "Balanced accuracy", "boundary_f1": "Boundary F1",
     "brier": "Brier score", "dice": "Dice", "ece": "Calibration error", "f1": "F1", "hd95": "HD95", "iou": "IoU",
-    "jaccard": "IoU", "lr": "Learning rate", "mae": "MAE", "mse": "MSE", "pearson": "Pearson r", "r2": "R²",
-    "rmse": "RMSE", "surface_dice": "Surface Dice",
+    "jaccard": "IoU", "knn_auprc": "AUPRC by neighbours", "knn_auroc": "AUROC by neighbours", "lr": "Learning rate",
+    "mae": "MAE", "mse": "MSE", "pearson": "Pearson r", "probe_auprc": "AUPRC by a linear probe",
+    "probe_auroc": "AUROC by a linear probe", "r2": "R²", "rmse": "RMSE", "surface_dice": "Surface Dice",
 }  # fmt: skip
 PARTS = {"train": "training", "val": "validation", "test": "test", "oof": "out of fold"}
 

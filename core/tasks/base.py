@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from core.control import JobControl
-from core.errors import ConfigError
+from core.errors import ConfigError, IsocenterError
 from core.imaging.volume import Finding
 from core.registry import Part
 
@@ -119,9 +119,11 @@ class ModelKind(ABC):
     The commands, the window and `core.inference.kinds` know nothing else of them. A package has its files in one
     folder with a `model.yaml` that names its task; see `core.inference.package.AnyPackage`.
     predicts: whether its packages answer anything by themselves, rather than being what another training begins with.
+    reports: whether a prediction can be written as a report, by `report` or by the option of that name.
     """
 
     predicts: ClassVar[bool] = True
+    reports: ClassVar[bool] = False
 
     @abstractmethod
     def read(self, folder: Path, *, bundled: bool = False) -> AnyPackage:
@@ -157,6 +159,15 @@ class ModelKind(ABC):
         options: what `isocenter predict` takes besides, by name (device, explain, ...).
         Returns {"predictions": [...], "findings": [...], "outputs": [...]}, plain values all of them.
         """
+
+    def report(
+        self, package: Any, prediction: Mapping[str, Any], target: Path, control: JobControl | None = None
+    ) -> Path:
+        """Write one prediction, as `predict` gave it, as a PDF for readers without the program; returns the file.
+
+        Raises IsocenterError where it cannot be written, or where the kind has no such reports.
+        """
+        raise IsocenterError("predictions of this kind of model have no report", where=target)
 
     @abstractmethod
     def evaluate(

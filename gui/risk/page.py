@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -32,6 +32,7 @@ from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.risk.asking import STRUCTURES, Answer, Subject, ask, open_image, overlay_of, takes_subjects
 from gui.risk.place import ImagePlace, kind_by_name
+from gui.risk.reporting import ask_report, save_report
 from gui.risk.result import RiskResult
 from gui.risk.values import fields_of
 from gui.scans.opening import dropped_paths
@@ -181,6 +182,9 @@ class RiskPage(QWidget):
         self.progress.cancel_requested.connect(self.cancel)
         self.failure = FailureCard("risk-failure")
         self.result = RiskResult()
+        self.result.report_requested.connect(self.save_report)
+        save = QShortcut(QKeySequence.StandardKey.Save, self, self.save_report)
+        save.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.nothing = label("The score comes here, with its interval and what it rests on.", "dim", wrap=True)
         inside = QWidget()
         column = QVBoxLayout(inside)
@@ -307,6 +311,15 @@ class RiskPage(QWidget):
         if self._looked in self._scans:
             self._lay(self._scans[self._looked])
         self._show_state()
+
+    def save_report(self) -> None:
+        """Ask where, and write the answer that is shown as a PDF."""
+        package = self.chosen
+        if self.answer is None or package is None:
+            return
+        target = ask_report(self.answer.prediction, self)
+        if target is not None:
+            save_report(self._context, package, self.answer.prediction, target)
 
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)

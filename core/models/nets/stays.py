@@ -27,22 +27,29 @@ class StayBatch(NamedTuple):
         """The same stays with only some of their cells, (B, T, variables) bool."""
         return self._replace(values=self.values * observed, observed=observed)
 
+    def ended(self, lengths: Tensor) -> StayBatch:
+        """The same stays as they were after so many steps, (B,), at least one each."""
+        after = torch.arange(self.values.shape[1], device=self.values.device)[None] >= lengths[:, None]
+        return self.with_cells(self.observed & ~after[..., None])._replace(padding=self.padding | after)
+
     def to(self, device: torch.device) -> StayBatch:
         return StayBatch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
 
 class Encoded(NamedTuple):
-    """What an encoder gives: `steps` (B, T, width), one vector of the whole stay (B, stay_width), and the plain
-    statistics that the stay was summarised by (B, facts_width), of which nothing is learned."""
+    """What an encoder gives: `steps` (B, T, width), one vector of the whole stay (B, stay_width), the plain statistics
+    that the stay was summarised by (B, facts_width), of which nothing is learned, and log(1 + hours) until its last
+    step (B, 1)."""
 
     steps: Tensor
     stay: Tensor
     facts: Tensor
+    elapsed: Tensor
 
     @property
     def whole(self) -> Tensor:
-        """What a head sees, (B, stay_width + facts_width)."""
-        return torch.cat([self.stay, self.facts], dim=1)
+        """What a head sees, (B, stay_width + facts_width + 1)."""
+        return torch.cat([self.stay, self.facts, self.elapsed], dim=1)
 
 
 SUMMARIES, FURTHER = 7, 3  # numbers of each variable over the whole stay: those an encoder sees, and a head besides
@@ -51,16 +58,21 @@ SUMMARIES, FURTHER = 7, 3  # numbers of each variable over the whole stay: those
 class StayEncoder(nn.Module):
     """Any encoder of stays: features of each step, a summary of the whole stay, a body, and pooling.
 
-    body: (x (B, T, width), padding (B, T)) -> (B, T, width).
+    body: (x (B, T, width), padding (B, T)) -> (B, T, width). cells: what makes a step's vector of its features, (B, T,
+    4 x variables) and padding -> (B, T, width); without it one linear layer does.
     A step's features are each variable's value, whether it was measured, the last value before, and how long ago that
     was (as in GRU-D, Che et al., arXiv 1606.01865). The summary holds each variable's mean, extremes, first, last,
     change and count over the stay; both come from the observed cells alone, so that a hidden cell leaves no trace.
     """
 
-    def __init__(self, variables: int, static_width: int, width: int, body: nn.Module, dropout: float) -> None:
+    def __init__(
+        self, variables: int, static_width: int, width: int, body: nn.Module, dropout: float,
+        cells: nn.Module | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.width, self.facts_width = width, (SUMMARIES + FURTHER) * variables + static_width
-        self.features = nn.Linear(4 * variables, width)
+        self.cells = cells
+        self.features = nn.Linear(4 * variables, width) if cells is None else nn.Identity()
         self.hours = nn.Linear(2 * len(PERIODS), width)
         self.summary = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(SUMMARIES * variables + static_width, width), nn.GELU(), nn.Dropout(dropout)
@@ -82,7 +94,8 @@ class StayEncoder(nn.Module):
         facts = torch.cat([summarised(batch), batch.statics], dim=1)
         summary = self.summary(facts)
         facts = torch.cat([facts, further(batch)], dim=1)
-        x = self.features(torch.cat([values, observed, kept * fresh, fresh], dim=-1))
+        x = torch.cat([values, observed, kept * fresh, fresh], dim=-1)
+        x = self.features(x) if self.cells is None else self.cells(x, batch.padding)
         x = x + self.hours(waves(batch.times)) + self.to_steps(summary)[:, None]
         steps = self.norm(self.body(self.dropout(x), batch.padding))
         there = (~batch.padding).to(steps.dtype)[..., None]
@@ -90,12 +103,14 @@ class StayEncoder(nn.Module):
         most = steps.masked_fill(batch.padding[..., None], -1e4).amax(1)
         end = (there.sum((1, 2)).long() - 1).clamp_min(0)
         last = steps[torch.arange(len(steps), device=steps.device), end]
-        return Encoded(steps, torch.cat([mean, most, last, summary], dim=1), facts)
+        elapsed = torch.log1p(batch.times.gather(1, end[:, None]))
+        return Encoded(steps, torch.cat([mean, most, last, summary], dim=1), facts, elapsed)
 
     def layers(self) -> list[list[nn.Parameter]]:
         """The parameters from the input to the output, for learning rates that differ by depth."""
         body: Any = self.body
-        first = [self.features, self.hours, self.summary, self.to_steps]
+        first = [self.features, *([] if self.cells is None else [self.cells])]
+        first += [self.hours, self.summary, self.to_steps]
         return [
             [self.half_life, *(p for module in first for p in module.parameters())],
             *(list(block.parameters()) for block in body.blocks),
@@ -107,7 +122,8 @@ class Standardise(nn.Module):
     """Columns to mean 0 and deviation 1 as they are among the training stays, clipped: (B, width) -> (B, width).
 
     The first `learned` columns are made smaller by `share`: a penalty on the weights of what follows then trusts the
-    many learned columns less than the `plain` ones.
+    many learned columns less than the `plain` ones. The last column, the time, becomes 0 for a whole stay and about -1
+    for an eighth of one.
     """
 
     center: Tensor
@@ -116,17 +132,30 @@ class Standardise(nn.Module):
     def __init__(self, learned: int, plain: int, share: float) -> None:
         super().__init__()
         self.learned, self.share = learned, share
-        self.register_buffer("center", torch.zeros(learned + plain))
-        self.register_buffer("scale", torch.ones(learned + plain))
+        self.register_buffer("center", torch.zeros(learned + plain + 1))
+        self.register_buffer("scale", torch.ones(learned + plain + 1))
 
     @torch.no_grad()
     def fit(self, rows: Tensor) -> None:
         self.center.copy_(rows.mean(dim=0))
         self.scale.copy_(rows.std(dim=0, correction=0).clamp_min(1e-3))
+        self.scale[-1] = math.log(8)  # whole stays are of about one length: nothing to standardise by
 
     def forward(self, rows: Tensor) -> Tensor:
         found = ((rows - self.center) / self.scale).clamp(-5, 5)
         return torch.cat([self.share * found[:, : self.learned], found[:, self.learned :]], dim=1)
+
+
+class Varying(nn.Module):
+    """Lets the weights of a linear layer that follows change with time: (B, width + 1) -> (B, 2 x width + 1).
+
+    The last column is the time since the whole length; the others are repeated, multiplied by it (varying-coefficient
+    models, Hastie & Tibshirani, JRSS B 1993). Of whole stays the repeated half is 0, so early ones do not disturb them.
+    """
+
+    def forward(self, rows: Tensor) -> Tensor:
+        columns, time = rows[:, :-1], rows[:, -1:]
+        return torch.cat([columns, columns * time, time], dim=1)
 
 
 PERIODS = (1, 2, 4, 8, 12, 24, 48, 96)  # hours
@@ -214,6 +243,38 @@ class _Attention(nn.Module):
         found = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         x = x + self.dropout(self.out(found.transpose(1, 2).reshape(batch, steps, width)))
         return x + self.dropout(self.mlp(self.between(x)))
+
+
+class Cells(nn.Module):
+    """Every cell of the grid is a token that looks at the other variables of its step, then at its own other steps.
+
+    (B, T, 4 x variables) and padding (B, T) -> (B, T, width). Attention along both axes in turns, as DuETT (Labach et
+    al., arXiv 2304.13017) does; here a variable's row is looked at by itself, so that stays may be of any length.
+    """
+
+    def __init__(self, variables: int, cell: int, layers: int, heads: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.variables = variables
+        self.weight = nn.Parameter(torch.randn(variables, 4, cell) / 2)
+        self.name = nn.Parameter(torch.randn(variables, cell) / 2)
+        self.hours = nn.Linear(1, cell)
+        self.across = nn.ModuleList(_Attention(cell, heads, 2 * cell, dropout) for _ in range(layers))
+        self.along = nn.ModuleList(_Attention(cell, heads, 2 * cell, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(cell)
+        self.out = nn.Linear(variables * cell, width)
+
+    def forward(self, x: Tensor, padding: Tensor) -> Tensor:
+        batch, steps, _ = x.shape
+        cells = torch.einsum("btfv,vfc->btvc", x.reshape(batch, steps, 4, self.variables), self.weight) + self.name
+        place = torch.arange(steps, dtype=x.dtype, device=x.device)[:, None, None] / 24
+        cells = cells + self.hours(place)
+        mask = ~padding.repeat_interleave(self.variables, dim=0)[:, None, None, :] if padding.any() else None
+        for across, along in zip(self.across, self.along, strict=True):
+            cells = across(cells.flatten(0, 1), None).reshape(cells.shape)
+            turned = along(cells.transpose(1, 2).flatten(0, 1), mask)
+            cells = turned.reshape(batch, self.variables, steps, -1).transpose(1, 2)
+        found: Tensor = self.out(self.norm(cells).flatten(2))
+        return found
 
 
 class RecurrentBody(nn.Module):

@@ -15,6 +15,7 @@ from core import world
 from core.control import JobControl
 from core.data.cohort.subject import Cohort, Subject
 from core.data.cohort.volumes import volumes
+from core.data.prefetch import PrefetchLoader
 from core.data.sharing import ShareOfBatches, share_of
 from core.tasks.alzheimers.norms import Norms, fit_norms
 from core.tasks.alzheimers.plan import RiskPlan
@@ -137,7 +138,7 @@ def train_loader(rows: RiskRows, train: Rows, experiment: Any) -> DataLoader[Bat
     order: Any = ShuffledRows(train, experiment.seed)
     if world.size() > 1:
         order = ShareOfBatches(order, batch)
-    return DataLoader(rows, batch_size=share_of(batch), sampler=order, num_workers=0)
+    return PrefetchLoader(rows, device=experiment.trainer.device, batch_size=share_of(batch), sampler=order)
 
 
 def plain_loader(rows: RiskRows, chosen: Rows, batch_size: int) -> DataLoader[Batch]:

@@ -60,8 +60,24 @@ class FinetuningConfig(Task):
     hide: float = Field(
         0.0, ge=0, lt=1, title="Hide", description="Part of the measurements left out at random in training."
     )
+    truncate: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        title="Cut short",
+        description="Share of the training stays that end at a random step, so that early answers can be trusted.",
+    )
     members: int = Field(
-        1, ge=1, le=50, title="Members", description="Networks that are trained and averaged; so many times the time."
+        1,
+        ge=1,
+        le=50,
+        title="Members",
+        description="Networks that are trained and averaged; so many times the time, but heads alone of a probe.",
+    )
+    resample: bool = Field(
+        True,
+        title="Resample",
+        description="Of several members: each weighs the training stays at random, so that their spread tells a doubt.",
     )
     monitor: str = Field("val/loss", title="Best by", description="The metric that makes the best checkpoint.")
 

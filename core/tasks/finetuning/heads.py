@@ -23,7 +23,7 @@ class HeadConfig(Part):
 
 @register("head")
 class LinearHeadConfig(HeadConfig):
-    """One linear layer on the standardised description of the stay."""
+    """One linear layer on the standardised description of the stay, with weights that change as the stay grows."""
 
     name: Literal["linear"] = "linear"
     dropout: float = Field(0.3, ge=0, lt=1, title="Dropout")
@@ -31,11 +31,11 @@ class LinearHeadConfig(HeadConfig):
     def build(self, learned: int, plain: int, outputs: int) -> Any:
         from torch import nn
 
-        from core.models.nets.stays import Standardise
+        from core.models.nets.stays import Standardise, Varying
 
-        last = nn.Linear(learned + plain, outputs)
+        last = nn.Linear(2 * (learned + plain) + 1, outputs)
         nn.init.zeros_(last.weight)  # few labels: begin with no opinion, as a penalised regression does
-        return nn.Sequential(Standardise(learned, plain, self.learned), nn.Dropout(self.dropout), last)
+        return nn.Sequential(Standardise(learned, plain, self.learned), nn.Dropout(self.dropout), Varying(), last)
 
 
 @register("head")
@@ -52,7 +52,7 @@ class MlpHeadConfig(HeadConfig):
         from core.models.nets.stays import Standardise
 
         layers: list[nn.Module] = [Standardise(learned, plain, self.learned)]
-        width = learned + plain
+        width = learned + plain + 1
         for wide in self.hidden:
             layers += [nn.Dropout(self.dropout), nn.Linear(width, wide), nn.GELU()]
             width = wide

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from core.metrics import classification, regression
 from core.models.nets.stays import StayBatch
 from core.tasks.finetuning.network import StayNetwork
 from core.tasks.finetuning.outcome import Target
+from core.tasks.finetuning.resampling import shortened, weights_of_members
 from core.training.module import TaskModule
 
 Array = np.ndarray[Any, Any]
@@ -22,11 +24,16 @@ SHOWN = ("accuracy", "auroc", "auprc", "f1", "mse", "mae", "r2", "pearson", "bri
 
 
 class FinetuningModule(TaskModule):
-    """Learns a target of stays. weights: of each class in the loss, (classes,), or of the two answers (0, 1)."""
+    """Learns a target of stays.
+
+    weights: of each class in the loss, (classes,), or of the two answers (0, 1). count: of the training stays.
+    """
 
     network: StayNetwork
 
-    def __init__(self, experiment: Any, network: StayNetwork, target: Target, weights: Tensor) -> None:
+    drawn: Tensor | None
+
+    def __init__(self, experiment: Any, network: StayNetwork, target: Target, weights: Tensor, count: int) -> None:
         super().__init__(experiment)
         self.network, self.target = network, target
         self.register_buffer("weights", weights, persistent=False)
@@ -36,7 +43,13 @@ class FinetuningModule(TaskModule):
         # Processes that share a run exchange the gradients of all parameters, so there none is frozen for a time.
         self._held = task.mode == "gradual"
         network.freeze(task.mode == "probe" or (self._held and world.size() == 1))
-        self._once = task.mode == "probe" and not task.hide
+        # The parts whose stays look alike each time to an encoder that stays as it is.
+        self._once = {"val", "train"} if task.mode == "probe" else set()
+        if task.hide or task.truncate:
+            self._once.discard("train")
+        several = task.resample and task.members > 1
+        drawn = weights_of_members(task.members, count, experiment.seed) if several else None
+        self.register_buffer("drawn", drawn, persistent=False)
         self._encoded: dict[str, list[Tensor]] = {}
         if task.mode == "probe":
             network.encoders.requires_grad_(False)
@@ -56,6 +69,14 @@ class FinetuningModule(TaskModule):
         if self._held:
             for parameter in self.network.encoders.parameters():
                 parameter.grad = None  # held, also from the optimizer's memory
+        members = self.experiment.task.members
+        if members > 1:
+            # The loss is the mean over members, none of which knows another's weights: each learns as if alone.
+            for parameter in self.network.parameters():
+                if parameter.grad is not None:
+                    parameter.grad *= members
+            if gradient_clip_val and gradient_clip_algorithm != "value":
+                gradient_clip_val *= math.sqrt(members)
         super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def size_of(self, batch: Batch) -> int:
@@ -66,13 +87,20 @@ class FinetuningModule(TaskModule):
         if hide:
             kept = batch.draws.uniform(0, *stays.values.shape[1:]) >= hide
             stays = stays.with_cells(stays.observed & kept.to(self.device))
+        stays = shortened(stays, batch.draws, self.experiment.task.truncate)
         outputs = self.network.answer(self._seen("train", batch, stays))
         self._trained.append((answers(outputs.detach(), self.target), batch.target.cpu().numpy()))
-        return self.loss(outputs, batch.target)
+        return self.loss(outputs, batch.target, None if self.drawn is None else self.drawn[:, batch.rows])
 
-    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """The mean over members (members, B, outputs) and stays, weighted by class, of the whole batch."""
+    def loss(self, outputs: Tensor, target: Tensor, drawn: Tensor | None = None) -> Tensor:
+        """The mean over members (members, B, outputs) and stays, weighted by class, of the whole batch.
+
+        drawn: (members, B), how much each stay counts for each member.
+        """
         each, weight = self._each(outputs, target)
+        weight = weight.expand_as(each)
+        if drawn is not None:
+            weight = weight * drawn.reshape(*drawn.shape, *(1,) * (each.ndim - 2))
         total, count = world.total(torch.stack([(each * weight).sum(), weight.sum()]))
         return total / count.detach().clamp_min(1e-9)
 
@@ -80,13 +108,13 @@ class FinetuningModule(TaskModule):
         task, kind = self.experiment.task, self.target.kind
         focal = task.focal_gamma if task.loss == "focal" else 0.0
         if kind == "regression":
-            each = (outputs[..., 0] - target).square().mean(0)
-            return each, torch.ones_like(each)
+            each = (outputs[..., 0] - target).square()
+            return each, torch.ones_like(target)
         if kind == "multiclass":
             log = outputs.log_softmax(-1)
             picked = log.gather(-1, target.expand(len(outputs), -1)[..., None])[..., 0]
             each = -picked * (1 - picked.exp()).clamp_min(0) ** focal if focal else -picked
-            return each.mean(0), self.weights[target]
+            return each, self.weights[target]
         wanted = (target[:, None] if kind == "binary" else target).to(outputs.dtype)
         known = torch.isfinite(wanted)
         wanted = torch.where(known, wanted, 0)
@@ -94,7 +122,7 @@ class FinetuningModule(TaskModule):
         if focal:
             each = each * (1 - (-each).exp()).clamp_min(0) ** focal
         weight = torch.where(wanted > 0.5, self.weights[..., 1], self.weights[..., 0]) * known
-        return each.mean(0), weight
+        return each, weight
 
     def on_validation_epoch_start(self) -> None:
         self._validated = []
@@ -105,7 +133,7 @@ class FinetuningModule(TaskModule):
 
     def _seen(self, part: str, batch: Batch, stays: StayBatch) -> list[Tensor]:
         """What the heads see of a batch; an encoder that stays as it is describes each stay only once."""
-        if not self._once:
+        if part not in self._once:
             return self.network.encode(stays)
         kept = self._encoded.get(part)
         if kept is None or bool(torch.isnan(kept[0][batch.rows]).any()):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from core import registry
 from core.data.stays.coding import StayCoding
-from core.errors import ConfigError, ModelError
-from core.inference.manifest import MANIFEST, parse_as, task_in
-from core.inference.package import WEIGHTS, FolderPackage, checked_weights, manifest_bytes
+from core.errors import ConfigError
+from core.inference.package import WEIGHTS, FolderPackage, checked_weights
 from core.registry import Part
 from core.tasks.finetuning.outcome import Target
 
@@ -20,7 +18,8 @@ from core.tasks.finetuning.outcome import Target
 class StayTraining(Part):
     """What the model was trained on and how well it did. figures: over stays that were not trained on.
 
-    start: what its encoder began with; "" for random weights.
+    start: what its encoder began with; "" for random weights. truncate: the share of its stays that were cut short.
+    by_hour: some of the figures from what was known after so many "hours".
     """
 
     data: str = Field(max_length=400)
@@ -29,6 +28,8 @@ class StayTraining(Part):
     protocol: str = Field("", max_length=4000)
     start: str = Field("", max_length=2000)
     figures: dict[str, float]
+    truncate: float = Field(0.0, ge=0, le=1)
+    by_hour: list[dict[str, float]] = Field([], max_length=20)
     run: str = Field("", max_length=200)
     simulated: bool = False
 
@@ -37,7 +38,8 @@ class StayManifest(Part):
     """The contents of a model.yaml for stays.
 
     shared: one encoder for all heads. temperature, threshold: fitted to the validation stays, the latter of the second
-    class's probability by F1. error: the 95th percentile of the absolute error of a number there.
+    class's probability by F1. cooling: the power of (hours known / all hours) by which the temperature changes, as
+    answers from little are too sure. error: the 95th percentile of the absolute error of a number there.
     """
 
     format: Literal[1] = 1
@@ -52,6 +54,7 @@ class StayManifest(Part):
     coding: StayCoding
     target: Target
     temperature: float = Field(1.0, gt=0, le=100)
+    cooling: float = Field(0.0, ge=-3, le=3)
     threshold: float = Field(0.5, ge=0, le=1)
     error: float = Field(0.0, ge=0)
     training: StayTraining
@@ -71,11 +74,12 @@ class StayManifest(Part):
 
 @dataclass(frozen=True)
 class StayPackage(FolderPackage):
-    """A package on disk with its manifest read and checked."""
+    """The package of a model for stays."""
 
-    folder: Path
+    described_by = StayManifest
+    of = "stays"
+
     manifest: StayManifest
-    bundled: bool = False
 
     @property
     def summary(self) -> str:
@@ -105,11 +109,3 @@ class StayPackage(FolderPackage):
 
         path = self.folder / WEIGHTS
         return fill(self.build, lambda: checked_weights(path, self.manifest.sha256), path)
-
-
-def read_stay_package(folder: Path, *, bundled: bool = False) -> StayPackage:
-    """Read the package in `folder`. Raises ModelError where it is none for stays."""
-    data, path = manifest_bytes(folder), folder / MANIFEST
-    if task_in(data) != "finetuning":
-        raise ModelError("this is no model for stays", where=path)
-    return StayPackage(folder, parse_as(StayManifest, data, path), bundled)

@@ -25,15 +25,14 @@ from core.files import replacing, write_text
 from core.imaging.volume import Finding
 from core.metrics.intervals import bootstrap
 from core.tasks.finetuning.answering import answer_all, contributions, course, doubt, rows_of
+from core.tasks.finetuning.by_hour import measure_by_hour
 from core.tasks.finetuning.module import figures
 from core.tasks.finetuning.outcome import Target
-from core.tasks.finetuning.package import StayPackage
+from core.tasks.finetuning.package import StayManifest, StayPackage
 from core.tasks.pretraining import preparing
 
 Array = np.ndarray[Any, Any]
-COURSE_NOTE = (
-    "What would have been answered from what was known by then; trained on whole stays, so early ones are rough."
-)
+COURSE_NOTE = "What would have been answered from what was known by then"
 EXPLAINED = 20  # stays that are explained without being asked to
 RESAMPLES = 500
 TRAINED = "trained.npy"  # in a run's folder: fingerprints of the training stays
@@ -66,6 +65,7 @@ def predict_stays(
         low, high = doubt(manifest, network, one)
         told: dict[str, Any] = {
             "scan": str(path), "stay": id, "model": package.name, "output": str(table),
+            "outcome": manifest.target.title,
             **_answered(manifest.target, manifest.threshold, found[n], low[0], high[0]),
             "measurements": int(counts[n]), "findings": _findings_of(counts[n]) + (findings if n == 0 else []),
         }  # fmt: skip
@@ -116,7 +116,7 @@ def explained(package: StayPackage, network: Any, stay: Any, found: Any) -> dict
             {"hours": float(h), "value": float(v), "interval": [float(a), float(b)]}
             for h, v, a, b in zip(hours, answered, low, high, strict=True)
         ],
-        "course_note": COURSE_NOTE,
+        "course_note": _course_note(manifest),
         "contributions": {
             "unit": "its own" if target.kind == "regression" else "log odds",
             "variables": {coding.names[n]: float(by_variable[n]) for n in order if measured[n]},
@@ -126,6 +126,15 @@ def explained(package: StayPackage, network: Any, stay: Any, found: Any) -> dict
             ],
         },
     }
+
+
+def _course_note(manifest: StayManifest) -> str:
+    """How far the course can be trusted: as measured, where it was trained for that."""
+    if not manifest.training.truncate:
+        return f"{COURSE_NOTE}; trained on whole stays, so early ones are rough."
+    name = next((n for n in ("auroc", "mae") if all(n in of for of in manifest.training.by_hour)), "")
+    told = [f"{of[name]:.2f} after {of['hours']:g} h" for of in manifest.training.by_hour if name]
+    return f"{COURSE_NOTE}." + (f" {name.upper()} on unseen stays: {', '.join(told)}." if told else "")
 
 
 def _measured(coding: StayCoding, stays: Stays) -> Array:
@@ -151,7 +160,8 @@ def differences(coding: StayCoding, stays: Stays) -> list[Finding]:
         if name not in coding.names and name not in (*IDENTIFIERS, *ONLY_STATIC, *OUTCOMES)
     ]  # fmt: skip
     if new:
-        what = f"{len(new)} variables are not known to the model: {', '.join(new[:6])}{' ...' if len(new) > 6 else ''}."
+        are = "1 variable is" if len(new) == 1 else f"{len(new)} variables are"
+        what = f"{are} not known to the model: {', '.join(new[:6])}{' ...' if len(new) > 6 else ''}."
         told.append(Finding("unknown-variables", "info", what))
     gone = [name for name in coding.names if name not in stays.variables]
     if len(gone) == len(coding.names):
@@ -160,7 +170,8 @@ def differences(coding: StayCoding, stays: Stays) -> list[Finding]:
             mend=f"It knows {', '.join(coding.names[:8])}{' ...' if len(gone) > 8 else ''}.",
         )
     if gone:
-        what = f"{len(gone)} of the model's variables are not in the data: {', '.join(gone[:8])}."
+        are = "is" if len(gone) == 1 else "are"
+        what = f"{len(gone)} of the model's variables {are} not in the data: {', '.join(gone[:8])}."
         told.append(Finding("missing-variables", "info" if len(gone) < len(coding.names) / 2 else "warning", what))
     place = {name: n for n, name in enumerate(stays.variables)}
     for scaling in coding.variables:
@@ -195,10 +206,11 @@ def _write(path: Path, target: Target, predictions: Sequence[dict[str, Any]]) ->
 def measure(
     package: StayPackage, stays: Stays, value: Array, control: JobControl | None = None, *, intervals: bool = True
 ) -> dict[str, Any]:
-    """Metrics over stays with their targets, their intervals, and each case: {"metrics", "intervals", "cases"}."""
-    manifest = package.manifest
-    target = manifest.target
-    found = answer_all(manifest, package.load(), rows_of(manifest.coding, stays), control)
+    """Metrics over stays with their targets, their intervals, each case, and the figures as they were early:
+    {"metrics", "intervals", "cases", "by_hour"}."""
+    manifest, network = package.manifest, package.load()
+    target, rows = manifest.target, rows_of(manifest.coding, stays)
+    found = answer_all(manifest, network, rows, control)
 
     def of(outputs: Array, truth: Array) -> dict[str, float]:
         return figures(outputs, truth, target, threshold=manifest.threshold)
@@ -221,6 +233,7 @@ def measure(
     return {
         "metrics": {f"test/{name}": v for name, v in metrics.items()},
         "intervals": {f"test/{name}": v for name, v in ends.items()}, "cases": cases,
+        "by_hour": measure_by_hour(manifest, network, rows, value, control, intervals=intervals),
     }  # fmt: skip
 
 

@@ -19,18 +19,20 @@ from core.control import JobControl
 from core.errors import DatasetError, ModelError
 from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
-from core.inference.network import without_memory
 from core.inference.package import CARD, EXPERIMENT, WEIGHTS
 from core.inference.publish import model_name, next_version
 from core.metrics.calibration import fit_temperature
 from core.metrics.classification import best_threshold
+from core.models.weights import without_memory
 from core.paths import ensure_home, models_folder
 from core.tasks.finetuning.answering import answer_all, rows_of
-from core.tasks.finetuning.package import StayManifest, StayPackage, StayTraining, read_stay_package
+from core.tasks.finetuning.by_hour import fit_cooling
+from core.tasks.finetuning.package import StayManifest, StayPackage, StayTraining
 from core.tasks.finetuning.predicting import measure
 from core.tasks.finetuning.preparing import START, every_stay, load_target
 from core.tasks.pretraining import preparing
 
+EARLY = ("auroc", "auprc", "brier", "ece", "mae")  # figures that are kept of early answers
 WHERE = "Research on stays with the same variables, from like patients, each answer checked by a person."
 
 
@@ -50,7 +52,7 @@ def publish(
         write_text(part / CARD, _card(package.manifest))
     with Catalog() as catalog:
         catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=package.manifest.sha256)
-    return read_stay_package(target)
+    return StayPackage.read(target)
 
 
 @contextmanager
@@ -77,7 +79,7 @@ def assemble(
         measured_on="test" if split["test"] else "val",
         protocol=f"{protocol_of(experiment, checkpoint)} {facts.notes}".strip(),
         start=" ".join([start["title"] or "", *start["overlap"]]).strip()[:2000], figures={}, run=run.id,
-        simulated=facts.simulated,
+        simulated=facts.simulated, truncate=experiment.task.truncate,
     )  # fmt: skip
     manifest = StayManifest(
         name=name, version=version, title=facts.title or run.name, encoder=experiment.encoder.settings(),
@@ -107,22 +109,28 @@ def _judged(
     except DatasetError:
         return package
     value, _ = target.of(outcomes, held["val"].ids)
-    raw = answer_all(package.manifest, package.load(), rows_of(package.manifest.coding, held["val"]), control)
+    network, rows = package.load(), rows_of(package.manifest.coding, held["val"])
+    raw = answer_all(package.manifest, network, rows, control)
     if target.kind == "regression":
         error = np.abs(raw - (value * target.scale + target.mean))
         package = _with(package, error=float(np.quantile(error, 0.95)))
     elif target.kind != "multilabel":
         package = _with(package, temperature=fit_temperature(raw, value.astype(int)))
+        package = _with(package, cooling=fit_cooling(package.manifest, network, rows, value))
         if target.kind == "binary":
-            found = answer_all(package.manifest, package.load(), rows_of(package.manifest.coding, held["val"]), control)
+            found = answer_all(package.manifest, network, rows, control)
             package = _with(package, threshold=best_threshold(found[:, 1], value))
     if not measured:
         return package
     part = held[package.manifest.training.measured_on]
     value, _ = target.of(outcomes, part.ids)
-    metrics = measure(package, part, value, control, intervals=False)["metrics"]
-    figures = {name.removeprefix("test/"): number for name, number in metrics.items()}
-    return _with(package, training=package.manifest.training.model_copy(update={"figures": figures}))
+    now = measure(package, part, value, control, intervals=False)
+    figures = {name.removeprefix("test/"): number for name, number in now["metrics"].items()}
+    early = [
+        {"hours": of["hours"], **{name: v for name, v in of["metrics"].items() if name in EARLY}}
+        for of in now["by_hour"]
+    ]
+    return _with(package, training=package.manifest.training.model_copy(update={"figures": figures, "by_hour": early}))
 
 
 def _with(package: StayPackage, **changes: Any) -> StayPackage:
@@ -133,11 +141,15 @@ def _card(manifest: StayManifest) -> str:
     training, coding = manifest.training, manifest.coding
     figures = "\n".join(f"| {name} | {value:.4f} |" for name, value in training.figures.items())
     counts = ", ".join(f"{count:,} {part}" for part, count in training.cases.items() if count)
+    hours = "".join(
+        f"| {name} after {of['hours']:g} h | {of[name]:.4f} |\n"
+        for of in training.by_hour[:-1] for name in ("auroc", "auprc", "mae") if name in of
+    )  # fmt: skip
     start = f" Its encoder began with {training.start}" if training.start else ""
     said = "\n\n**Trained on simulated data.**" if training.simulated else ""
     return (
         f"# {manifest.title} {manifest.version}\n\nPredicts {manifest.target.title} from {len(coding.variables)}"
         f" variables over {coding.steps * coding.step_hours:g} hours.{said}\n\nTrained on {training.data}"
         f" ({counts} stays). {training.protocol}{start}\n\n| on the {training.measured_on} stays | |\n| --- | --- |\n"
-        f"{figures}\n\nUse: {manifest.intended_use}\n\nNot for: {manifest.forbidden_use}\n"
+        f"{figures}\n{hours}\nUse: {manifest.intended_use}\n\nNot for: {manifest.forbidden_use}\n"
     )

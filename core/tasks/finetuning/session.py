@@ -55,7 +55,8 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     if world.first() and run.epoch == 0:
         keep_marks(run.folder / SEEN_FILE, seen)
         keep_marks(run.folder / TRAINED, marks["train"])
-    module = FinetuningModule(experiment, network, target, class_weights(task, target, values["train"]))
+    weights_by_class = class_weights(task, target, values["train"])
+    module = FinetuningModule(experiment, network, target, weights_by_class, len(rows["train"]))
     weights = sampling(target, values["train"]) if task.balance == "sampling" else None
     batches = train_loader(rows["train"], np.arange(len(rows["train"])), settings.batch_size, experiment.seed, weights)
     callbacks: list[Any] = []

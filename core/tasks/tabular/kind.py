@@ -13,12 +13,12 @@ from core.control import JobControl
 from core.errors import IsocenterError
 from core.inference.assemble import Facts
 from core.tasks.base import ModelKind
-from core.tasks.tabular.package import TablePackage, read_table_package
+from core.tasks.tabular.package import TablePackage
 
 
 class TableModels(ModelKind):
     def read(self, folder: Path, *, bundled: bool = False) -> TablePackage:
-        return read_table_package(folder, bundled=bundled)
+        return TablePackage.read(folder, bundled=bundled)
 
     def publish(
         self, run: RunRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from core import registry
 from core.data.tables.encode import TableCoding
-from core.errors import ConfigError, ModelError
-from core.inference.manifest import MANIFEST, MAX_NETWORKS, parse_as, task_in
-from core.inference.package import WEIGHTS, FolderPackage, checked_weights, manifest_bytes, weights_file
+from core.errors import ConfigError
+from core.inference.manifest import MAX_NETWORKS
+from core.inference.package import WEIGHTS, FolderPackage, checked_weights, weights_file
 from core.registry import Part
 from core.tasks.tabular.explaining import Background
 from core.tasks.tabular.preparing import TablePlan
@@ -99,11 +98,12 @@ class TableManifest(Part):
 
 @dataclass(frozen=True)
 class TablePackage(FolderPackage):
-    """A package on disk with its manifest read and checked."""
+    """The package of a model for tables."""
 
-    folder: Path
+    described_by = TableManifest
+    of = "tables"
+
     manifest: TableManifest
-    bundled: bool = False
 
     @property
     def summary(self) -> str:
@@ -148,14 +148,6 @@ class TablePackage(FolderPackage):
             lambda: checked_weights(path, sha256),
             path,
         )
-
-
-def read_table_package(folder: Path, *, bundled: bool = False) -> TablePackage:
-    """Read the package in `folder`. Raises ModelError where it is none for tables."""
-    data, path = manifest_bytes(folder), folder / MANIFEST
-    if task_in(data) != "tabular":
-        raise ModelError("this is no model for tables", where=path)
-    return TablePackage(folder, parse_as(TableManifest, data, path), bundled)
 
 
 def _known(network: dict[str, Any]) -> dict[str, Any]:

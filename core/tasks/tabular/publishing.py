@@ -18,15 +18,15 @@ from core.control import JobControl
 from core.errors import ModelError
 from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
-from core.inference.network import without_memory
 from core.inference.package import CARD, EXPERIMENT, WEIGHTS
 from core.inference.publish import model_name, next_version
 from core.metrics.calibration import fit_temperature, tempered
 from core.metrics.classification import best_threshold
+from core.models.weights import without_memory
 from core.paths import ensure_home, models_folder
 from core.tasks.tabular.explaining import background_of
 from core.tasks.tabular.measuring import measure
-from core.tasks.tabular.package import TableManifest, TablePackage, TableTraining, read_table_package
+from core.tasks.tabular.package import TableManifest, TablePackage, TableTraining
 from core.tasks.tabular.predicting import outputs
 from core.tasks.tabular.preparing import fingerprint, load_plan, load_split, read_inputs
 from core.tasks.tabular.searching import as_searched, words
@@ -64,7 +64,7 @@ def recorded(name: str, origin: str, make: Callable[[Path, str, str], TablePacka
         write_text(part / CARD, _card(package.manifest))
     with Catalog() as catalog:
         catalog.add_model(name=slug, version=version, folder=target, run=origin, sha256=package.manifest.sha256)
-    return read_table_package(target)
+    return TablePackage.read(target)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.config import AugmentConfig
-from core.data import augment
+from core.data import augment, prefetch
 from core.data.augment import Pose, blur, change_intensity, coarsen, gamma, mirrored
 from core.data.prefetch import PrefetchLoader
 
@@ -122,3 +122,17 @@ def test_a_failure_in_the_loaders_thread_is_told_and_an_abandoned_loader_ends_it
     with pytest.raises(OSError, match="gone"):
         list(loader)
     assert torch.get_num_threads() == threads
+
+
+def test_several_threads_give_the_batches_of_one_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Squares(torch.utils.data.Dataset[int]):
+        def __len__(self) -> int:
+            return 23
+
+        def __getitem__(self, index: int) -> int:
+            return index * index
+
+    one = [batch.tolist() for batch in PrefetchLoader(Squares(), batch_size=4)]
+    monkeypatch.setattr(prefetch, "makers", lambda _device: 5)
+    assert [batch.tolist() for batch in PrefetchLoader(Squares(), batch_size=4)] == one
+    assert [value for batch in one for value in batch] == [index * index for index in range(23)]

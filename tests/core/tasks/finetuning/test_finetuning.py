@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,9 @@ def test_stays_are_trained_on_measured_published_and_predicted(folder: Path, tmp
     assert code == 0 and measured["metrics"]["test/auroc"] > 0.85 and len(measured["cases"]) == 40
     low, high = measured["intervals"]["test/auroc"]
     assert low <= measured["metrics"]["test/auroc"] <= high and measured["trained_on"] == 0
+    hours = [of["hours"] for of in measured["by_hour"]]
+    assert hours == [6, 12, 24] and measured["by_hour"][-1]["metrics"]["auroc"] == measured["metrics"]["test/auroc"]
+    assert all(of["doubt"]["width"] > 0 and 0 <= of["doubt"]["held"] <= 1 for of in measured["by_hour"])
     _, own, _ = run_cli(capsys, "evaluate", trained["run"], folder, "--split", "test", "--json")
     assert own["metrics"]["test/auroc"] == pytest.approx(trained["metrics"]["test/auroc"], abs=1e-5)
     _, seen, _ = run_cli(capsys, "evaluate", trained["run"], folder, "--json")
@@ -249,6 +253,7 @@ def test_stays_are_trained_on_measured_published_and_predicted(folder: Path, tmp
     assert one["interval"][0] <= one["probabilities"]["1"] <= one["interval"][1]
     assert one["course"][-1]["value"] == pytest.approx(one["probabilities"]["1"], abs=1e-5)
     assert {"HR", "SysABP"} <= set(one["contributions"]["variables"])
+    assert re.search(r"AUROC on unseen stays: [01]\.\d\d after 6 h", one["course_note"])
     code, answer, _ = run_cli(capsys, "predict", unseen, "--model", "deaths", "--out", tmp_path / "out", "--json")
     assert len(answer["predictions"]) == 40 and "course" not in answer["predictions"][0]
     assert (tmp_path / "out" / "unseen_stays.csv").read_text().count("\n") == 41
