@@ -29,6 +29,7 @@ class AppContext(QObject):
     training_requested = Signal(
         object, str, object
     )  # Path of data, its kind, settings by dotted key: fill the Train page
+    model_requested = Signal(object)  # show this package on the Models page
     run_requested = Signal(str)  # show this run live on the Train page
     models_changed = Signal()
     runs_changed = Signal()

@@ -1,10 +1,10 @@
-"""Which page a dropped file or folder belongs to, by its name and its first bytes."""
+"""Which page a dropped file or folder belongs to, by its name and its first bytes, and which a prediction."""
 
 from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from core.data.tables.read import is_table
 
@@ -14,6 +14,7 @@ ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 STAY_HEAD = b"time,parameter,value"  # of a file with the measurements of one stay
 
 Place = Literal["scans", "tables", "stays"]
+PAGE_OF = {"table": "tables", "stays": "stays", "cohort": "risk"}  # by the kind of data of a task
 
 
 def place_of(path: Path) -> Place:
@@ -27,6 +28,14 @@ def place_of(path: Path) -> Place:
     except OSError:
         return "scans"
     return "stays" if path.name.lower().endswith(ARCHIVES) else "scans"
+
+
+def page_of(task: str) -> str:
+    """The page that shows the predictions of a task."""
+    from core import registry  # brings every task: not before the window shows
+
+    part: Any = None if task == "segmentation" else registry.parts("task").get(task)
+    return PAGE_OF.get(part.data_kind, "scans") if part is not None else "scans"
 
 
 def _is_stay(path: Path) -> bool:

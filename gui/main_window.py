@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
@@ -13,12 +14,13 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMessageBox
 
 from core import RESEARCH_ONLY, __version__
 from core.control import JobControl
+from core.errors import IsocenterError
 from core.imaging.titles import title_of
 from core.paths import home
 from gui.actions import Actions
 from gui.away import Away
 from gui.context import AppContext
-from gui.dropping import place_of
+from gui.dropping import page_of, place_of
 from gui.jobs.job_line import JobLine
 from gui.scans.opening import SCAN_FILES, dropped_paths
 from gui.scans.page import ScansPage
@@ -105,9 +107,10 @@ class MainWindow(QMainWindow):
         context.series_requested.connect(self.open_series)
         context.page_requested.connect(self.show_page)
         context.prediction_open_requested.connect(self._prepare_for_prediction)
-        context.run_requested.connect(self._show_run)
+        context.run_requested.connect(partial(self._hand, "train", "show_run"))
+        context.model_requested.connect(partial(self._hand, "models", "select"))
         context.training_requested.connect(self._set_up_training)
-        context.evaluation_requested.connect(self._ask_evaluation)
+        context.evaluation_requested.connect(partial(self._hand, "review", "ask"))
         context.notice.connect(self.notice.show_notice)
         context.jobs.job_ended.connect(self._job_ended)
         self.rail.page_chosen.connect(self.show_page)
@@ -144,27 +147,27 @@ class MainWindow(QMainWindow):
         self._update_title()
         self._show_cursor()
 
-    def _show_run(self, run_id: str) -> None:
-        self.show_page("train")
-        show_run = getattr(self.pages.get("train"), "show_run", None)
-        if show_run is not None:
-            show_run(run_id)
+    def _hand(self, page: str, act: str, *given: object, **more: object) -> None:
+        """Bring a page to the front and have it do something; one that could not be made does nothing."""
+        self.show_page(page)
+        done: Callable[..., object] | None = getattr(self.pages.get(page), act, None)
+        if done is not None:
+            done(*given, **more)
 
     def _set_up_training(self, path: Path, kind: str, values: object) -> None:
-        self.show_page("train")
-        choose = getattr(self.pages.get("train"), "choose_data", None)
-        if choose is not None:
-            choose(path, values, kind=kind)
-
-    def _ask_evaluation(self, run_or_model: str) -> None:
-        self.show_page("review")
-        ask = getattr(self.pages.get("review"), "ask", None)
-        if ask is not None:
-            ask(run_or_model)
+        self._hand("train", "choose_data", path, values, kind=kind)
 
     def _prepare_for_prediction(self, id: int) -> None:
-        """The panel that answers this request may not be there yet: then make it, and hand the request on."""
-        if self.scans.predict_panel is None:
+        """Hand the request to the page of the prediction's kind; that of scans may first have to be made."""
+        try:
+            row = self.context.catalog().prediction(id)
+        except IsocenterError as error:
+            self.context.tell(error)
+            return
+        page = page_of(row.task)
+        if page != "scans":
+            self._hand(page, "open_prediction", row)
+        elif self.scans.predict_panel is None:
             self.scans.prepare()
             QTimer.singleShot(0, self, lambda: self.context.prediction_open_requested.emit(id))
 
@@ -190,10 +193,7 @@ class MainWindow(QMainWindow):
         for page in ("tables", "stays"):
             first = next((path for path, place in places.items() if place == page), None)
             if first is not None:
-                self.show_page(page)
-                open_one = getattr(self.pages.get(page), "open", None)
-                if open_one is not None:
-                    open_one(first)
+                self._hand(page, "open", first)
         paths = [path for path, place in places.items() if place == "scans"]
         if paths:
             self.show_page("scans")

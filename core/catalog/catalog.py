@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,6 +88,12 @@ class CheckpointRow:
 
 @dataclass(frozen=True)
 class PredictionRow:
+    """scan: the file that was predicted; of another task a table, a stay or a subject's first image.
+
+    task: of the model. answer: in words, where it is no segmentation. given: what was put in beside the file, plain
+    values by name, so that the page of its task can show it again.
+    """
+
     id: int
     scan: Path
     model: str
@@ -100,6 +106,9 @@ class PredictionRow:
     device: str
     time: float
     series: str = ""  # of a DICOM folder, the UID of the series
+    task: str = "segmentation"
+    answer: str = ""
+    given: dict[str, Any] = field(default_factory=dict)
 
 
 class Catalog:
@@ -322,15 +331,16 @@ class Catalog:
     def add_prediction(
         self, *, scan: Path, model: str, model_version: str, output: Path, sha256: str,
         structures: list[dict[str, Any]], findings: list[dict[str, str]], seconds: float, device: str,
-        series: str = "",
+        series: str = "", task: str = "segmentation", answer: str = "", given: Mapping[str, Any] | None = None,
     ) -> int:  # fmt: skip
-        """Record a prediction and return its id."""
+        """Record a prediction and return its id; see `PredictionRow`."""
         return self._insert(
             "predictions",
             {
                 "scan": str(scan), "model": model, "model_version": model_version, "output": str(output),
                 "sha256": sha256, "structures": json.dumps(structures), "findings": json.dumps(findings),
                 "seconds": seconds, "device": device, "time": time.time(), "series": series,
+                "task": task, "answer": answer, "given": json.dumps(dict(given or {})),
             },
         )  # fmt: skip
 
@@ -353,6 +363,7 @@ def _prediction(row: dict[str, Any]) -> PredictionRow:
     changed = {
         "scan": Path(row["scan"]), "output": Path(row["output"]),
         "structures": json.loads(row["structures"]), "findings": json.loads(row["findings"]),
+        "given": json.loads(row["given"]),
     }  # fmt: skip
     return PredictionRow(**{**row, **changed})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.catalog.library import Database, Migrations
 
 migrations = Migrations("isocenter")
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 @migrations()
@@ -91,3 +91,12 @@ def m004_evaluations(db: Database) -> None:
         pk="id",
     )  # fmt: skip
     db.conn.execute("PRAGMA user_version = 4")
+
+
+@migrations()
+def m005_predictions_of_every_task(db: Database) -> None:
+    """Not only scans are predicted: `answer` says in words what came out, `given` what was put in beside the file."""
+    db.table("predictions").add_column("task", str, not_null_default="segmentation")
+    db.table("predictions").add_column("answer", str, not_null_default="")
+    db.table("predictions").add_column("given", str, not_null_default="{}")
+    db.conn.execute("PRAGMA user_version = 5")

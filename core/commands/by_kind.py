@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import IsocenterError
+from core.inference.answers import record
 
 if TYPE_CHECKING:
     from core.catalog.groups import GroupRow
     from core.tasks.base import ModelKind
+
+SUBJECT_PARTS = ("mri", "pet", "clinical")
 
 
 NO_REPORT = "predictions of this model have no report"
@@ -24,6 +27,8 @@ def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
         raise IsocenterError(NO_REPORT, where=args.model, mend=WITHOUT_REPORT)
     with Progress() as progress:
         found = kind.predict(package, args.scans, args.out, vars(args), progress.control())
+    parts = {name: str(path.absolute()) for name in SUBJECT_PARTS if (path := getattr(args, name)) is not None}
+    record(package, found, given=parts)
     _tell(found["findings"])
     if args.json:
         answer_json({"predictions": found["predictions"], "outputs": found["outputs"]})

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontMetrics, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui.theme import theme
+from gui.theme.structures import structure_colours
 
 ROW_PX = 24
-NAME_SHARE, NOTED_SHARE = 0.38, 0.5  # of the width, for names alone and with their notes
+NAME_SHARE, NOTED_SHARE = 0.38, 0.56  # of the width, for names alone and with their notes
 VALUE_PX = 64
+LEAST_NAME_PX = 64
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,17 @@ class Bar:
         return f"{self.name}{f' = {self.note}' if self.note else ''}: {self.value:+.3g}{between}"
 
 
+def _shortened(metrics: QFontMetrics, bar: Bar, width: int) -> str:
+    """Name and note in so many pixels: the name is cut first, since half a value would be another one."""
+    note = f" = {bar.note}" if bar.note else ""
+    room = width - metrics.horizontalAdvance(note)
+    if room < LEAST_NAME_PX:
+        return metrics.elidedText(bar.name, Qt.TextElideMode.ElideRight, width)
+    return metrics.elidedText(bar.name, Qt.TextElideMode.ElideRight, room) + note
+
+
 class BarChart(QWidget):
-    """As high as its bars; a click chooses one. warm_rises: what adds is orange, where maps beside it are so too."""
+    """As high as its bars; a click chooses one. warm_rises: in the colours of maps, where what adds is orange."""
 
     chosen = Signal(str)
 
@@ -46,7 +57,7 @@ class BarChart(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMouseTracking(True)
         self._form = form
-        self._rises, self._falls = ("warn", "accent") if warm_rises else ("accent", "warn")
+        self._warm_rises = warm_rises
         self.bars: list[Bar] = []
         self._hovered = -1
         theme().changed.connect(self.update)
@@ -69,6 +80,7 @@ class BarChart(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         low, high = self._scale()
+        maps = structure_colours(({"label": 1}, {"label": 2}))  # as the maps beside have them
         noted = any(bar.note for bar in self.bars)
         left, right = self.width() * (NOTED_SHARE if noted else NAME_SHARE), self.width() - VALUE_PX
         middle = int(Qt.AlignmentFlag.AlignVCenter)
@@ -76,18 +88,18 @@ class BarChart(QWidget):
         def x_of(value: float) -> float:
             return left + (value - low) / ((high - low) or 1) * (right - left)
 
+        rises, falls = (maps[1], maps[2]) if self._warm_rises else (theme().color("accent"), theme().color("warn"))
         painter.setPen(QPen(theme().color("line"), 1))
         painter.drawLine(QPointF(x_of(0), 0), QPointF(x_of(0), ROW_PX * len(self.bars)))
         for row, bar in enumerate(self.bars):
             top = row * ROW_PX
             if row == self._hovered:
                 painter.fillRect(QRectF(0, top, self.width(), ROW_PX), theme().color("hover"))
-            words = f"{bar.name} = {bar.note}" if bar.note else bar.name
-            shown = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, int(left) - 12)
+            shown = _shortened(painter.fontMetrics(), bar, int(left) - 12)
             painter.setPen(theme().color("text"))
             painter.drawText(QRectF(0, top, left - 12, ROW_PX), middle | int(Qt.AlignmentFlag.AlignLeft), shown)
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme().color(self._rises if bar.value >= 0 else self._falls))
+            painter.setBrush(rises if bar.value >= 0 else falls)
             ends = sorted((x_of(0), x_of(bar.value)))
             painter.drawRoundedRect(QRectF(ends[0], top + 5, max(ends[1] - ends[0], 1), ROW_PX - 10), 2, 2)
             if bar.low is not None and bar.high is not None:

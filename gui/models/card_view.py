@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QTextCharFormat, QTextCursor, QTextDocument, QTextFormat, QTextTable
+from PySide6.QtGui import QTextCharFormat, QTextCursor, QTextDocument, QTextFormat, QTextOption, QTextTable
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -24,10 +24,11 @@ from gui.metric_names import metric_name
 from gui.predict.results import HEAD_PX, ROW_PX, swatch, tabular
 from gui.theme import theme
 from gui.theme.structures import structure_colours
-from gui.theme.tokens import BODY_PX, GRID, TITLE_PX
+from gui.theme.tokens import BODY_PX, GRID, SMALL_PX, TITLE_PX
 from gui.widgets import label, section
 
 MARKDOWN = QTextDocument.MarkdownFeature.MarkdownDialectGitHub | QTextDocument.MarkdownFeature.MarkdownNoHTML
+WIDE_COLUMNS = 5  # tables with more have small type
 
 
 class CardText(QTextEdit):
@@ -42,6 +43,7 @@ class CardText(QTextEdit):
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
+        self.setWordWrapMode(QTextOption.WrapMode.WordWrap)  # no word of a table is cut in two
         self._card = ""
         theme().changed.connect(self._redraw)
 
@@ -89,9 +91,16 @@ class CardText(QTextEdit):
                 form = frame.format()
                 form.setBorderBrush(theme().color("line"))
                 form.setBorderCollapse(True)
-                form.setCellPadding(GRID + 2)
+                wide = frame.columns() > WIDE_COLUMNS
+                form.setCellPadding(GRID - 1 if wide else GRID + 2)
                 form.setTopMargin(GRID)
                 frame.setFormat(form)
+                if wide:
+                    cells = frame.firstCursorPosition()
+                    cells.setPosition(frame.lastCursorPosition().position(), QTextCursor.MoveMode.KeepAnchor)
+                    small = QTextCharFormat()
+                    small.setProperty(QTextFormat.Property.FontPixelSize, SMALL_PX - 1)
+                    cells.mergeCharFormat(small)
 
 
 class ModelFacts(QWidget):

@@ -196,7 +196,7 @@ class ModelsPage(QWidget):
 
         def origin(package: AnyPackage) -> str:
             if package.bundled:
-                return "Comes with the program"
+                return "Built in"
             return "Published here" if training_of(package).get("run") in runs else "Imported"
 
         return origin
@@ -255,7 +255,7 @@ class ModelsPage(QWidget):
         def done(imported: tuple[AnyPackage, str]) -> None:
             package, kind = imported
             self._context.models_changed.emit()
-            self._select(package)
+            self.select(package)
             self._context.notice.emit("ok", f"{title(package)} was imported: {kind}.")
 
         self._context.jobs.run("Import model", work, done=done)
@@ -317,7 +317,7 @@ class ModelsPage(QWidget):
         except IsocenterError as error:
             self._context.tell(error)
         self._context.models_changed.emit()
-        self._select(removal.package)
+        self.select(removal.package)
         self._offer_undo()
 
     def _offer_undo(self) -> None:
@@ -329,7 +329,7 @@ class ModelsPage(QWidget):
         while self._removed:
             self._removed.pop().finish()
 
-    def _select(self, package: AnyPackage) -> None:
+    def select(self, package: AnyPackage) -> None:
         for row in range(self.list.count()):
             if self.list.item(row).data(Qt.ItemDataRole.UserRole) == key(package):
                 self.list.setCurrentRow(row)

@@ -50,6 +50,10 @@ class ModelChoice(QObject):
     def find(self, name: str, version: str) -> ModelPackage | None:
         return next((p for p in self.packages if (p.name, p.version) == (name, version)), None)
 
+    def find_any(self, name: str, version: str) -> AnyPackage | None:
+        """As `find`, among the models of every task."""
+        return next((p for p in self.every if (p.name, p.version) == (name, version)), None)
+
     def reload(self) -> None:
         from core.inference.kinds import list_models  # brings pydantic: not before the window shows
         from core.inference.package import ModelPackage

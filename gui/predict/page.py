@@ -1,4 +1,4 @@
-"""The Predict page: several scans at once, and all predictions of the past."""
+"""The Predict page: several scans at once, and all predictions of the past, of every kind."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ from core import RESEARCH_ONLY
 from core.errors import IsocenterError
 from core.files import write_text
 from gui.context import AppContext
+from gui.dropping import place_of
 from gui.predict.batch import Batch, FoundScans, default_folder, find_scans
 from gui.predict.model_card import ModelChooser, choice_of, key
-from gui.predict.past import ROW_ROLE, SORT_ROLE, PastPredictions
+from gui.predict.past import CHECKS, KIND, MODEL, OF, RESULT, ROW_ROLE, SORT_ROLE, TOOK, WHEN, PastPredictions
 from gui.predict.queue_view import QueueView
 from gui.predict.stored import volumes_table
 from gui.scans.opening import SCAN_FILES
@@ -39,6 +40,11 @@ from gui.widgets import ElidedLabel, EmptyState, button, label, section
 if TYPE_CHECKING:
     from core.catalog import PredictionRow
 
+EMPTY = (
+    "Drop scans here (NIfTI, NRRD or MetaImage files, DICOM folders): they are predicted at once. A table (CSV, TSV, "
+    "Excel, Parquet) or a patient's stays (text files, a folder or archive of them) open on their own pages, and the "
+    "Risk page takes a subject's MRI, PET and clinical values. What was predicted is listed here."
+)
 FOLDER_KEY = "predict/batch_folder"
 
 
@@ -64,7 +70,7 @@ class PredictionsPage(QWidget):
     def _build(self) -> None:
         self.queue = QueueView(self.batch)
         self.queue.open_requested.connect(self._context.prediction_open_requested)
-        self._empty = EmptyState("predict", "No predictions yet", "Drop scans here, or open one and press Predict.")
+        self._empty = EmptyState("predict", "No predictions yet", EMPTY)
         self.table = self._table()
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 12)
@@ -90,7 +96,7 @@ class PredictionsPage(QWidget):
         self._folder.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         words = QVBoxLayout()
         words.setSpacing(4)
-        words.addWidget(label("Predict several scans", "title"))
+        words.addWidget(label("Predict", "title"))
         words.addWidget(self._hint)
         change = button(
             "Change", "batch_folder_change", self.choose_folder, role="link", tip="Change the results' folder"
@@ -116,11 +122,13 @@ class PredictionsPage(QWidget):
         self._search = QLineEdit()
         self._search.setObjectName("predictions_search")
         self._search.setAccessibleName("Find a prediction")
-        self._search.setPlaceholderText("Find by scan or model")
+        self._search.setPlaceholderText("Find by name, model or result")
         self._search.setClearButtonEnabled(True)
         self._search.setFixedWidth(220)
         self._search.textChanged.connect(self._sorted.setFilterFixedString)
-        self.open_button = button("Open", "prediction_open", self.open_selected, tip="Open over its scan (Enter)")
+        self.open_button = button(
+            "Open", "prediction_open", self.open_selected, tip="Open it on the page of its kind (Enter)"
+        )
         self.folder_button = button("Show in folder", "predictions_folder", self.show_in_folder)
         self.export_button = button(
             "Export volumes", "predictions_export", self.export, tip="Volumes as CSV: of what is selected, or of all"
@@ -146,7 +154,7 @@ class PredictionsPage(QWidget):
         table.setShowGrid(False)
         table.setAlternatingRowColors(False)
         table.setSortingEnabled(True)
-        table.sortByColumn(5, Qt.SortOrder.DescendingOrder)
+        table.sortByColumn(WHEN, Qt.SortOrder.DescendingOrder)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setTabKeyNavigation(False)
@@ -156,8 +164,8 @@ class PredictionsPage(QWidget):
         head = table.horizontalHeader()
         head.setHighlightSections(False)
         head.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        head.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((0, 190), (1, 140), (3, 90), (4, 80), (5, 140)):
+        head.setSectionResizeMode(RESULT, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((KIND, 70), (OF, 190), (MODEL, 160), (CHECKS, 90), (TOOK, 80), (WHEN, 140)):
             table.setColumnWidth(column, width)
         table.activated.connect(self._open_index)
         table.selectionModel().selectionChanged.connect(lambda *_: self._refresh())
@@ -184,8 +192,14 @@ class PredictionsPage(QWidget):
             self.predict_paths([Path(path) for path in chosen])
 
     def predict_paths(self, paths: Iterable[Path]) -> None:
-        """Queue the scans among these files and folders for the chosen model."""
+        """Queue the scans among these files and folders for the chosen model; tables and stays open on their pages."""
         package, out, paths = self._choice.current, self.folder, list(paths)
+        others = [path for path in paths if place_of(path) != "scans"]
+        if others:
+            self._context.open_requested.emit(others)
+            paths = [path for path in paths if path not in others]
+        if not paths:
+            return
         if package is None:
             self._context.notice.emit(
                 "warn", "There is no model to predict with. Import or publish one on the Models page."
@@ -275,7 +289,8 @@ class PredictionsPage(QWidget):
     def _refresh(self) -> None:
         has_model, rows = self._choice.current is not None, self.selected()
         self._hint.setText(
-            "Drop scans or folders anywhere on this page; they are predicted one after another."
+            "Drop scans or folders anywhere on this page; they are predicted one after another. A table or stays open "
+            "on their own pages."
             if has_model or not self._choice.loaded
             else "There is no model yet: import or publish one on the Models page first."
         )
@@ -286,7 +301,7 @@ class PredictionsPage(QWidget):
         self._empty.setVisible(not has_rows)
         self.open_button.setEnabled(len(rows) == 1)
         self.folder_button.setEnabled(len(rows) == 1)
-        self.export_button.setEnabled(has_rows)
+        self.export_button.setEnabled(any(row.structures for row in self.past.rows))
 
 
 def _some(names: list[str]) -> str:

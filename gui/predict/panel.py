@@ -16,6 +16,7 @@ from core import RESEARCH_ONLY
 from core.errors import IsocenterError
 from core.imaging.volume import Volume
 from gui.context import AppContext
+from gui.dropping import page_of
 from gui.jobs.jobs import Job
 from gui.predict.history import OverlayHistory
 from gui.predict.model_card import ModelCard, ModelChooser, choice_of, key
@@ -246,6 +247,8 @@ class PredictPanel(QFrame):
         """Open a past prediction's scan and lay the stored segmentation over it."""
         try:
             row = self._context.catalog().prediction(id)
+            if page_of(row.task) != "scans":
+                return
             check_scan(row)
         except IsocenterError as error:
             self._context.tell(error)

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
 from core.imaging.titles import file_title
+from gui.dropping import page_of
 from gui.predict.results import seconds_text, tabular, volume_text
 from gui.theme.theme import body_font
 
 if TYPE_CHECKING:
     from core.catalog import PredictionRow
 
-COLUMNS = ("Scan", "Model", "Volumes", "Checks", "Took", "When")
-NUMERIC = (2, 4, 5)
+COLUMNS = ("Kind", "Of", "Model", "Result", "Checks", "Took", "When")
+KIND, OF, MODEL, RESULT, CHECKS, TOOK, WHEN = range(len(COLUMNS))
+NUMERIC = (RESULT, TOOK, WHEN)
+KINDS = {"scans": "Scan", "tables": "Table", "stays": "Stay", "risk": "Risk"}
 SORT_ROLE = Qt.ItemDataRole.UserRole
 ROW_ROLE = Qt.ItemDataRole.UserRole + 1
 # Left everywhere: on the right of a head stands the mark of the sorting.
@@ -57,8 +60,8 @@ class PastPredictions(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return _text(row, column)
         if role == SORT_ROLE:
-            name = file_title(row.scan).lower()
-            return (name, row.model, _volume(row), len(_warnings(row)), row.seconds, row.time)[column]
+            name, result = of_what(row).lower(), (_volume(row), row.answer)
+            return (_kind(row), name, row.model, result, len(_warnings(row)), row.seconds, row.time)[column]
         if role == ROW_ROLE:
             return row
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -66,24 +69,38 @@ class PastPredictions(QAbstractTableModel):
         if role == Qt.ItemDataRole.FontRole and column in NUMERIC:
             return self._figures
         if role == Qt.ItemDataRole.ToolTipRole:
-            volumes = "\n".join(f"{s['name']}: {volume_text(s['volume_ml'])}" for s in row.structures)
-            return (str(row.scan), "", volumes, "\n".join(_warnings(row)), row.device, "")[column]
+            result = "\n".join(f"{s['name']}: {volume_text(s['volume_ml'])}" for s in row.structures) or row.answer
+            return ("", str(row.scan), "", result, "\n".join(_warnings(row)), row.device, "")[column]
         return None
 
 
 def _text(row: PredictionRow, column: int) -> str:
-    if column == 0:
-        return file_title(row.scan)
-    if column == 1:
+    if column == KIND:
+        return _kind(row)
+    if column == OF:
+        return of_what(row)
+    if column == MODEL:
         return f"{row.model} {row.model_version}"
-    if column == 2:
-        return " · ".join(f"{s['name']} {volume_text(s['volume_ml'])}" for s in row.structures)
-    if column == 3:
+    if column == RESULT:
+        return row.answer or " · ".join(f"{s['name']} {volume_text(s['volume_ml'])}" for s in row.structures)
+    if column == CHECKS:
         count = len(_warnings(row))
         return f"! {count} to read" if count else "✓"
-    if column == 4:
+    if column == TOOK:
         return seconds_text(row.seconds)
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(row.time))
+
+
+def of_what(row: PredictionRow) -> str:
+    """What was predicted: the file, with the stay in it; or the subject."""
+    if "subject" in row.given:
+        return str(row.given["subject"])
+    file = file_title(row.scan)
+    return f"{row.given['stay']} · {file}" if "stay" in row.given else file
+
+
+def _kind(row: PredictionRow) -> str:
+    return KINDS[page_of(row.task)]
 
 
 def _warnings(row: PredictionRow) -> list[str]:

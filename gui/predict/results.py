@@ -212,7 +212,9 @@ def volume_text(volume_ml: float) -> str:
 def seconds_text(seconds: float) -> str:
     """A duration for people.
 
-    >>> seconds_text(1.84), seconds_text(75)
-    ('1.8 s', '1 min 15 s')
+    >>> seconds_text(1.84), seconds_text(75), seconds_text(0.003)
+    ('1.8 s', '1 min 15 s', '<0.1 s')
     """
+    if 0 < seconds < 0.05:
+        return "<0.1 s"
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {round(seconds % 60)} s"

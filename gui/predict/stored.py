@@ -41,14 +41,27 @@ class Overlay(NamedTuple):
     calibrated: bool = False
 
 
-def check_scan(row: PredictionRow) -> None:
-    """Raise StoredPredictionError if the scan of a prediction is no longer there."""
+def check_scan(row: PredictionRow, what: str = "scan") -> None:
+    """Raise StoredPredictionError if the scan, or whatever else was predicted, is no longer there."""
     if not row.scan.exists():
         raise StoredPredictionError(
-            "the scan of this prediction is gone",
+            f"the {what} of this prediction is gone",
             where=row.scan,
             mend="Put it back where it was, then open the prediction again.",
         )
+
+
+def check_output(row: PredictionRow, what: str) -> None:
+    """Raise StoredPredictionError if the file of a prediction is gone, or is not the one that was written."""
+    if not row.output.is_file():
+        raise StoredPredictionError(
+            f"the stored {what} is gone", where=row.output, mend="Predict it again, or put the file back."
+        )
+    if sha256(row.output) != row.sha256:
+        raise StoredPredictionError(
+            f"the stored {what} was changed after it was made", where=row.output,
+            mend="Predict it again. The changed file itself can still be opened.",
+        )  # fmt: skip
 
 
 def load_overlay(row: PredictionRow, scan: Volume, control: JobControl) -> Overlay:
@@ -59,16 +72,7 @@ def load_overlay(row: PredictionRow, scan: Volume, control: JobControl) -> Overl
     from core.imaging.reader import read
 
     control.progress(None, "Checking the segmentation")
-    if not row.output.is_file():
-        raise StoredPredictionError(
-            "the stored segmentation is gone", where=row.output, mend="Predict the scan again, or put the file back."
-        )
-    if sha256(row.output) != row.sha256:
-        raise StoredPredictionError(
-            "the stored segmentation was changed after it was made",
-            where=row.output,
-            mend="Predict the scan again. The changed file itself can still be opened as a scan.",
-        )
+    check_output(row, "segmentation")
     control.progress(None, "Reading the segmentation")
     segmentation = read(row.output, control)
     if segmentation.shape != scan.grid_shape or not _same_place(segmentation, scan):

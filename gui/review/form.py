@@ -11,6 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from core import registry
+from core.config import read_yaml
 from core.errors import IsocenterError
 from gui.context import AppContext
 from gui.predict.model_card import choice_of, key, task_of, title
@@ -45,6 +46,7 @@ class EvaluateForm(QFrame):
         self._kinds: dict[str, str] = {}  # the task of each model and run
         self.model = QComboBox()
         self.model.currentIndexChanged.connect(lambda _: self._show_state())
+        self.model.activated.connect(lambda _: self.choose(self.model.currentData()))
         self.model.setObjectName("evaluate-model")
         self.model.setAccessibleName("Model or run to evaluate")
         self.data = QLineEdit(str(context.settings.value(DATA_KEY, "")))
@@ -75,7 +77,7 @@ class EvaluateForm(QFrame):
         actions.addWidget(self.go)
         actions.addWidget(button("Cancel", "evaluate-cancel", self.cancelled.emit))
         actions.addStretch(1)
-        hint = "Cases that the model was trained on flatter it: choose its test part, or scans it has never seen."
+        hint = "Cases that it was trained on flatter a model: choose a part that was kept out, or cases it never saw."
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 14, 16, 14)
         column.setSpacing(10)
@@ -106,15 +108,19 @@ class EvaluateForm(QFrame):
         self._show_state()
 
     def choose(self, run_or_model: str | None) -> None:
-        """Put up a model or run. A run's own data set and its test part are proposed with it."""
+        """Put up a model or run. The run's own data set is proposed with it, and what was kept out of its training."""
         place = self.model.findData(run_or_model) if run_or_model else -1
         if place < 0:
             return
         self.model.setCurrentIndex(place)
-        run = next((run for run in self._context.catalog().runs() if run.id == run_or_model), None)
+        package = next((one for one in choice_of(self._context).every if key(one) == run_or_model), None)
+        training = package.as_dict().get("training") if package is not None else None
+        id = training.get("run") if isinstance(training, dict) else run_or_model
+        run = next((run for run in self._context.catalog().runs() if run.id == id), None)
         if run is not None:
+            data = read_yaml(run.config).get("data") or {}
             self.data.setText(run.data_path)
-            self.split.setCurrentIndex(self.split.findData("test"))
+            self.split.setCurrentIndex(self.split.findData("test" if data.get("test_fraction") else "val"))
 
     def _browse(self) -> None:
         kind = self._kind()

@@ -15,6 +15,7 @@ from core import registry
 from core.control import JobControl
 from core.errors import ModelError
 from core.files import write_text
+from core.inference.answers import record
 from core.inference.package import AnyPackage
 from gui.predict.model_card import task_of
 from gui.risk.values import as_tree
@@ -38,6 +39,16 @@ class Subject:
     pet: Path | None
     values: Mapping[str, float]
 
+    @property
+    def first(self) -> Path | None:
+        """The image that stands for the subject in the list of predictions."""
+        return self.mri or self.pet
+
+    def as_given(self) -> dict[str, Any]:
+        """As plain values, for the catalog."""
+        images = {kind: str(path) for kind in IMAGES if (path := getattr(self, kind)) is not None}
+        return {"subject": self.name, **images, "values": dict(self.values)}
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -54,7 +65,7 @@ def takes_subjects(package: AnyPackage) -> bool:
 
 
 def ask(package: AnyPackage, subject: Subject, out: Path, explain: bool, control: JobControl) -> Answer:
-    """Predict a subject, its reasons included. Raises IsocenterError."""
+    """Predict a subject, its reasons included, and record the answer. Raises IsocenterError."""
     from core.inference.kinds import kind_of_package
 
     kind = kind_of_package(package)
@@ -67,6 +78,7 @@ def ask(package: AnyPackage, subject: Subject, out: Path, explain: bool, control
             options["clinical"] = Path(folder) / "subject.json"
             write_text(options["clinical"], json.dumps(as_tree(subject.name, subject.values)))
         found = kind.predict(package, [], out, options, control)
+    record(package, found, source=subject.first, given=subject.as_given())
     prediction = found["predictions"][0]
     files = (prediction.get("explanation") or {}).get("maps") or {}
     return Answer(prediction, read_maps({name: Path(path) for name, path in files.items()}, control))

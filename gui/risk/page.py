@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
@@ -31,6 +31,7 @@ from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.risk.asking import STRUCTURES, Answer, Subject, ask, open_image, overlay_of, takes_subjects
+from gui.risk.past import model_gone, reopen, subject_of
 from gui.risk.place import ImagePlace, kind_by_name
 from gui.risk.reporting import ask_report, save_report
 from gui.risk.result import RiskResult
@@ -41,6 +42,9 @@ from gui.values.form import ValuesForm
 from gui.viewer.scene import OpenedScan, Scene
 from gui.viewer.slice_grid import SliceGrid
 from gui.widgets import EmptyState, Swatch, button, label, notice, scrolled, section
+
+if TYPE_CHECKING:
+    from core.catalog import PredictionRow
 
 IMAGES = {"mri": "MRI", "pet": "PET"}
 
@@ -291,11 +295,37 @@ class RiskPage(QWidget):
         self._forget()
         self._job = job = self._context.jobs.run(
             "Predicting the risk", lambda control: ask(package, subject, own_folder(), True, control),
-            done=self._take, failed=self._failed,
+            done=self._answered, failed=self._failed,
         )  # fmt: skip
+        self._follow(job)
+
+    def _follow(self, job: Job) -> None:
         job.changed.connect(self._show_progress)
         job.ended.connect(self._ended)
         self._show_state()
+
+    def _answered(self, answer: Answer) -> None:
+        self._context.predictions_changed.emit()
+        self._take(answer)
+
+    def open_prediction(self, row: PredictionRow) -> None:
+        """Show an earlier prediction: what was given of the subject, and the answer."""
+        self.cancel()
+        self.failure.hide()
+        by = self._choice.find_any(row.model, row.model_version)
+        if by not in self._models:
+            self._context.tell(model_gone(row))
+            return
+        self.model.setCurrentIndex(self._models.index(by))
+        given = subject_of(row)
+        self.subject.setText(given.name)
+        self.set_images(mri=given.mri, pet=given.pet)
+        self.form.clear()
+        self.form.set_texts({name: f"{value:.12g}" for name, value in given.values.items()})
+        self._job = job = self._context.jobs.run(
+            "Opening the prediction", partial(reopen, row), done=self._take, failed=self._failed
+        )
+        self._follow(job)
 
     def cancel(self) -> None:
         """End the prediction."""

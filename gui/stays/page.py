@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSortFilterProxyModel, Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -23,16 +23,18 @@ from PySide6.QtWidgets import (
 from core import RESEARCH_ONLY
 from core.data.stays.read import read_stays
 from core.data.stays.series import Stays
+from core.inference.answers import named
 from core.inference.package import AnyPackage
 from gui.charts.bars import Bar, BarChart
 from gui.context import AppContext
+from gui.file_drops import FileDrops
 from gui.jobs.jobs import Job
 from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
-from gui.scans.opening import dropped_paths
-from gui.stays.asking import predict_stay, takes_stays
+from gui.stays.asking import predict_stay, said_of, takes_stays
 from gui.stays.listed import StaysModel
+from gui.stays.past import reopen
 from gui.stays.reasons import ReasonsStrip
 from gui.stays.series import OneStay, one_stay
 from gui.stays.span import Span
@@ -40,9 +42,11 @@ from gui.stays.strips import CourseStrip, HoursStrip, SeriesStrips
 from gui.train.data_check import LEVELS
 from gui.widgets import ElidedLabel, EmptyState, button, label, notice, scrolled, section
 
+if TYPE_CHECKING:
+    from core.catalog import PredictionRow
+
 STAY_FILES = "Stays (*.txt *.csv *.tsv *.psv *.parquet *.tar.gz *.tgz *.tar *.zip);;All files (*)"
 MOST_BARS = 12
-YES = ("1", "true", "yes", "score")  # answers that are better called by what was asked
 NO_MODEL = "No model for stays yet: pretrain an encoder, fine-tune it, and publish it."
 
 
@@ -53,16 +57,19 @@ class StaysPage(QWidget):
         super().__init__()
         self.setObjectName("stays-page")
         self.setProperty("role", "page")
-        self.setAcceptDrops(True)
+        FileDrops(self).dropped.connect(lambda paths: self.open(paths[0]))
         self._context = context
         self._choice = choice_of(context)
         self._models: list[AnyPackage] = []
         self._job: Job | None = None
         self.stay: OneStay | None = None
         self.answer: dict[str, Any] | None = None
+        self._answers: dict[str, dict[str, Any]] = {}  # of these stays by the chosen model, by the stays' names
+        self._path = Path()
         self._number = -1
         self.span = Span(self)
         self.model = StaysModel()
+        self.train = button("Train on these stays", "train-stays", self._train, tip="Fill the Train page with them")
         self._build()
         self._choice.changed.connect(self._show_models)
         self._show_models()
@@ -134,6 +141,7 @@ class StaysPage(QWidget):
         for widget in (self.name, self.count, self.search):
             column.addWidget(widget)
         column.addWidget(self.list, 1)
+        column.addWidget(self.train)
         return frame
 
     def _middle(self) -> QWidget:
@@ -169,7 +177,7 @@ class StaysPage(QWidget):
         self.chooser = QComboBox()
         self.chooser.setObjectName("stays-model")
         self.chooser.setAccessibleName("Model for stays")
-        self.chooser.currentIndexChanged.connect(lambda _: self._forget())
+        self.chooser.currentIndexChanged.connect(self._model_changed)
         self.about = label("", "dim", wrap=True)
         self.simulated = notice("Trained on simulated data.", "warn")
         self.predict = button("Predict this stay", "predict-stay", self._predict, role="primary")
@@ -219,7 +227,23 @@ class StaysPage(QWidget):
             f"Opening {path.name}", lambda control: read_stays(path, control), lambda stays: self._opened(path, stays)
         )
 
-    def _opened(self, path: Path, stays: Stays) -> None:
+    def open_prediction(self, row: PredictionRow) -> None:
+        """Show an earlier prediction: its stays again, with the answers."""
+        self.cancel()
+        self.failure.hide()
+        self._run(f"Opening {row.scan.name}", partial(reopen, row), partial(self._reopened, row))
+
+    def _reopened(self, row: PredictionRow, found: tuple[Stays, dict[str, dict[str, Any]], int]) -> None:
+        stays, answers, number = found
+        by = self._choice.find_any(row.model, row.model_version)
+        if by in self._models:
+            self.chooser.setCurrentIndex(self._models.index(by))
+        self._opened(row.scan, stays, answers)
+        self.list.setCurrentIndex(self.found.mapFromSource(self.model.index(number)))
+
+    def _opened(self, path: Path, stays: Stays, answers: dict[str, dict[str, Any]] | None = None) -> None:
+        self._path, self._answers = path, answers or {}
+        self.search.clear()
         self.model.show_stays(stays)
         self.name.setText(path.name)
         self.count.setText(f"{len(stays):,} stays" if len(stays) != 1 else "1 stay")
@@ -250,15 +274,8 @@ class StaysPage(QWidget):
         if job is not None:
             job.cancel()
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        paths = dropped_paths(event.mimeData().urls())
-        event.acceptProposedAction()
-        if paths:
-            self.open(paths[0])
+    def _train(self) -> None:
+        self._context.training_requested.emit(self._path, "stays", {})
 
     # ---- a stay -------------------------------------------------------------------------------------------------
 
@@ -274,6 +291,8 @@ class StaysPage(QWidget):
         self.strips.show_series(self.stay.series)
         self.span.show_all(self.stay.end)
         self._forget()
+        if self.stay.id in self._answers:
+            self._take(self._answers[self.stay.id])
 
     def _show_models(self) -> None:
         kept = self.chooser.currentText()
@@ -291,36 +310,31 @@ class StaysPage(QWidget):
         return self._models[place] if 0 <= place < len(self._models) else None
 
     def _predict(self) -> None:
-        package, stays, number = self.chosen, self.model.stays, self._number
+        package, stays, number, path = self.chosen, self.model.stays, self._number, self._path
         if package is None or stays is None or number < 0 or self._job is not None:
             return
 
         def done(answer: dict[str, Any]) -> None:
+            self._context.predictions_changed.emit()
+            if package != self.chosen or stays is not self.model.stays:
+                return
+            self._answers[stays.ids[number]] = answer
             if number == self._number:
+                self._forget()
                 self._take(answer)
 
         self._run(
             f"Predicting stay {stays.ids[number]}",
-            lambda control: predict_stay(package, stays, number, own_folder(), control), done,
+            lambda control: predict_stay(package, path, stays, number, own_folder(), control), done,
         )  # fmt: skip
 
     def _take(self, answer: dict[str, Any]) -> None:
         self.answer = answer
         asked = str(answer.get("explained", answer.get("interval_of", "score")))
-        value = answer.get("score", (answer.get("probabilities") or {}).get(asked))
-        if asked in YES and answer.get("outcome"):
-            asked = str(answer["outcome"]).replace("_", " ")
-        self.figure.setText(
-            f"{value:.3g}" if "score" in answer else f"{asked}: {value:.0%}" if value is not None else "–"
-        )
-        self.figure.setAccessibleName(self.figure.text())
-        interval = answer.get("interval")
-        told = [f"between {interval[0]:.2f} and {interval[1]:.2f}"] if interval else []
-        if answer.get("predicted") is not None:
-            told.append(f"decided: {answer['predicted']}")
-        if answer.get("measurements") is not None:
-            told.append(f"from {answer['measurements']:,} measurements")
-        self.between.setText("; ".join(told))
+        figure, told = said_of(answer, asked)
+        self.figure.setText(figure)
+        self.between.setText(told)
+        self.figure.setAccessibleName(f"{figure}, {told}")
         for finding in answer.get("findings", []):
             self._notices.addWidget(notice(finding["message"], LEVELS.get(finding["severity"], "info")))
         self._show_reasons(answer, asked)
@@ -329,8 +343,9 @@ class StaysPage(QWidget):
     def _show_reasons(self, answer: Mapping[str, Any], asked: str) -> None:
         course = answer.get("course") or []
         if course:
+            of = named(str(answer.get("outcome", "")), asked)
             self.course.show_course(
-                asked, [one["hours"] for one in course], [one["value"] for one in course],
+                of, [one["hours"] for one in course], [one["value"] for one in course],
                 [one["interval"] for one in course],
             )  # fmt: skip
         told = (answer.get("contributions") or {}).get("variables") or {}
@@ -341,6 +356,10 @@ class StaysPage(QWidget):
             self.strips.show_series(sorted(self.stay.series, key=lambda one: order.get(one.name, len(order))), told)
         hours = (answer.get("contributions") or {}).get("hours") or []
         self.reasons.show_bars([(*one["hours"], one["value"]) for one in hours])
+
+    def _model_changed(self, _place: int) -> None:
+        self._answers = {}
+        self._forget()
 
     def _forget(self) -> None:
         """An answer to another stay or of another model is no answer."""
@@ -368,6 +387,7 @@ class StaysPage(QWidget):
         self.about.setText(package.summary if package is not None else NO_MODEL)
         self.simulated.setVisible(package is not None and simulated(package))
         self.predict.setVisible(package is not None)
+        self.train.setEnabled(self.model.stays is not None and not running)
         self.predict.setEnabled(not running and self.stay is not None)
         self.predict.setText("Predict again" if answered else "Predict this stay")
         for widget in (self.figure, self.between):

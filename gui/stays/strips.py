@@ -275,10 +275,16 @@ class CourseStrip(TimeStrip):
 
         left = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         painter.setPen(theme().color("text"))
-        shown = painter.fontMetrics().elidedText(self._title, Qt.TextElideMode.ElideRight, LEFT_PX - 50)
-        painter.drawText(QRectF(12, 12, LEFT_PX - 24, 20), left, shown)
+        metrics, room = painter.fontMetrics(), LEFT_PX - 58  # beside the numbers of the axis
+        name, sign, value = self._title.partition(" = ")
+        shown = self._title if metrics.horizontalAdvance(self._title) <= room else name
+        painter.drawText(QRectF(12, 12, room, 20), left, metrics.elidedText(shown, Qt.TextElideMode.ElideMiddle, room))
+        below = 12 + 20
+        if shown != self._title:
+            painter.drawText(QRectF(12, below, room, 20), left, f"{sign.strip()} {value}")
+            below += 20
         painter.setPen(theme().color("dim"))
-        painter.drawText(QRectF(12, 34, LEFT_PX - 24, 20), left, self.said())
+        painter.drawText(QRectF(12, below + 2, LEFT_PX - 24, 20), left, self.said())
         for value in (low, (low + high) / 2, high):
             painter.setPen(QPen(theme().color("line"), 1))
             painter.drawLine(QPointF(inside.left(), y_of(value)), QPointF(inside.right(), y_of(value)))

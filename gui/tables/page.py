@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
@@ -28,6 +29,7 @@ from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.tables.columns_view import ColumnsView
+from gui.tables.past import reopen
 from gui.tables.patient import PatientView
 from gui.tables.predicting import Predicted, predict_table, takes_tables
 from gui.tables.reading import OpenedTable, open_table
@@ -35,6 +37,9 @@ from gui.tables.row_card import RowCard
 from gui.tables.rows import RowsModel
 from gui.train.data_check import LEVELS, grouped
 from gui.widgets import EmptyState, button, label, notice, scrolled, section
+
+if TYPE_CHECKING:
+    from core.catalog import PredictionRow
 
 TABLE_FILES = f"Tables ({' '.join('*' + suffix for suffix in SUFFIXES)});;All files (*)"
 SHOWN_FINDINGS = 8
@@ -97,6 +102,7 @@ class TablesPage(QWidget):
         self.view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.view.horizontalHeader().setDefaultSectionSize(COLUMN_PX)
         self.view.horizontalHeader().setHighlightSections(False)
+        self.view.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideRight)
         self.view.verticalHeader().setDefaultSectionSize(28)
         self.view.selectionModel().currentRowChanged.connect(lambda index: self._show_row(index.row()))
         left = QFrame()
@@ -217,6 +223,24 @@ class TablesPage(QWidget):
         self._show_findings([(LEVELS[level], text) for level, text in grouped(opened.findings)])
         self._show_state()
 
+    def open_prediction(self, row: PredictionRow) -> None:
+        """Show an earlier prediction: its table again, with the answers."""
+        self.cancel()
+        self.failure.hide()
+        model = self._choice.find_any(row.model, row.model_version)
+        self._job = job = self.context.jobs.run(
+            f"Opening {row.scan.name}", partial(reopen, row, model), done=self._reopened, failed=self._failed
+        )
+        self._follow(job)
+
+    def _reopened(self, found: tuple[OpenedTable, Predicted]) -> None:
+        opened, predicted = found
+        self._path = opened.path
+        self._opened(opened)
+        if predicted.model in self._models:
+            self.model.setCurrentIndex(self._models.index(predicted.model))
+        self._take(predicted)
+
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)
         if self.opened is not None:
@@ -287,9 +311,13 @@ class TablesPage(QWidget):
         out = own_folder()
         self._job = job = self.context.jobs.run(
             f"Predicting {opened.path.name}", lambda control: predict_table(package, opened, out, control),
-            done=self._take, failed=self._failed,
+            done=self._answered, failed=self._failed,
         )  # fmt: skip
         self._follow(job)
+
+    def _answered(self, predicted: Predicted) -> None:
+        self._take(predicted)
+        self.context.predictions_changed.emit()
 
     def _take(self, predicted: Predicted) -> None:
         self.predicted = predicted

@@ -15,6 +15,7 @@ from core import registry
 from core.control import JobControl
 from core.errors import ModelError
 from core.files import replacing
+from core.inference.answers import record
 from core.inference.package import AnyPackage
 from gui.predict.model_card import task_of
 from gui.tables.reading import OpenedTable, cell_of
@@ -27,15 +28,17 @@ DATA_KIND = "table"
 class Predicted:
     """A model's answers to the rows: columns to show, the file they were saved in, and what has to be known.
 
+    model: None where an earlier prediction's is gone. outcome: the column that is predicted.
     probabilities: (rows, classes) in the order of `classes`; none for numbers.
     """
 
-    model: AnyPackage
+    model: AnyPackage | None
     output: Path | None
     answers: list[Answer]
     findings: list[dict[str, Any]] = field(default_factory=list)
     classes: tuple[str, ...] = ()
     probabilities: np.ndarray[Any, Any] | None = None
+    outcome: str = ""
 
 
 def takes_tables(package: AnyPackage) -> bool:
@@ -45,7 +48,7 @@ def takes_tables(package: AnyPackage) -> bool:
 
 
 def predict_table(package: AnyPackage, opened: OpenedTable, out: Path, control: JobControl) -> Predicted:
-    """Predict every row and save the answers into `out`. Raises DatasetError or ModelError."""
+    """Predict every row, save the answers into `out` and record them. Raises DatasetError, ModelError, CatalogError."""
     source = opened.path
     control.progress(None, f"Predicting {source.name}")
     with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
@@ -53,21 +56,37 @@ def predict_table(package: AnyPackage, opened: OpenedTable, out: Path, control: 
             source = Path(folder) / f"{opened.path.name.partition('.')[0]}.csv"
             write_rows(opened, range(len(opened.table)), source, control)
         found = _kind(package).predict(package, [source], out, {}, control)
-    control.check()
+    record(package, found, source=opened.path, given={"kinds": opened.kinds})
     rows = found["predictions"]
     first = rows[0] if rows else {}
     files = found.get("outputs") or []
     output = Path(files[0]) if files else None
-    classes = tuple(first.get("probabilities", ()))
+    classes, outcome = tuple(first.get("probabilities", ())), str(first.get("outcome", ""))
     if not classes:
         scores = np.array([row["score"] for row in rows], float)
-        return Predicted(package, output, [Answer("Prediction", scores, True)], found.get("findings", []))
+        return numbers(package, output, outcome, scores, found.get("findings", []))
     shares = np.array([[row["probabilities"][name] for name in classes] for row in rows], float)
     said = [str(row.get("predicted", classes[place])) for row, place in zip(rows, shares.argmax(axis=1), strict=True)]
+    return decisions(package, output, outcome, classes, said, shares, found.get("findings", []))
+
+
+def numbers(
+    model: AnyPackage | None, output: Path | None, outcome: str, values: np.ndarray[Any, Any],
+    findings: list[dict[str, Any]],
+) -> Predicted:  # fmt: skip
+    """Answers that are a number a row."""
+    return Predicted(model, output, [Answer("Prediction", values, True)], findings, outcome=outcome)
+
+
+def decisions(
+    model: AnyPackage | None, output: Path | None, outcome: str, classes: Sequence[str], said: Sequence[str],
+    shares: np.ndarray[Any, Any], findings: list[dict[str, Any]],
+) -> Predicted:  # fmt: skip
+    """Answers that are a class a row, with its probability; of two classes that of the second, the event."""
     shown = [1] if len(classes) == 2 else range(len(classes))
     answers = [Answer("Prediction", said, False)]
     answers += [Answer(f"P({classes[place]})", shares[:, place], True) for place in shown]
-    return Predicted(package, output, answers, found.get("findings", []), classes, shares)
+    return Predicted(model, output, answers, findings, tuple(classes), shares, outcome)
 
 
 def explain_row(package: AnyPackage, opened: OpenedTable, row: int, control: JobControl) -> dict[str, Any]:

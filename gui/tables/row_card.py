@@ -6,6 +6,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
+from core.inference.answers import named
 from gui.charts.bars import Bar, BarChart
 from gui.context import AppContext
 from gui.jobs.jobs import Job
@@ -56,17 +57,21 @@ class RowCard(QFrame):
         self.title.setText(f"Row {row + 1:,}")
         if predicted.probabilities is None:
             self.figure.setText(predicted.answers[0].text(row))
-            self.note.setText("")
+            self.note.setText(predicted.outcome)
         else:
             shares = predicted.probabilities[row]
             # Of two outcomes the second is the event that is asked for; of more, the most probable is told.
             place = 1 if len(shares) == 2 else int(shares.argmax())
-            self.figure.setText(f"{predicted.classes[place]}: {shares[place]:.0%}")
-            pairs = zip(predicted.classes, shares, strict=True)
-            self.note.setText(", ".join(f"{name} {share:.1%}" for name, share in pairs))
-        self.setAccessibleName(f"{self.title.text()}: {self.figure.text()}")
+            self.figure.setText(f"{shares[place]:.0%}")
+            others = [
+                f"{name} {share:.1%}"
+                for n, (name, share) in enumerate(zip(predicted.classes, shares, strict=True)) if n != place
+            ]  # fmt: skip
+            of = named(predicted.outcome, predicted.classes[place])
+            self.note.setText(f"probability of {of}; {', '.join(others)}")
+        self.setAccessibleName(f"{self.title.text()}: {self.figure.text()} {self.note.text()}")
         self.bars.hide()
-        self.explain.show()
+        self.explain.setVisible(predicted.model is not None)
         self.explain.setEnabled(True)
         self.show()
 
@@ -75,10 +80,12 @@ class RowCard(QFrame):
         if self._shown is None:
             return
         opened, predicted, row = self._shown
+        if (model := predicted.model) is None:
+            return
         self.explain.setEnabled(False)
         self._job = self._context.jobs.run(
             f"Explaining row {row + 1:,}",
-            lambda control: explain_row(predicted.model, opened, row, control),
+            lambda control: explain_row(model, opened, row, control),
             done=self._explained, failed=self._failed,
         )  # fmt: skip
 

@@ -148,6 +148,10 @@ QTableView, QTreeView { border: none; }
 QTableView:focus, QTreeView:focus, QListView:focus { border: 1px solid $accent; }
 QHeaderView { background: transparent; }
 QHeaderView::section { background: $panel; color: $dim; border: none; border-bottom: 1px solid $line; padding: 6px; }
+QHeaderView::up-arrow, QHeaderView::down-arrow { subcontrol-origin: margin; subcontrol-position: top center;
+    width: 8px; height: 8px; margin-top: 1px; }
+QHeaderView::up-arrow { image: url($chevron_up); }
+QHeaderView::down-arrow { image: url($chevron); }
 QTableCornerButton::section { background: $panel; border: none; }
 
 QScrollArea { background: transparent; border: none; }

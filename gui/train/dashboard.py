@@ -187,7 +187,8 @@ class Dashboard(QWidget):
         else:
             took = run.ended - run.started if run.started and run.ended else math.nan
             self.left.show_figure(duration_text(took), title="Took")
-        self.pace.show_figure(figure_text(history.last(PACE), 1), title=f"{_unit(history)} / s")
+        pace = history.last(PACE)
+        self.pace.show_figure(figure_text(pace, 0 if pace >= 100 else 1), title=f"{_unit(history)} / s")
 
     def _smooth(self, value: int) -> None:
         steps = round(10 ** (value / 10))

@@ -9,6 +9,7 @@ from typing import Any
 
 from core import registry
 from core.data.tables.read import SUFFIXES, is_table
+from gui.dropping import place_of
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,20 @@ KINDS = {
         tables=True,
     ),
 }
+
+
+def kind_at(path: Path, preferred: str) -> str:
+    """The kind of the data at a place; "" where it is none. preferred: where it may be of several."""
+    place = place_of(path)
+    if place == "stays":
+        return "stays"
+    if path.is_dir():
+        if any((path / f"participants{suffix}").is_file() for suffix in SUFFIXES):
+            return "cohort"
+        return preferred if preferred != "table" else "scans"
+    if place != "tables":
+        return ""
+    return preferred if KINDS[preferred].tables else "table"
 
 
 def kind_of(task: Any) -> DataKind:

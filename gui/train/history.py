@@ -30,7 +30,7 @@ class History:
         self.run = update.run or self.run
         for key, new in update.points.items():
             old = self.series.get(key)
-            self.series[key] = new if old is None else _joined(old, new)
+            self.series[key] = _one_a_step(new if old is None else _joined(old, new))
         self.events += update.events
         self.checkpoints = update.checkpoints
         self.previews = update.previews
@@ -102,6 +102,12 @@ def _joined(old: Points, new: Points) -> Points:
     return Points(*(np.concatenate([getattr(old, name)[kept], getattr(new, name)]) for name in names))
 
 
+def _one_a_step(points: Points) -> Points:
+    """A metric that is written at a step and once more over its epoch has the value over the epoch there."""
+    kept = np.append(np.diff(points.steps) != 0, True) if len(points.steps) else slice(None)
+    return Points(*(getattr(points, name)[kept] for name in ("steps", "epochs", "values", "times")))
+
+
 def smoothed(steps: np.ndarray, values: np.ndarray, window: float) -> np.ndarray:
     """Each value's mean with those of the last `window` steps; values that are not finite are passed over.
 
@@ -134,4 +140,4 @@ def duration_text(seconds: float) -> str:
 
 
 def figure_text(value: float, digits: int = 3) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else "–"
+    return f"{value:,.{digits}f}" if math.isfinite(value) else "–"

@@ -8,17 +8,18 @@ from typing import Any, cast
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from core import config, registry
 from core.errors import IsocenterError
 from gui.context import AppContext
+from gui.file_drops import FileDrops
 from gui.train.blocks import MakeEditor
 from gui.train.cross_validate import CrossValidateDialog
 from gui.train.dashboard import Dashboard, side_panel
 from gui.train.data_check import DataCheck, count_of
 from gui.train.data_editor import DataEditor
-from gui.train.data_kinds import kind_of
+from gui.train.data_kinds import kind_at, kind_of
 from gui.train.engine import Failure, training
 from gui.train.guide import guide
 from gui.train.header import RunHeader
@@ -45,6 +46,7 @@ class TrainPage(QWidget):
         super().__init__()
         self.setObjectName("train-page")
         self.setProperty("role", "page")
+        FileDrops(self).dropped.connect(self._take_dropped)
         self.context = context
         self.engine = training(context)
         self.watcher = RunWatcher(self)
@@ -83,8 +85,8 @@ class TrainPage(QWidget):
         self.start = button("Start training", "start", self._start, role="primary")
         inside.addWidget(self.reason)
         inside.addWidget(self.start)
-        self.cross_validate = button("Cross-validate…", "cross-validate", self._ask_folds)
-        self.cross_validate.setToolTip("A run for each of several folds, so that every case is measured once")
+        tip = "A run for each of several folds, so that every case is measured once"
+        self.cross_validate = button("Cross-validate…", "cross-validate", self._ask_folds, tip=tip)
         inside.addWidget(self.cross_validate)
         self.choose = button("", "choose-data", lambda: self.place.ask(), icon="folder")
         self.empty = EmptyState("train", "", "", self.choose)
@@ -122,9 +124,7 @@ class TrainPage(QWidget):
         page.setContentsMargins(0, 0, 0, 0)
         page.setSpacing(0)
         page.addWidget(self.header)
-        across = QHBoxLayout()
-        across.addWidget(split)
-        page.addLayout(across, 1)
+        page.addWidget(split, 1)
 
     def _connect(self) -> None:
         self.settings.changed.connect(self._settings_changed)
@@ -190,6 +190,13 @@ class TrainPage(QWidget):
         for key, value in {"data.path": str(place), **(values or {})}.items():
             tree = with_value(tree, key, value)
         self.settings.set_tree(tree)
+
+    def _take_dropped(self, paths: list[Path]) -> None:
+        """What is dropped anywhere on the page is trained on, by a task that takes its kind."""
+        if len(paths) == 1 and (kind := kind_at(paths[0], self.task.data_kind)):
+            self.choose_data(paths[0], kind=kind)
+        else:
+            self.context.notice.emit("warn", "Drop one folder or one table to train on.")
 
     def _task_changed(self) -> None:
         self.settings.form.add_below("data", "path", self.check)

@@ -19,7 +19,7 @@ from gui.widgets.controls import button
 from gui.widgets.labels import label, section
 
 SETTLE_MS = 150
-REQUIREMENTS = "Below is where these settings depart from what this system was asked to be."
+REQUIREMENTS = "Below: where these settings depart from the specification of this system."
 NOT_MEASURED = (
     "A trial of a few steps, in a process of its own, tells how long the run takes and how much memory it needs."
 )
@@ -249,7 +249,7 @@ def _listed(departures: list[str]) -> QWidget:
     column.setContentsMargins(0, 0, 0, 0)
     column.setSpacing(8)
     if not departures:
-        column.addWidget(label("✓ As the system was asked to be, in every point", "ok", wrap=True))
+        column.addWidget(label("✓ As specified, in every point", "ok", wrap=True))
     for text in departures:
         column.addWidget(notice(text, "info"))
     return listed

@@ -26,6 +26,7 @@ class Publisher(QObject):
         super().__init__(parent)
         self._context = context
         self.busy = False
+        self._package: Any = None
         self.bar = QFrame()
         self.bar.setObjectName("published")
         self.bar.setProperty("role", "notice")
@@ -36,7 +37,7 @@ class Publisher(QObject):
         row.setSpacing(8)
         row.addWidget(sign("ok"))
         row.addWidget(self._text, 1)
-        row.addWidget(button("Show the models", "show-models", lambda: context.page_requested.emit("models")))
+        row.addWidget(button("Show the model", "show-models", lambda: context.model_requested.emit(self._package)))
         row.addWidget(tool_button("close", "published-close", "Close this notice", self.hide))
         self.bar.hide()
 
@@ -82,6 +83,7 @@ class Publisher(QObject):
     def _done(self, package: Any) -> None:
         self._text.setText(f"Published as {package.name}, version {package.version}. It is among the models now.")
         self.bar.setAccessibleName(self._text.text())
+        self._package = package
         self.bar.show()
         self._context.models_changed.emit()
         self.published.emit(package)

@@ -35,6 +35,7 @@ from gui.widgets.controls import tool_button
 
 FORM, YAML, CHANGES = range(3)
 TASK_KEY = "train/task"
+OF_DATA = ("targets", "probe_outcome")  # settings of a task that name columns of its data
 
 
 class Settings(QWidget):
@@ -278,6 +279,18 @@ class Settings(QWidget):
             self._bases[self.task] = self._plain()
             self._presets[self.task] = ""
 
+    def _usual(self, preset: str) -> dict[str, Any]:
+        """The method of a preset without what it says of its own data: which columns, which parts, which outcome."""
+        plain = self._plain()
+        if not preset:
+            return plain
+        try:
+            tree = config.to_tree(config.load(preset))
+        except IsocenterError:
+            return plain
+        task = {**tree["task"], **{key: value for key, value in plain["task"].items() if key in OF_DATA}}
+        return {**tree, "name": plain["name"], "data": plain["data"], "task": task}
+
     def _plain(self) -> dict[str, Any]:
         """The defaults of the chosen task."""
         return config.to_tree(config.experiment_class(self.task)())
@@ -307,12 +320,12 @@ class Settings(QWidget):
         stored = str(self._store.value(self._key("tree"), "") or "")
         presets = config.presets(self.task)
         preset = str(self._store.value(self._key("preset"), "") or "")
-        if not stored:
-            preset = preset if preset in presets else next(iter(presets), "")
+        if not stored and preset not in presets:
+            preset = self.task  # the preset to begin with, where there is one
         if preset in presets:
             self._rebase(preset)
         else:
-            self._bases[self.task] = self._plain()
+            self._bases[self.task] = self._usual(next(iter(presets), ""))
         try:
             tree = config.read_yaml(stored)
         except (yaml.YAMLError, RecursionError, ValueError):

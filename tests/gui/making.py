@@ -6,6 +6,9 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QWidget
 
 from core.imaging.reader import read
 from gui.viewer.scene import OpenedScan
@@ -45,6 +48,15 @@ def write_scan(path: Path, codes: str = "RAS", *, tilt_degrees: float = 0.0, dty
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(image, path)
     return path
+
+
+def drop(widget: QWidget, *paths: Path) -> None:
+    """Drag files over a widget and let them fall there, as the window system does."""
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    given = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(widget, QDragEnterEvent(widget.rect().center(), *given))
+    QApplication.sendEvent(widget, QDropEvent(QPointF(widget.rect().center()), *given))
 
 
 def opened(path: Path) -> OpenedScan:

@@ -75,7 +75,7 @@ def predict_rows(
     seconds = time.perf_counter() - began
     rows = [
         {
-            "scan": str(path), "row": row, "model": package.name, "output": str(target),
+            "scan": str(path), "row": row, "model": package.name, "output": str(target), "outcome": outcome.column,
             **(
                 {"predicted": decided(package, values),
                  "probabilities": dict(zip(outcome.classes, map(float, values), strict=True)),

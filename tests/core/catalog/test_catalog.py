@@ -138,6 +138,7 @@ def test_a_catalog_of_the_first_version_is_brought_up_with_its_rows(tmp_path: Pa
     with Catalog(path) as catalog:
         (row,) = catalog.predictions()
         assert (row.scan, row.model, row.series) == (Path("/scans/a.nii"), "hippocampus", "")
+        assert (row.task, row.answer, row.given) == ("segmentation", "", {})
         add_prediction(catalog, series="1.2.3")
         assert catalog.predictions()[0].series == "1.2.3"
     with Catalog(path) as catalog:

@@ -14,9 +14,11 @@ from core.cli import main
 from core.imaging.reader import read
 from gui.predict.batch import free_folder
 from gui.predict.page import PredictionsPage
+from gui.predict.past import KIND, OF, RESULT
 from gui.predict.worker_process import worker_of
 from tests.core.imaging.conftest import make_slice
 from tests.gui.predict.making import make_scan, store_prediction
+from tests.gui.tables_making import write_table
 
 
 @pytest.fixture
@@ -138,6 +140,37 @@ def test_a_double_click_opens_a_past_prediction(qtbot, context, scan, stored) ->
     with qtbot.waitSignal(context.prediction_open_requested) as asked:
         page.table.activated.emit(page.table.model().index(0, 0))
     assert asked.args == [stored.id]
+
+
+def test_answers_of_every_kind_are_listed_in_words_and_found_by_them(qtbot, context, scan, stored, tmp_path) -> None:
+    for task, answer, given in (
+        ("tabular", "120 rows: died = 1 in 60, 0 in 60", {}),
+        ("finetuning", "died = 1: 59% (50% to 70%)", {"stay": "132539"}),
+        ("alzheimers", "score 0.43 (0.3 to 0.56)", {"subject": "sub-7"}),
+    ):
+        context.catalog().add_prediction(
+            scan=tmp_path / "of.csv", model="m", model_version="1.0", output=tmp_path / "o", sha256="", structures=[],
+            findings=[], seconds=1.0, device="", task=task, answer=answer, given=given,
+        )  # fmt: skip
+    page = PredictionsPage(context)
+    qtbot.addWidget(page)
+    shown = page.table.model()
+    rows = [[shown.index(row, column).data() for column in (KIND, OF, RESULT)] for row in range(shown.rowCount())]
+    assert rows[:3] == [
+        ["Risk", "sub-7", "score 0.43 (0.3 to 0.56)"],
+        ["Stay", "132539 · of.csv", "died = 1: 59% (50% to 70%)"],
+        ["Table", "of.csv", "120 rows: died = 1 in 60, 0 in 60"],
+    ]
+    assert rows[3][0] == "Scan"
+    page._search.setText("59%")
+    assert shown.rowCount() == 1
+
+
+def test_a_dropped_table_opens_on_its_own_page(qtbot, page, context, tmp_path) -> None:
+    with qtbot.waitSignal(context.open_requested) as asked:
+        drop(page, write_table(tmp_path / "patients.csv"))
+    assert asked.args == [[tmp_path / "patients.csv"]]
+    assert page.batch.items == [] and not context.jobs.jobs
 
 
 def test_volumes_are_exported_as_csv(qtbot, context, scan, stored, tmp_path) -> None:

@@ -101,8 +101,16 @@ def test_clinical_values_alone_give_a_score_with_an_interval_and_reasons(qtbot: 
     assert any("Without MRI and PET" in text for text in told)
     assert page.simulated.isVisible()
     assert not page.grab().isNull()
+    score = page.result.figure.text()
+    page.form.clear()
     page.places["mri"].set_path(None)
     assert page.answer is None  # the answer was to another question
+    [row] = page._context.catalog().predictions()
+    assert row.task == "alzheimers" and row.answer.startswith("score ")
+    page.open_prediction(row)
+    qtbot.waitUntil(lambda: page.answer is not None, timeout=30_000)
+    assert page.result.figure.text() == score
+    assert page.form.values == {"age": 71.0, "sex": 0.0, "mmse": 18.0}
 
 
 def test_the_answer_is_saved_as_a_report_by_button_and_by_key(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ import pytest
 from PySide6.QtCore import QPoint
 from pytestqt.qtbot import QtBot
 
+from core.catalog import Catalog
 from core.control import JobControl
 from core.data.stays.read import read_stays
+from core.files import sha256
 from gui.context import AppContext
+from gui.stays import asking
 from gui.stays import page as page_module
 from gui.stays.page import StaysPage
 from gui.stays.series import one_stay, write_stay
@@ -41,6 +46,10 @@ def page(qtbot: QtBot, app_context: AppContext, tmp_path: Path) -> Iterator[Stay
     qtbot.waitUntil(lambda: made.stay is not None, timeout=20_000)
     yield made
     made.shut_down()
+
+
+def test_doctests() -> None:
+    assert doctest.testmod(asking).failed == 0
 
 
 def test_a_stay_is_shown_by_variable_with_its_facts_apart(page: StaysPage) -> None:
@@ -92,8 +101,8 @@ def test_a_stay_that_is_written_is_read_as_it_was(tmp_path: Path) -> None:
 
 
 ANSWER: dict[str, Any] = {
-    "stay": "100", "model": "m", "predicted": "1", "probabilities": {"0": 0.3, "1": 0.7}, "interval": [0.5, 0.8],
-    "interval_of": "1", "explained": "1", "measurements": 29,
+    "stay": "100", "model": "m", "outcome": "death", "predicted": "1", "probabilities": {"0": 0.3, "1": 0.7},
+    "interval": [0.5, 0.8], "interval_of": "1", "explained": "1", "measurements": 29,
     "findings": [{"code": "x", "severity": "warning", "message": "One variable is in another unit."}],
     "course": [{"hours": h, "value": h / 60, "interval": [h / 70, h / 50]} for h in (0, 12, 24, 48)],
     "contributions": {"unit": "log odds", "variables": {"Temp": 0.9, "HR": -0.1}, "hours": [
@@ -119,8 +128,8 @@ def test_the_answer_grows_under_the_series_and_says_what_it_hangs_on(
     page._choice.changed.emit()
     page.predict.click()
     qtbot.waitUntil(lambda: page.answer is not None, timeout=10_000)
-    assert page.figure.text() == "1: 70%"
-    assert "between 0.50 and 0.80" in page.between.text()
+    assert page.figure.text() == "70%"
+    assert "probability of death = 1, between 50% and 80%; decided: 1" in page.between.text()
     assert page.course.isVisible()
     page.span.point_at(13.0)
     assert page.course.said() == "0.20 (0.17–0.24)"
@@ -134,6 +143,28 @@ def test_the_answer_grows_under_the_series_and_says_what_it_hangs_on(
     assert not page.grab().isNull()
     page.show_stay(1)
     assert page.answer is None and page.course.isHidden()
+    page.show_stay(0)
+    assert page.answer == ANSWER  # it was asked already
+
+
+def test_an_earlier_answer_comes_back_on_the_stay_it_was_given_for(
+    qtbot: QtBot, page: StaysPage, tmp_path: Path
+) -> None:
+    output = tmp_path / "stay_stays.json"
+    output.write_text(json.dumps({"predictions": [{**ANSWER, "stay": "102"}]}))
+    with Catalog() as catalog:
+        catalog.add_prediction(
+            scan=tmp_path / "stays", model="m", model_version="1.0", output=output, sha256=sha256(output),
+            structures=[], findings=[], seconds=1.0, device="", task="finetuning", given={"stay": "102"},
+        )  # fmt: skip
+        [row] = catalog.predictions()
+    page.open_prediction(row)
+    qtbot.waitUntil(lambda: page.answer is not None, timeout=10_000)
+    assert page.title.text() == "Stay 102" and page.figure.text() == "70%"
+    output.write_text("{}")
+    with qtbot.waitSignal(page._context.notice, timeout=10_000) as told:
+        page.open_prediction(row)
+    assert "changed after it was made" in told.args[1]
 
 
 def test_what_holds_no_stay_is_told(qtbot: QtBot, app_context: AppContext, tmp_path: Path) -> None:

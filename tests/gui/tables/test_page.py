@@ -89,10 +89,39 @@ def test_rows_are_predicted_saved_and_one_is_looked_at(
     truth = page.opened.table["died"].values
     assert ((predicted.probabilities[:, 1] > 0.5) == (truth == 1)).mean() > 0.7
     assert page.row_card.isVisible()
-    assert page.row_card.figure.text() == f"1: {predicted.probabilities[0, 1]:.0%}"
+    assert page.row_card.figure.text() == f"{predicted.probabilities[0, 1]:.0%}"
+    assert "probability of died = 1" in page.row_card.note.text()
     page.row_card.explain.click()
     qtbot.waitUntil(lambda: page.row_card._job is None, timeout=30_000)
     assert page.row_card.bars.isVisible() or "cannot say" in page.row_card.note.text()
+
+
+def test_an_earlier_prediction_comes_back_as_it_was_and_a_changed_table_is_refused(
+    qtbot: QtBot, page: TablesPage, tmp_path: Path, table_model: Path
+) -> None:
+    page.context.models_changed.emit()
+    qtbot.waitUntil(lambda: page.chosen_model is not None, timeout=10_000)
+    path = write_table(tmp_path / "unseen.csv", seed=1)
+    opened(qtbot, page, path)
+    page.columns.model.setData(page.columns.model.index(2, HOLDS), "text")
+    qtbot.waitUntil(lambda: page.opened.kinds == {"sex": "text"}, timeout=10_000)
+    with qtbot.waitSignal(page.context.predictions_changed, timeout=30_000):
+        page.predict.click()
+    before = page.predicted
+    [row] = page.context.catalog().predictions()
+    assert (row.scan, row.task) == (path, "tabular")
+    assert row.answer.startswith("120 rows: died = ")
+    opened(qtbot, page, write_table(tmp_path / "other.csv"))
+    assert page.predicted is None
+    page.open_prediction(row)
+    qtbot.waitUntil(lambda: page.predicted is not None, timeout=10_000)
+    assert page.opened.path == path and page.opened.kinds == {"sex": "text"}
+    assert page.predicted.outcome == "died" and page.predicted.classes == ("0", "1")
+    np.testing.assert_allclose(page.predicted.probabilities, before.probabilities, atol=1e-6)
+    write_table(path, rows=60)
+    with qtbot.waitSignal(page.context.notice, timeout=10_000) as told:
+        page.open_prediction(row)
+    assert "other rows" in told.args[1]
 
 
 def test_what_is_no_table_is_told_and_the_one_before_stays(qtbot: QtBot, page: TablesPage, tmp_path: Path) -> None:

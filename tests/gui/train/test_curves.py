@@ -46,6 +46,15 @@ def test_a_watched_run_that_goes_back_has_each_step_once(write_run: WriteRun) ->
     assert steps[-1] == middle + 1 and len(steps) == len(set(steps)) and history.last("train/loss") == 0.125
 
 
+def test_the_value_over_an_epoch_takes_the_place_of_its_last_steps(write_run: WriteRun) -> None:
+    run_id = write_run("a")
+    with Catalog() as catalog:
+        last = catalog.metrics(run_id, key="train/loss")[-1]
+        catalog.add_metrics(run_id, [("train/loss", last.step, last.epoch, 0.25, last.time + 1)])
+    steps = history_of(run_id).series["train/loss"].steps
+    assert len(steps) == len(set(steps)) and history_of(run_id).last("train/loss") == 0.25
+
+
 def test_smoothing_covers_the_same_stretch_whatever_the_spacing() -> None:
     every = np.arange(1.0, 101.0)
     sparse = every[9::10]

@@ -111,9 +111,9 @@ def test_two_epochs_train_from_the_page_and_are_shown(qtbot: QtBot, page: TrainP
     with qtbot.waitSignal(page.context.models_changed, timeout=TRAINING_MS):
         press(qtbot, page, "publish")
     assert page.publisher.bar.isVisible()
-    with qtbot.waitSignal(page.context.page_requested) as asked:
+    with qtbot.waitSignal(page.context.model_requested) as asked:
         press(qtbot, page, "show-models")
-    assert asked.args == ["models"]
+    assert asked.args[0].name == history.run.name
 
 
 def test_stop_keeps_the_checkpoints_and_resume_goes_on(

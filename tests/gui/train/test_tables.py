@@ -13,7 +13,9 @@ from pytestqt.qtbot import QtBot
 from core import config, registry
 from gui.context import AppContext
 from gui.train.columns import ColumnEditor, ColumnsDialog
+from gui.train.data_kinds import kind_at
 from gui.train.page import TrainPage
+from tests.gui.making import drop
 from tests.gui.tables_making import table_tree, write_table
 
 
@@ -39,6 +41,33 @@ def test_every_registered_task_has_its_form_with_the_defaults_in_it(page: TrainP
     assert page.settings.problems == {}
     assert page.settings.form.tree() == page.settings.tree()
     assert page.cross_validate.isHidden() != page.task.has_folds
+
+
+def test_a_table_dropped_anywhere_on_the_page_is_trained_on_without_the_settings_of_other_data(
+    qtbot: QtBot, page: TrainPage, tmp_path: Path
+) -> None:
+    assert page.settings.task == config.DEFAULT_TASK
+    drop(page, write_table(tmp_path / "patients.csv"))
+    qtbot.waitUntil(lambda: page.settings.task == "tabular", timeout=10_000)
+    data = page.settings.tree()["data"]
+    assert (data["path"], data["target"], data["leave_out"]) == (str(tmp_path / "patients.csv"), "", [])
+    page.settings.use_preset("physionet2012-table")
+    assert page.settings.tree()["data"]["target"] == "In-hospital_death"
+
+
+def test_what_is_dropped_is_told_apart_by_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "cohort").mkdir()
+    (tmp_path / "cohort" / "participants.tsv").write_text("participant_id\n")
+    (tmp_path / "stays").mkdir()
+    (tmp_path / "stays" / "1.txt").write_text("Time,Parameter,Value\n00:00,HR,80\n")
+    table = write_table(tmp_path / "table.csv")
+    assert kind_at(tmp_path / "cohort", "scans") == "cohort"
+    assert kind_at(tmp_path / "stays", "table") == "stays"
+    assert kind_at(table, "scans") == "table"
+    assert kind_at(table, "cohort") == "cohort"  # which may be a table too
+    assert kind_at(tmp_path, "table") == "scans"
+    (tmp_path / "scan.nii.gz").write_bytes(b"")
+    assert kind_at(tmp_path / "scan.nii.gz", "scans") == ""
 
 
 def test_the_outcome_is_chosen_from_the_columns_of_the_dropped_table(
