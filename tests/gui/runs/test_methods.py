@@ -22,7 +22,8 @@ from gui.train.page import TrainPage
 from tests.gui.tables_making import table_tree, write_table
 
 ANSWER: dict[str, Any] = {
-    "name": "tiny table", "missing": {"1": "stopped"}, "remarks": ["Fold 0. Of 3 settings tried"], "metrics": {"oof/auroc": 0.9, "oof/loss": 0.4},
+    "name": "tiny table", "missing": {"1": "stopped"}, "remarks": ["Fold 0. Of 3 settings tried"],
+    "metrics": {"oof/auroc": 0.9, "oof/loss": 0.4},
     "intervals": {"oof/auroc": [0.85, 0.95]}, "cases": [],
     "against": [
         {"name": "xgboost", "title": "XGBoost", "metrics": {"oof/auroc": 0.88, "oof/loss": 0.5}, "intervals": {},
