@@ -61,6 +61,7 @@ class PredictPanel(QFrame):
         self._volume: Volume | None = None
         self._states: dict[tuple[Path, str], ScanState] = {}
         self._loading: Job | None = None
+        self._time = 0
         self._overlay: Overlay | None = None
         self._awaited: PredictionRow | None = None  # to be laid over its scan as soon as that is open
         self._warm_up = QTimer(self, singleShot=True, interval=WARM_UP_AFTER_MS)
@@ -188,6 +189,19 @@ class PredictPanel(QFrame):
         if self.isVisible() and self._choice.current is not None:
             self._worker.warm_up()
 
+    def set_time(self, time: int) -> None:
+        """Another volume of a scan of several is shown: that one would be predicted."""
+        if time != self._time:
+            self._time = time
+            self._refresh()
+
+    @property
+    def _time_point(self) -> int | None:
+        """Of a scan of several volumes the one that a model of single ones takes; else None."""
+        volume, package = self._volume, self._choice.current
+        several = volume is not None and volume.voxels.ndim == 4 and volume.shape[3] > 1
+        return self._time if several and package is not None and package.plan.channels == 1 else None
+
     # ---- predicting ---------------------------------------------------------------------------------------------
 
     @property
@@ -203,7 +217,7 @@ class PredictPanel(QFrame):
         request = PredictionRequest(
             volume.source.path, key(package), own_folder(), series=volume.source.series,
             mirror=self.thoroughness.mirror, members=self.thoroughness.members, roi=self.thoroughness.roi,
-            uncertainty=True,
+            uncertainty=True, time_point=self._time_point,
         )  # fmt: skip
         job = self._worker.predict(request)
         state.job, state.error = job, None
@@ -337,7 +351,8 @@ class PredictPanel(QFrame):
         self._card.setVisible(package is not None)
         for one in (self.predict_button, *self._toolbar[1:]):
             one.setEnabled(self.can_predict)
-        self.predict_button.setText("Predict" if row is None else "Predict again")
+        which = "" if self._time_point is None else f" time {self._time_point + 1}"
+        self.predict_button.setText(f"Predict{which}{'' if row is None else ' again'}")
         _set_role(self.predict_button, "primary" if row is None or error is not None else "")
         self.predict_button.setVisible(package is not None and not running)
         for chooser in self._toolbar[:1]:

@@ -359,7 +359,9 @@ class ScansPage(QStackedWidget):
             self._context.tell(error)
             return
         if more and more[0] is not None:
-            self.scene.set_uncertainty(UncertaintyMap(more[0], calibrated=more[1:] == [True]))
+            self.scene.set_uncertainty(UncertaintyMap(more[0], calibrated=more[1:2] == [True]))
+        if (time := getattr(given, "time", None)) is not None:
+            self.scene.set_time(time)
         self.scene.go_to_overlay()
 
     def toggle_uncertainty(self) -> None:
@@ -381,6 +383,8 @@ class ScansPage(QStackedWidget):
         settings = self._context.settings
         if change in ("cursor", "volume", "time", "overlay", "look"):
             self.cursor_changed.emit()
+        if change in ("volume", "time") and self.predict_panel is not None:
+            self.predict_panel.set_time(self.scene.time)
         if change == "side":
             settings.setValue("viewer/radiological", self.scene.radiological)
         if change == "look" and self.scene.overlay is not None:

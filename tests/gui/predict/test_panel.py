@@ -58,6 +58,25 @@ def test_a_prediction_lies_over_the_scan_and_is_in_the_catalog(qtbot, panel, con
     assert "Research use only" in panel.findChild(object, "research_only").text()
 
 
+def test_of_a_scan_over_time_the_shown_volume_is_predicted_and_comes_back(qtbot, panel, context, tmp_path) -> None:
+    first, second = (read(make_scan(tmp_path / f"{n}.nii.gz", seed=n)) for n in (1, 2))
+    both = np.stack([first.voxels, second.voxels], axis=-1)
+    nib.save(nib.Nifti1Image(both, first.affine_ras), tmp_path / "over_time.nii.gz")
+    scan = read(tmp_path / "over_time.nii.gz")
+    panel.set_scan(scan)
+    qtbot.waitUntil(lambda: panel.can_predict)
+    assert panel.predict_button.text() == "Predict time 1"
+    panel.set_time(1)
+    assert panel.predict_button.text() == "Predict time 2"
+    with qtbot.waitSignal(panel.overlay_ready, timeout=PREDICTED_MS) as ready:
+        panel.predict()
+    row = only_row(context)
+    assert (row.given, row.output.name) == ({"time": 1}, "over_time_t2_seg.nii.gz")
+    assert ready.args[0].time == 1 and ready.args[0].labels.shape == scan.grid_shape
+    alone = predict(qtbot, panel, second)
+    assert np.array_equal(alone.labels, ready.args[0].labels)
+
+
 def test_volumes_are_those_of_the_labels(qtbot, panel, scan) -> None:
     overlay = predict(qtbot, panel, scan)
     voxel_ml = abs(np.linalg.det(scan.affine_ras[:3, :3])) / 1000
