@@ -359,6 +359,8 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     node = tree
     for parent in parents:
         child = node.setdefault(parent, {})
+        if isinstance(child, str) and parent != "name":  # a part that is given by its name alone
+            child = node[parent] = {"name": child}
         if not isinstance(child, dict):
             raise ConfigError(f"{override!r}: {parent} holds a value, not keys")
         node = child

@@ -25,7 +25,7 @@ class Part(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _name_parts(cls, tree: Any) -> Any:
-        """A part may be given by its name alone, and without a name it is the default one."""
+        """A part may be given by its name alone, and without a name it is the default one, its settings included."""
         if not isinstance(tree, dict):
             return tree
         named = dict(tree)
@@ -33,6 +33,8 @@ class Part(BaseModel):
             default = cls.model_fields[key].get_default(call_default_factory=True) if key in cls.model_fields else None
             if isinstance(default, Part) and "name" in type(default).model_fields:
                 named[key] = in_full(value, getattr(default, "name", ""))
+                if isinstance(value, dict) and "name" not in value:
+                    named[key] = {**default.model_dump(exclude_unset=True), **named[key]}
         return named
 
 

@@ -45,6 +45,7 @@ PREDICTION = (
     ("Escape", "Cancel the prediction"),
     ("Ctrl+Z, Ctrl+Shift+Z", "Take the segmentation off, put it back"),
 )
+RISK = (("Ctrl+S", "Save the report of the answer"),)
 REVIEW = (
     ("T, P", "Show or hide the truth, the prediction"),
     ("N, Shift+N", "Next or previous case"),
@@ -163,6 +164,7 @@ class ShortcutSheet(QDialog):
         left = (
             ("In a slice view", MOUSE), ("While measuring (M)", MEASURE), ("In the 3D view", THREE_D),
             ("On the Review page", REVIEW),
+            ("On the Risk page", RISK),
         )  # fmt: skip
         right = (("Commands", keyed), ("Prediction", PREDICTION))
         for parts in (left, right):

@@ -1,4 +1,4 @@
-"""What metrics are called, which of two values is better, and which metric a run is judged by. No Qt."""
+"""What metrics are called in a sentence, which of two values is better, and which metric a run is judged by. No Qt."""
 
 from __future__ import annotations
 
@@ -11,27 +11,8 @@ import yaml
 
 from core import registry
 from core.config import read_yaml, task_of
+from core.metrics.names import NAMES, PARTS, metric_name
 from core.tasks.base import Task
-
-NAMES = {
-    "auprc": "AUPRC", "auroc": "AUROC", "balanced_accuracy": "Balanced accuracy", "boundary_f1": "Boundary F1",
-    "brier": "Brier score", "dice": "Dice", "ece": "Calibration error", "f1": "F1", "hd95": "HD95", "iou": "IoU",
-    "jaccard": "IoU", "lr": "Learning rate", "mae": "MAE", "mse": "MSE", "pearson": "Pearson r", "r2": "R²",
-    "rmse": "RMSE", "surface_dice": "Surface Dice",
-}  # fmt: skip
-PARTS = {"train": "training", "val": "validation", "test": "test"}
-
-
-def metric_name(key: str) -> str:
-    """A metric without its part.
-
-    >>> metric_name("val/auroc"), metric_name("val/dice/anterior"), metric_name("train/embedding_std")
-    ('AUROC', 'Dice: anterior', 'Embedding std')
-    """
-    first, _, rest = key.partition("/")
-    name, _, structure = (rest if first in PARTS else key).partition("/")
-    shown = NAMES.get(name, name.replace("_", " ").capitalize())
-    return f"{shown}: {structure}" if structure else shown
 
 
 def metric_title(key: str) -> str:

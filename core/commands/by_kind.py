@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.commands.console import Progress, answer, answer_json, say, table
+from core.errors import IsocenterError
 from core.inference.answers import record
 
 if TYPE_CHECKING:
@@ -16,7 +18,13 @@ if TYPE_CHECKING:
 SUBJECT_PARTS = ("mri", "pet", "clinical")
 
 
+NO_REPORT = "predictions of this model have no report"
+WITHOUT_REPORT = "Leave --report out: it is for models of risk."
+
+
 def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
+    if args.report is not None and not kind.reports:
+        raise IsocenterError(NO_REPORT, where=args.model, mend=WITHOUT_REPORT)
     with Progress() as progress:
         found = kind.predict(package, args.scans, args.out, vars(args), progress.control())
     parts = {name: str(path.absolute()) for name in SUBJECT_PARTS if (path := getattr(args, name)) is not None}
@@ -27,15 +35,28 @@ def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
         return 0
     counts = Counter(str(one["output"]) for one in found["predictions"])
     for output in map(str, found["outputs"]):
-        answer(f"{counts[output]:,} predicted by {package.name} {package.version}: {output}")
+        made = f"{counts[output]:,} predicted by {package.name} {package.version}" if counts[output] else "report"
+        answer(f"{made}: {output}")
     if len(found["predictions"]) == 1:
         answer(_figures(found["predictions"][0]))
     return 0
 
 
 def evaluate(args: Namespace, kind: ModelKind, model: Any) -> int:
+    from core.inference.report import write_outcomes
+    from core.inference.report_page import target_of
+
+    if args.report is not None:
+        target_of(args.report, "report.html")  # a name that will not do is told before the work
     with Progress() as progress:
         result = kind.evaluate(model, args.data, split=args.split, control=progress.control())
+        if args.against:
+            methods = [name for name in args.against.split(",") if name]
+            result["against"] = kind.beside(model, args.data, against=methods, split=args.split,
+                                            control=progress.control())  # fmt: skip
+        if args.report is not None:
+            what = f"the {args.split} part of {args.data.name}" if args.split else args.data.name
+            result["report"] = str(write_outcomes(result, result["model"], what, args.report))
     _tell(result["findings"])
     if result["trained_on"]:
         say(f"warning: {result['trained_on']:,} of these cases were trained on, so the figures flatter the model.")
@@ -56,6 +77,11 @@ def evaluate(args: Namespace, kind: ModelKind, model: Any) -> int:
         lines = [(one["title"], *(f"{one['metrics'][name]:.4f}" for name in names)) for one in simple]
         answer("\nSimple methods, fitted on the same training cases")
         answer(table(lines, ("", *names)))
+    if others := result.get("against"):
+        answer("\nOther methods, on the same cases")
+        _tell_compared(result, others)
+    if args.report is not None:
+        answer(f"\nReport: {result['report']}")
     return 0
 
 
@@ -76,17 +102,32 @@ def _by_hour(found: list[dict[str, Any]]) -> str:
 
 
 def folds(args: Namespace, kind: ModelKind, group: GroupRow) -> int:
+    from core.inference.report import OUT_OF_FOLD, write_outcomes
+
     against = [name for name in (args.against or "").split(",") if name]
     with Progress() as progress:
         found = kind.folds(group, against=against, control=progress.control())
+        if args.report is not None:
+            what = f"{Path(group.data_path).name}, {OUT_OF_FOLD}"
+            found["report"] = str(write_outcomes(found, group.name, what, args.report))
     for fold, state in found["missing"].items():
         say(f"warning: fold {fold} is {state}; the figures are of the other folds.")
     if args.json:
         answer_json(found)
         return 0
-    methods = [found, *found["against"]]
-    columns = [name for name in found["metrics"] if all(name in one["metrics"] for one in methods)]
     answer(f"{len(found['cases']):,} cases, each by the run of the fold that kept it out")
+    _tell_compared(found, found["against"])
+    for remark in found.get("remarks", []):
+        answer(remark)
+    if args.report is not None:
+        answer(f"\nReport: {found['report']}")
+    return 0
+
+
+def _tell_compared(own: dict[str, Any], others: list[dict[str, Any]]) -> None:
+    """A column for each method, then this one's figures less those of each of the others."""
+    methods = [own, *others]
+    columns = [name for name in own["metrics"] if all(name in one["metrics"] for one in methods)]
     rows = []
     for column in columns:
         cells = []
@@ -94,16 +135,16 @@ def folds(args: Namespace, kind: ModelKind, group: GroupRow) -> int:
             low, high = one["intervals"].get(column) or (None, None)
             figure = f"{one['metrics'][column]:.4f}"
             cells.append(figure if low is None else f"{figure} ({low:.4f} to {high:.4f})")
-        rows.append((column.removeprefix("oof/"), *cells))
-    answer(table(rows, ("", *(str(one.get("title", one["name"])) for one in methods))))
-    for other in found["against"]:
-        answer(f"\n{found['name']} minus {other.get('title', other['name'])}, paired over the cases")
+        rows.append((column.partition("/")[2], *cells))
+    name = str(own.get("name", own.get("model", "")))
+    answer(table(rows, ("", name, *(str(one.get("title", one["name"])) for one in others))))
+    for other in others:
+        answer(f"\n{name} minus {other.get('title', other['name'])}, paired over the cases")
         rows = []
-        for name, one in other["comparison"].items():
+        for figure, one in other["comparison"].items():
             low, high = one["interval"]
-            rows.append((name, f"{one['difference']:+.4f}", f"{low:+.4f} to {high:+.4f}", f"{one['p']:.4f}"))
+            rows.append((figure, f"{one['difference']:+.4f}", f"{low:+.4f} to {high:+.4f}", f"{one['p']:.4f}"))
         answer(table(rows, ("", "difference", "95 % interval", "p")))
-    return 0
 
 
 def _tell(findings: list[dict[str, str]]) -> None:

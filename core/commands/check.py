@@ -30,5 +30,9 @@ def run(args: Namespace) -> int:
         return 0
     for departure in found:
         answer(departure.text)
-    answer(f"{len(found)} departures." if found else "Every setting is as the system was asked to have it.")
+    answer(
+        f"{len(found)} departure{'s' if len(found) > 1 else ''}."
+        if found
+        else "Every setting is as the system was asked to have it."
+    )
     return 0

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.commands import by_kind
 from core.commands.console import Progress, answer, answer_json, say, table
+from core.errors import ConfigError
 
 WORST = 5  # cases that are named
 
@@ -23,6 +24,10 @@ def add(commands: Any) -> None:
         "--tolerance", type=float, default=1.0, metavar="MM", help="how far apart surfaces may lie and still agree"
     )
     parser.add_argument("--report", type=Path, metavar="OUT.html", help="write a report; into a folder, if it is one")
+    parser.add_argument(
+        "--against", metavar="METHODS",
+        help="of a table: simple methods fitted to the same training rows, such as xgboost,random_forest, or all",
+    )  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="predict anew what was predicted before")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -35,6 +40,8 @@ def run(args: Namespace) -> int:
 
     if (other := meant(args.model)) is not None:
         return by_kind.evaluate(args, *other)
+    if args.against:
+        raise ConfigError("simple methods are fitted to tables only", mend="Leave --against out.")
     with Progress() as progress:
         result = evaluate(
             args.model, args.data, progress.control(), split=args.split, device=args.device,
@@ -61,7 +68,7 @@ def run(args: Namespace) -> int:
 
 def _figures(result: dict[str, Any], names: list[str]) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
     """One line for each metric, one column for each structure: the mean with its 95 % interval."""
-    from core.tasks.segmentation.metrics import metrics
+    from core.metrics.segmentation import metrics
 
     figures, intervals = result["metrics"], result["intervals"]
 

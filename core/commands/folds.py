@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.commands import by_kind
@@ -25,6 +26,7 @@ def add(actions: Any) -> None:
     parser.add_argument("--metric", default="dice", help="the metric of the table; --json gives them all")
     parser.add_argument("--tolerance", type=float, default=1.0, metavar="MM", help="for surface Dice and boundary F1")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--report", type=Path, metavar="OUT.html", help="of outcomes: write a report")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -34,10 +36,12 @@ def run(args: Namespace) -> int:
     from core.inference import out_of_fold
     from core.inference.baselines import baselines
     from core.inference.kinds import kind_of_group
-    from core.tasks.segmentation.metrics import metrics
+    from core.metrics.segmentation import metrics
 
     if args.group is not None and (measured_by := kind_of_group(args.group)) is not None:
         return by_kind.folds(args, *measured_by)
+    if args.report is not None:
+        raise ConfigError("a report is written of cross-validations of outcomes", mend="Leave --report out.")
     if args.metric not in metrics():
         raise ConfigError(f"there is no metric {args.metric!r}", mend=f"Choose one of: {', '.join(metrics())}.")
     with Catalog() as catalog:
@@ -87,7 +91,7 @@ def _list(args: Namespace, catalog: Catalog) -> None:
 
 
 def _show(found: OutOfFold, metric: str) -> None:
-    from core.tasks.segmentation.metrics import metrics
+    from core.metrics.segmentation import metrics
 
     figures, one = found.table(metric), metrics()[metric]
     columns = [*found.structures, "all"]

@@ -18,6 +18,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--shares", default="1,5,10,25,100", metavar="1,10,100", help="of the labels, in per cent")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="repeat with N seeds and take the means")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write all points there too")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the curves")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -28,6 +29,7 @@ def run(args: Namespace) -> int:
     from core import config
     from core.files import write_text
     from core.tasks.finetuning.fractions import fractions
+    from core.tasks.finetuning.fractions_plot import drawn
 
     shares = _shares(args.shares)
     if not 1 <= args.seeds <= 100:
@@ -38,6 +40,8 @@ def run(args: Namespace) -> int:
         )
     if args.out is not None:
         write_text(args.out, json.dumps(found, indent=1))
+    if args.plot is not None:
+        write_text(args.plot, drawn(found))
     if args.json:
         answer_json(found)
         return 0

@@ -119,7 +119,7 @@ def _publish(args: Namespace) -> None:
     from core.catalog.groups import group_meant
     from core.inference.assemble import Facts, read_facts
     from core.inference.ensemble import publish_ensemble
-    from core.inference.kinds import run_meant
+    from core.inference.kinds import kind_of_group, run_meant
     from core.inference.publish import publish
 
     facts = read_facts(args.facts) if args.facts else Facts()
@@ -130,6 +130,13 @@ def _publish(args: Namespace) -> None:
         return
     with Catalog() as catalog:
         group = group_meant(catalog, args.run_name)
+    if group is not None and (measured_by := kind_of_group(group.id)) is not None:
+        with Progress() as progress:
+            package = measured_by[0].publish_folds(
+                group, name=args.name, facts=facts, half=args.half, control=progress.control()
+            )
+        _told(args, package)
+        return
     make, source = (publish, args.run_name) if group is None else (publish_ensemble, group.id)
     with Progress() as progress:
         package = make(source, name=args.name, facts=facts, half=args.half, control=progress.control())

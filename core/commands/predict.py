@@ -61,6 +61,9 @@ def add(commands: Any) -> None:
     subject.add_argument("--mri", type=Path, metavar="SCAN")
     subject.add_argument("--pet", type=Path, metavar="SCAN")
     subject.add_argument("--clinical", type=Path, metavar="TABLE", help="one row of values, or JSON or YAML")
+    subject.add_argument(
+        "--report", type=Path, metavar="FILE.pdf", help="a report of the subject's answer, with what it rests on"
+    )
     again = parser.add_mutually_exclusive_group()
     again.add_argument(
         "--resume", action="store_true", help="skip what OUT holds already of unchanged scans; a walked folder does so"
@@ -79,6 +82,8 @@ def run(args: Namespace) -> int:
     found = find_model(args.model)
     if (kind := kind_of_package(found)) is not None:
         return by_kind.predict(args, kind, found)
+    if args.report is not None:
+        raise IsocenterError(by_kind.NO_REPORT, where=args.model, mend=by_kind.WITHOUT_REPORT)
     if not args.scans:
         raise IsocenterError("no scan is given", mend="Give a file or folder after `predict`.")
     package = find_package(args.model)

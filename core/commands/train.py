@@ -16,6 +16,7 @@ from core.commands.console import Progress, answer, answer_json, say
 from core.errors import ConfigError
 
 INTERRUPTED = 130
+MOST_FINDINGS = 20
 
 
 def add(commands: Any) -> None:
@@ -62,6 +63,8 @@ def _run(args: Namespace) -> int:
     with Progress() as progress:
         run_id = run_id or prepare_run(config.load(args.config, args.overrides), progress.control())
     world.share(run_id)
+    if not args.resume:
+        _tell_findings(run_id)
     say(f"Run {run_id}. Ctrl-C stops it and keeps its checkpoints.")
     with _stopping(lambda: run_id) as interrupted:
         row = execute(run_id, resume=bool(args.resume))
@@ -75,6 +78,18 @@ def _run(args: Namespace) -> int:
     return INTERRUPTED if interrupted.is_set() else 0
 
 
+def _tell_findings(run_id: str) -> None:
+    """What the check of the data found, in one list before the training."""
+    from core.catalog import Catalog
+
+    with Catalog() as catalog:
+        found = [event for event in catalog.events(run_id) if event.level in ("warning", "error")]
+    for event in found[:MOST_FINDINGS]:
+        say(f"{event.level}: {event.message}")
+    if len(found) > MOST_FINDINGS:
+        say(f"and {len(found) - MOST_FINDINGS} more findings: isocenter runs show {run_id}")
+
+
 def _cross_validate(args: Namespace) -> int:
     from core import config
     from core.catalog import Catalog
@@ -86,6 +101,8 @@ def _cross_validate(args: Namespace) -> int:
 
     def started(fold: int, run_id: str) -> None:
         nonlocal current
+        if not current:
+            _tell_findings(run_id)
         current = run_id
         say(f"Fold {fold}: run {run_id}.")
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
+from core.config import read_yaml
 from core.registry import Part
+
+PLAN = "plan.yaml"  # in a run's folder
 
 # The class index of voxels that are left out of loss and metrics. Indices have 8 bits: 254 structures at most.
 IGNORED = 255
@@ -103,3 +108,8 @@ class Plan(Part):
     def outputs(self) -> int:
         """Output channels of the network: one for each class, or one for each region."""
         return len(self.labels) if self.overlapping else self.classes
+
+
+def load_plan(folder: Path) -> Plan:
+    """The plan of a run's folder."""
+    return Plan.model_validate(read_yaml((folder / PLAN).read_text(encoding="utf-8")))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from core.data.case import CheckedCases
 from core.errors import DatasetError
+
+SPLIT = "split.json"  # in a run's folder
 
 
 @dataclass(frozen=True)
@@ -69,3 +73,9 @@ def groups_of(dataset: CheckedCases) -> dict[str, list[str]]:
     for case in readable:
         groups.setdefault(root(f"subject {case.subject}"), []).append(case.id)
     return groups
+
+
+def load_split(folder: Path) -> dict[str, list[str]]:
+    """The case ids of a run's parts: train, val, test."""
+    split: dict[str, list[str]] = json.loads((folder / SPLIT).read_text(encoding="utf-8"))
+    return split

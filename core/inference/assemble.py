@@ -15,11 +15,14 @@ from pydantic import Field, ValidationError
 
 from core import config
 from core.catalog import CheckpointRow, RunRow
+from core.data.plan import load_plan
+from core.data.split import load_split
 from core.errors import ConfigError, ModelError
 from core.files import sha256, sync_folder, write_bytes, write_text
 from core.inference.manifest import MANIFEST, Manifest, Training, WholeHead
 from core.inference.package import EXPERIMENT, WEIGHTS, ModelPackage
 from core.registry import Part
+from core.training.origin import seen_in, start_words
 
 INTENDED = "Research on scans like those it was trained on, with every result checked by a person."
 FORBIDDEN = "Diagnosis, treatment or any other clinical decision. Research use only; this is no medical device."
@@ -60,8 +63,6 @@ def assemble(
     Raises ModelError where there is no checkpoint, or it is damaged or does not fit the run's network.
     """
     from core.inference.network import skeleton
-    from core.tasks.segmentation.preparing import load_plan
-    from core.training.start import seen_in, start_words
 
     if checkpoint is None:
         raise ModelError(
@@ -72,7 +73,7 @@ def assemble(
     if plan.overlapping and facts.whole_head is not None:
         raise ModelError("a model of regions that overlap cannot be used on whole heads", where=run.name)
     weights = weights_of(checkpoint, skeleton(experiment.model, plan), half)
-    split = json.loads((run.folder / "split.json").read_text(encoding="utf-8"))
+    split = load_split(run.folder)
     data, licence = describe_data(Path(run.data_path))
     training = Training(
         data=facts.data or data, licence=facts.licence or licence, simulated=facts.simulated, run=run.id,
@@ -145,7 +146,7 @@ def weights_of(checkpoint: CheckpointRow, network: Any, half: bool = False) -> b
     import torch
     from safetensors.torch import save
 
-    from core.inference.network import own_tensors
+    from core.models.weights import own_tensors
     from core.training.checkpoints import load_weights
 
     if checkpoint.path.is_file() and sha256(checkpoint.path) != checkpoint.sha256:

@@ -19,9 +19,9 @@ from core.imaging.reader import read
 from core.inference.assemble import write_manifest
 from core.inference.card import write_card
 from core.inference.confidence import Calibration, calibrated
-from core.inference.evaluate import recorded_split
 from core.inference.package import ModelPackage
 from core.inference.predictor import segment
+from core.inference.recorded import recorded_split
 from core.metrics.calibration import fit_temperature
 from core.metrics.classification import calibration_error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 
 from core.catalog import Catalog
 from core.catalog.evaluations import CaseFiles, add_evaluation
-from core.catalog.groups import group_named
 from core.control import JobControl
 from core.data.case import Case
 from core.data.dataset import Dataset, inspect
@@ -21,11 +19,12 @@ from core.errors import CatalogError, ConfigError, DatasetError, ModelError, Uns
 from core.imaging.channels import read_subject
 from core.imaging.reader import read
 from core.imaging.volume import Volume
+from core.inference.assemble import Facts, assemble
 from core.inference.kept import KeptPredictions
 from core.inference.package import ModelPackage, find_package
-from core.paths import runs_folder
-from core.tasks.segmentation.metrics import Pair, metrics
-from core.tasks.segmentation.metrics.summary import summarise
+from core.inference.recorded import recorded_split
+from core.metrics.segmentation import Pair, metrics
+from core.metrics.segmentation.summary import summarise
 
 Array = np.ndarray[Any, Any]
 
@@ -43,13 +42,11 @@ def evaluate(
     run_or_model: a run's id, a model, or a run's name, looked up in this order. split: "train", "val" or "test", that
     part of the recorded split; without it, all cases. tolerance_mm: how far apart surfaces may lie and still agree.
     fresh: predict every case anew, also where the model's prediction of the same scan was kept.
-    Means are over cases, then over structures; the table in core.tasks.segmentation.metrics says what a case counts
+    Means are over cases, then over structures; the table in core.metrics.segmentation says what a case counts
     where a structure was missed. intervals: the 95 % confidence intervals of the means, by bootstrap over cases.
     trained_on: how many of the cases have the names of cases that the model was trained on.
     Raises DatasetError, ModelError, CatalogError or ConfigError.
     """
-    from core.inference.assemble import Facts, assemble
-
     began = time.perf_counter()
     with Catalog() as catalog, tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
         run = next((run for run in catalog.runs() if run.id == run_or_model), None)
@@ -134,30 +131,6 @@ def check_tolerance(tolerance_mm: float) -> None:
     """Raise ConfigError for a tolerance that makes no sense."""
     if not 0 <= tolerance_mm < 1000:
         raise ConfigError(f"a tolerance of {tolerance_mm:g} mm makes no sense", mend="Give a length such as 1.")
-
-
-def recorded_split(package: ModelPackage) -> dict[str, list[str]] | None:
-    """The cases of each part as they were when the model was trained, or None where that is not known here.
-
-    A run's folder has it, or the catalog for an ensemble of a cross-validation; that of a model that comes with the
-    program lies beside its folder.
-    """
-    run = package.manifest.training.run
-    places = [package.folder.with_name(f"{package.folder.name}.split.json")] if package.bundled else []
-    places += [runs_folder() / run / "split.json"] if run and Path(run).name == run else []
-    for place in places:
-        try:
-            parts = json.loads(place.read_text(encoding="utf-8"))
-            return {str(part): [str(case) for case in cases] for part, cases in parts.items()}
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise ConfigError("the recorded split cannot be read", where=place) from error
-    with Catalog() as catalog:
-        folds = group_named(catalog, run) if run else None
-    if folds is None:
-        return None
-    return {"train": [case for fold in folds.folds for case in fold], "val": [], "test": folds.test}
 
 
 def _chosen(dataset: Dataset, split: str, recorded: dict[str, list[str]]) -> list[Case]:

@@ -9,7 +9,7 @@ from core import registry
 from core.config import DEFAULT_TASK
 from core.errors import ModelError
 from core.inference.manifest import MANIFEST, task_in
-from core.inference.package import AnyPackage, ModelPackage, list_for, manifest_bytes, read_package
+from core.inference.package import AnyPackage, ModelPackage, list_for, manifest_bytes
 
 if TYPE_CHECKING:
     from core.catalog import RunRow
@@ -27,11 +27,11 @@ def read_model(folder: Path, *, bundled: bool = False) -> AnyPackage:
     """The package in a folder, whatever its task. Raises ModelError where it is none."""
     task = task_in(manifest_bytes(folder))
     if task == DEFAULT_TASK:  # without importing every task, which the quick predictions of scans do not wait for
-        return read_package(folder, bundled=bundled)
+        return ModelPackage.read(folder, bundled=bundled)
     if task not in registry.parts("task"):
         raise ModelError(f"this is a model for a task that is not known here ({task})", where=folder / MANIFEST)
     kind = kind_of(task)
-    return read_package(folder, bundled=bundled) if kind is None else kind.read(folder, bundled=bundled)
+    return ModelPackage.read(folder, bundled=bundled) if kind is None else kind.read(folder, bundled=bundled)
 
 
 def list_models() -> list[AnyPackage]:

@@ -11,9 +11,9 @@ from core.data.prepare import prepare
 from core.errors import DatasetError, ModelError
 from core.imaging.channels import read_subject
 from core.inference.assemble import write_manifest
-from core.inference.evaluate import recorded_split
 from core.inference.likeness import FEWEST, Array, learn, lowest_value
 from core.inference.package import ModelPackage
+from core.inference.recorded import recorded_split
 
 MOST_SCANS = 300  # evenly spread over the training part; more tell no more
 

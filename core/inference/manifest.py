@@ -16,11 +16,11 @@ from core.errors import ConfigError, ModelError
 from core.inference.confidence import Calibration
 from core.inference.likeness import Likeness
 from core.registry import Part
+from core.training.origin import MAX_SEEN
 
 MANIFEST = "model.yaml"
 MAX_NETWORKS = 20
 MAX_PATCH_VOXELS = 2**26
-MAX_SEEN = 20_000
 
 Millimetres = tuple[float, float]
 Digits = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
@@ -140,13 +140,6 @@ def task_in(data: bytes) -> str:
     """
     found = re.search(rb"^task: *([a-z_]+)", data, re.MULTILINE)
     return found[1].decode() if found else "segmentation"
-
-
-def parse_manifest(data: bytes, where: Path) -> Manifest:
-    """Check the bytes of a model.yaml. Raises ModelError that names every wrong key."""
-    if (task := task_in(data)) != "segmentation":
-        raise ModelError(f"this is a model for another task ({task}), not for scans", where=where)
-    return parse_as(Manifest, data, where)
 
 
 def parse_as(kind: type[Described], data: bytes, where: Path) -> Described:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.data.plan import Plan
 from core.errors import ModelError
 from core.inference.package import ModelPackage, weights_file
+from core.models.weights import own_tensors, without_memory
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -54,29 +55,6 @@ def fill(build: Callable[[], nn.Module], read: Callable[[], bytes], where: Path)
 def skeleton(config: Any, plan: Plan) -> nn.Module:
     """The network of a plan without memory for its weights."""
     return without_memory(lambda: config.build(plan.channels, plan.outputs))
-
-
-def without_memory(build: Callable[[], nn.Module]) -> nn.Module:
-    """A network without memory for its weights, so that a hostile configuration costs nothing."""
-    import torch
-    from torch.overrides import TorchFunctionMode
-
-    draws = {torch.Tensor.normal_, torch.Tensor.uniform_}
-
-    class NoDraws(TorchFunctionMode):
-        # The initial weights are never used, and drawing them on the meta device first imports torch's compiler (1 s).
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            return args[0] if func in draws else func(*args, **(kwargs or {}))
-
-    with torch.device("meta"), NoDraws():
-        return build()
-
-
-def own_tensors(network: nn.Module) -> dict[str, Tensor]:
-    """What a package stores of a network: each parameter and kept buffer once, though modules may be shared."""
-    kept = network.state_dict()
-    named = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    return {name: tensor for name, tensor in named.items() if name in kept}
 
 
 def _check_fit(wanted: dict[str, Any], given: dict[str, Any], where: Path) -> None:

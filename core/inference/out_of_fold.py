@@ -28,8 +28,8 @@ from core.imaging.channels import read_subject
 from core.inference.baselines import baselines
 from core.inference.evaluate import TOLERANCE_MM, check_tolerance, evaluate_package, measure_case
 from core.metrics.intervals import bootstrap_mean
-from core.tasks.segmentation.metrics import metrics
-from core.tasks.segmentation.metrics.summary import summarise
+from core.metrics.segmentation import metrics
+from core.metrics.segmentation.summary import summarise
 
 KEPT = "out_of_fold.json"
 Row = dict[str, Any]

@@ -19,14 +19,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from core import registry
 from core.config import MAX_CONFIG_BYTES
 from core.data.plan import Plan
 from core.errors import ConfigError, ModelError
-from core.inference.manifest import MANIFEST, Manifest, network_of, parse_manifest, task_in
+from core.inference.manifest import MANIFEST, Manifest, network_of, parse_as, task_in
 from core.paths import RESOURCES, models_folder
+from core.registry import Part
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +65,27 @@ class AnyPackage(Protocol):
     def as_dict(self) -> dict[str, Any]: ...
 
 
+@dataclass(frozen=True)
 class FolderPackage:
-    """What packages of every task do alike, given their `folder`, `manifest` and `bundled`."""
+    """A package on disk with its manifest read and checked: what those of every task do alike.
+
+    described_by: the type of the manifest. of: what the packages of the task are for, such as "tables".
+    """
+
+    described_by: ClassVar[type[Part]]
+    of: ClassVar[str]
 
     folder: Path
     manifest: Any
-    bundled: bool
+    bundled: bool = False
+
+    @classmethod
+    def read(cls, folder: Path, *, bundled: bool = False) -> Self:
+        """The package in `folder`. Raises ModelError where its manifest is missing, wrong or of another task."""
+        data, path = manifest_bytes(folder), folder / MANIFEST
+        if (task := task_in(data)) != cls.described_by.model_fields["task"].default:
+            raise ModelError(f"this is a model for another task ({task}), not for {cls.of}", where=path)
+        return cls(folder, parse_as(cls.described_by, data, path), bundled)
 
     @property
     def name(self) -> str:
@@ -106,14 +122,15 @@ class FolderPackage:
 
 @dataclass(frozen=True)
 class ModelPackage(FolderPackage):
-    """A package on disk with its manifest read and checked; the weights are not read yet.
+    """The package of a model for scans; the weights are not read yet.
 
     place: of an ensemble's network seen by itself, which it is. left_out: how many networks `first` took away.
     """
 
-    folder: Path
+    described_by = Manifest
+    of = "scans"
+
     manifest: Manifest
-    bundled: bool = False
     place: int = 0
     left_out: int = 0
 
@@ -240,11 +257,6 @@ def graph_file(place: int) -> str:
     return GRAPH if place == 0 else f"graph-{place + 1}.zip"
 
 
-def read_package(folder: Path, *, bundled: bool = False) -> ModelPackage:
-    """Read the manifest of the package in `folder`. Raises ModelError where it is missing or wrong."""
-    return ModelPackage(folder, parse_manifest(manifest_bytes(folder), folder / MANIFEST), bundled)
-
-
 def manifest_bytes(folder: Path) -> bytes:
     """The content of a package's model.yaml. Raises ModelError where it cannot be read."""
     try:
@@ -256,7 +268,7 @@ def manifest_bytes(folder: Path) -> bytes:
 
 def list_packages() -> list[ModelPackage]:
     """Every usable package for scans, bundled and the user's own, newest version of a name first."""
-    return list_for("segmentation", read_package)
+    return list_for("segmentation", ModelPackage.read)
 
 
 def list_for(task: str | None, read: Callable[..., Package]) -> list[Package]:
@@ -288,7 +300,7 @@ def find_package(name: str | Path) -> ModelPackage:
             return package
     folder = Path(name).expanduser()
     if (folder / MANIFEST).is_file():
-        return read_package(folder)
+        return ModelPackage.read(folder)
     there_are = ", ".join(dict.fromkeys(package.name for package in packages)) or "none"
     raise ModelError(f"there is no model named {str(name)!r}", mend=f"The models here: {there_are}.")
 

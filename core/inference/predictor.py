@@ -100,6 +100,7 @@ def segment(
     found = checks.findings(volume, package.plan) + cost.findings(package, mirror)
     control.progress(0.0, f"Loading {package.title}")
     runtime = load(package, device)
+    first, windows = safe(package.plan) if roi is None else roi, Windows()
     if package.manifest.whole_head is not None and max(checks.extent_mm(volume)) > checks.crop_limit_mm(package.plan):
         from core.inference.whole_head import segment_whole_head
 
@@ -108,19 +109,19 @@ def segment(
         found = [one for one in found if one.code != "oblique" or not upright] + more
     elif package.pipeline is not None:
         found = package.pipeline.findings(volume, found)
-        labels, certainty = package.pipeline.segment(volume, package, runtime, mirror, control.part(0.1, 0.95))
+        labels, certainty = package.pipeline.segment(
+            volume, package, runtime, mirror, control.part(0.1, 0.95), region_first=first, windows=windows
+        )
         named = package.plan.labels
     else:
         control.progress(0.1, "Preparing the scan")
         prepared = prepare(volume, package.plan)
         found += checks.larger_than_training(volume, package.plan) + unlike_training(prepared, volume, package)
-        windows = Windows()
-        first = safe(package.plan) if roi is None else roi
         labels, certainty = segment_region(
             prepared, package, runtime, mirror, control.part(0.1, 0.95), region_first=first, windows=windows
         )
-        found += windows.findings()
         named = package.plan.labels
+    found += windows.findings()
     control.progress(0.95, "Measuring")
     certainty = calibrated(certainty, package.manifest.calibration)
     if package.manifest.calibration is not None:

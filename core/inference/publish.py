@@ -20,7 +20,7 @@ from core.inference.card import write_card
 from core.inference.evaluate import evaluate_package
 from core.inference.learn_likeness import with_likeness
 from core.inference.manifest import Dice
-from core.inference.package import ModelPackage, graph_file, list_packages, read_package, version_key
+from core.inference.package import ModelPackage, graph_file, list_packages, version_key
 from core.paths import ensure_home, models_folder
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def write_package(
     with Catalog() as catalog:
         catalog.add_model(name=slug, version=version, folder=target, run=origin, sha256=package.manifest.sha256)
     control.progress(1.0, "Published")
-    return read_package(target)
+    return ModelPackage.read(target)
 
 
 def _with_graph(package: ModelPackage) -> ModelPackage:

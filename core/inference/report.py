@@ -9,24 +9,25 @@ import base64
 import struct
 import time
 import zlib
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core import RESEARCH_ONLY, __version__
 from core.catalog import Catalog
 from core.catalog.evaluations import CaseFiles, EvaluationRow, evaluation
 from core.control import JobControl
 from core.errors import IsocenterError
-from core.files import write_text
 from core.imaging.geometry import to_canonical
 from core.imaging.reader import read
+from core.inference import report_outcomes
 from core.inference.disagreement import worst_place
 from core.inference.evaluate import trained_on_text, worst_first
-from core.inference.package import ModelPackage, find_package
-from core.tasks.segmentation.metrics import metrics
+from core.inference.kinds import find_model
+from core.inference.report_page import head_row, target_of, when, write_page
+from core.metrics.segmentation import metrics
 
 Array = np.ndarray[Any, Any]
 
@@ -34,6 +35,9 @@ PICTURES = 6
 PICTURE_PX = 260
 TRUTH_RGB, PREDICTION_RGB = (64, 224, 208), (255, 140, 0)
 MARGIN_VOXELS = 12
+
+
+OUT_OF_FOLD = "each case by the run of a cross-validation that did not see it"
 
 
 def write_report(id: int, out: Path, control: JobControl | None = None) -> Path:
@@ -45,50 +49,39 @@ def write_report(id: int, out: Path, control: JobControl | None = None) -> Path:
     control = control or JobControl()
     with Catalog() as catalog:
         row = evaluation(catalog, id)
-    target = out / f"evaluation-{row.id}.html" if out.is_dir() or not out.suffix else out
-    if target.suffix.lower() not in (".html", ".htm"):
-        raise IsocenterError("a report is written as HTML", where=out, mend="Give it a name that ends in .html.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    control.progress(0.0, "Drawing the worst cases")
-    write_text(target, _page(row, control))
-    return target
-
-
-def _page(row: EvaluationRow, control: JobControl) -> str:
-    result, cases = row.result, worst_first(row.cases)
+    target = target_of(out, f"evaluation-{row.id}.html")
     what = f"the {row.split} part of {row.data.name}" if row.split else f"all cases of {row.data.name}"
+    if "labels" not in row.result:  # outcomes, with no masks to look at
+        return write_outcomes(row.result, row.model, what, target, row.time, card=_card(row))
+    control.progress(0.0, "Drawing the worst cases")
+    return _structures(row, what, target, control)
+
+
+def write_outcomes(
+    result: Mapping[str, Any], model: str, what: str, out: Path, at: float | None = None, *, card: str = ""
+) -> Path:
+    """Write the report of an evaluation or a cross-validation of outcomes. what: the data, in words."""
+    cases = int(result.get("cases_measured", len(result["cases"])))
+    said = f"Evaluated on {what}: {cases:,} cases, {when(time.time() if at is None else at)}."
+    shown = [*report_outcomes.parts_of(result), card]
+    return write_page(target_of(out, "report.html"), model, said, report_outcomes.warnings_of(result), shown)
+
+
+def _structures(row: EvaluationRow, what: str, target: Path, control: JobControl) -> Path:
+    result, cases = row.result, worst_first(row.cases)
     missed = sum(bool(case["missed"]) for case in cases)
     warnings = [trained_on_text(result)] if result.get("trained_on") else []
     if missed:
         warnings.append(f"A structure was missed entirely in {missed} of {len(cases)} cases; it counts with its worst.")
     parts = [
-        f"<h1>{escape(row.model)}</h1>",
-        f"<p class=dim>Evaluated on {escape(what)}: {len(cases)} cases, {_when(row.time)}.</p>",
-        f"<p class=warn>{escape(RESEARCH_ONLY)}</p>",
-        *(f"<p class=warn>{escape(text)}</p>" for text in warnings),
         "<h2>Figures</h2>", _figures(row),
         "<p class=dim>Mean over cases with its 95 % interval (bootstrap over cases). Surfaces agree within"
         f" {result['tolerance_mm']:g} mm.</p>",
         "<h2>The worst cases</h2>", _pictures(row, cases[:PICTURES], control),
-        "<h2>All cases, worst first</h2>", _cases(row, cases),
-        _model(row), f"<p class=dim>Isocenter {__version__}</p>",
+        "<h2>All cases, worst first</h2>", _cases(row, cases), _card(row),
     ]  # fmt: skip
-    title = escape(f"Evaluation of {row.model}")
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style>"
-        f"<body>{''.join(parts)}</body></html>\n"
-    )
-
-
-_STYLE = (
-    "body{font:14px/1.45 system-ui,sans-serif;margin:32px auto;max-width:1080px;padding:0 20px;color:#1b2128}"
-    "h1{margin:0}h2{margin:28px 0 8px}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
-    "td,th{padding:4px 12px 4px 0;text-align:right;border-bottom:1px solid #d9dee5;white-space:nowrap}"
-    "th{white-space:normal;vertical-align:bottom}td:first-child,th:first-child,td.text{text-align:left}.dim{color:#566170}.warn{color:#8a5d06}.bad{color:#b8323e}"
-    "figure{display:inline-block;margin:0 16px 16px 0;width:260px;vertical-align:top}"
-    "figure img{width:260px;background:#000;display:block}figcaption{font-size:12px;padding-top:4px}"
-    ".wide{overflow-x:auto}pre{white-space:pre-wrap;font:13px/1.45 system-ui,sans-serif}"
-)
+    said = f"Evaluated on {what}: {len(cases)} cases, {when(row.time)}."
+    return write_page(target, row.model, said, warnings, parts)
 
 
 def _names(row: EvaluationRow) -> list[str]:
@@ -103,7 +96,7 @@ def _figures(row: EvaluationRow) -> str:
         said = f" <span class=dim>({between[0]:.3f} to {between[1]:.3f})</span>" if between else ""
         return f"<td>{figures[key]:.3f}{said}</td>"
 
-    lines = [_head(["", *names, "All"])]
+    lines = [head_row(["", *names, "All"])]
     for key, title in _titles():
         cells = "".join(cell(f"test/{key}/{name}") for name in names)
         lines.append(f"<tr><td>{escape(title)}</td>{cells}{cell(f'test/{key}')}</tr>")
@@ -121,16 +114,12 @@ def _titles() -> list[tuple[str, str]]:
 def _cases(row: EvaluationRow, cases: list[dict[str, Any]]) -> str:
     names, titles = _names(row), _titles()
     heads = ["Case", "", *(f"{title}, {name}" for _, title in titles for name in names)]
-    lines = [_head(heads)]
+    lines = [head_row(heads)]
     for case in cases:
         values = "".join(f"<td>{case[key][name]:.3f}</td>" for key, _ in titles for name in names)
         said = f"<td class='text bad'>{escape(_said(case))}</td>"
         lines.append(f"<tr><td>{escape(case['case'])}</td>{said}{values}</tr>")
     return f"<div class=wide><table>{''.join(lines)}</table></div>"
-
-
-def _head(titles: list[str]) -> str:
-    return f"<tr>{''.join(f'<th>{escape(title)}</th>' for title in titles)}</tr>"
 
 
 def _said(case: dict[str, Any]) -> str:
@@ -163,15 +152,13 @@ def _pictures(row: EvaluationRow, cases: list[dict[str, Any]], control: JobContr
     return legend + "".join(figures)
 
 
-def _model(row: EvaluationRow) -> str:
+def _card(row: EvaluationRow) -> str:
     """The card, where the model is still here."""
     try:
-        package: ModelPackage | None = None if row.run else find_package(row.model.replace(" ", "-"))
+        card = "" if row.run else find_model(row.model.replace(" ", "-")).card
     except IsocenterError:
-        package = None
-    if package is None or not package.card:
-        return ""
-    return f"<h2>The model's card</h2><pre>{escape(package.card)}</pre>"
+        card = ""
+    return f"<h2>The model's card</h2><pre>{escape(card)}</pre>" if card else ""
 
 
 def case_picture(files: CaseFiles) -> Array | None:
@@ -237,7 +224,3 @@ def png(picture: Array) -> bytes:
     lines = b"".join(b"\0" + line.tobytes() for line in picture)
     head = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines, 9)) + chunk(b"IEND", b"")
-
-
-def _when(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from core.control import JobControl
-from core.inference.region_first import SEEN, Windows, near, order
+from core.inference.region_first import SEEN, Windows
 from core.inference.runtime import Runtime
+from core.inference.windows import blended, padded
 
 Array = np.ndarray[Any, Any]
 Divisor = int | Sequence[int]
@@ -90,50 +91,20 @@ def probabilities(
         mirror = math.prod(shape) < 2 * math.prod(patch)
     flips = mirrors(mirror_axes) if mirror else [()]
 
-    before = [max(w - n, 0) // 2 for n, w in zip(shape, size, strict=True)]
-    after = [max(w - n, 0) - b for n, w, b in zip(shape, size, before, strict=True)]
-    padded = np.pad(image, [(0, 0), *zip(before, after, strict=True)])
-    places, rest = order([starts(n, w) for n, w in zip(padded.shape[1:], size, strict=True)], region_first)
-    counted = windows if windows is not None else Windows()
-    counted.asked, counted.whole = len(places), len(places) + len(rest)
-    inner = tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
-
-    def one_pass(place: tuple[int, ...], done: int) -> Array:
-        window = padded[(slice(None), *_at(place, size))]
-        summed: Any = 0.0
-        for turn, dims in enumerate(flips):
-            job.progress((done * len(flips) + turn) / (counted.whole * len(flips)), "Predicting")
-            summed = summed + np.flip(runtime(np.ascontiguousarray(np.flip(window, dims))), dims)
-        result: Array = summed / len(flips)
-        return result
-
-    if counted.whole == 1:  # as it is, without a blend
-        return np.ascontiguousarray(one_pass(places[0], 0)[(slice(None), *inner)])
-    blend = gaussian(size)
-    total: Any = 0.0
-    weight = np.zeros(padded.shape[1:], np.float32)
-    done = 0
-    while places:
-        for place in places:
-            found = one_pass(place, done)
-            if done == 0:
-                total = np.zeros((len(found), *weight.shape), np.float32)
-            total[(slice(None), *_at(place, size))] += found * blend
-            weight[_at(place, size)] += blend
-            done += 1
-        # What the new windows see may reach further: look around it again, until nothing comes.
-        places = list(near(_seen(total, weight, overlapping), size, rest)) if rest else []
-        rest = [place for place in rest if place not in set(places)]
-        counted.asked += len(places)
-    return np.ascontiguousarray((total / weight)[(slice(None), *inner)])
+    whole, inner = padded(image, size)
+    begins = [starts(n, w) for n, w in zip(whole.shape[1:], size, strict=True)]
+    found = blended(
+        runtime, whole, size, begins, gaussian(size), flips, job, windows=windows,
+        seen=(_region_seen if overlapping else _structure_seen) if region_first else None,
+    )  # fmt: skip
+    return np.ascontiguousarray(found[(slice(None), *inner)])
 
 
-def _seen(total: Array, weight: Array, overlapping: bool) -> Array:
-    """Where any structure is more than hardly likely, from the weighted sums of the windows so far."""
-    if overlapping:
-        return np.asarray(total.max(axis=0) > SEEN * weight)
+def _region_seen(total: Array, weight: Array) -> Array:
+    """Where any region is more than hardly likely, from the weighted sums of the windows so far."""
+    return np.asarray(total.max(axis=0) > SEEN * weight)
+
+
+def _structure_seen(total: Array, weight: Array) -> Array:
+    """As `_region_seen`, where structures exclude each other and class 0 is none of them."""
     return np.asarray(total[0] < (1 - SEEN) * weight)
-
-
-def _at(place: Sequence[int], size: Sequence[int]) -> tuple[slice, ...]:
-    return tuple(slice(start, start + length) for start, length in zip(place, size, strict=True))

@@ -24,13 +24,13 @@ def fit_temperature(probabilities: Array, target: Array) -> float:
     return float(np.exp(found.x)) if loss(found.x) < loss(0.0) else 1.0
 
 
-def tempered(probabilities: Array, temperature: float) -> Array:
-    """Probabilities (rows, classes) at another temperature.
+def tempered(probabilities: Array, temperature: float | Array) -> Array:
+    """Probabilities (rows, classes) at another temperature, one for all or (rows, 1).
 
     >>> tempered(np.array([[0.9, 0.1]]), 2.0).round(2)
     array([[0.75, 0.25]])
     """
-    if temperature == 1.0:
+    if np.all(temperature == 1.0):
         return probabilities
     raised = np.clip(probabilities, 1e-12, 1) ** (1 / temperature)
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))

@@ -40,8 +40,7 @@ def describe(model: Any, sides: Sequence[int] = SIDES, channels: int = 1, output
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from core.inference.network import without_memory
-    from core.inference.sliding import window_size
+    from core.models.weights import without_memory
 
     network = without_memory(lambda: model.build(channels, outputs)).train()
     weights = {id(parameter) for parameter in network.parameters()}
@@ -52,7 +51,8 @@ def describe(model: Any, sides: Sequence[int] = SIDES, channels: int = 1, output
             kept[id(tensor)] = tensor
         return tensor
 
-    patch = window_size(sides, sides, model.divisor)
+    steps = [model.divisor] * 3 if isinstance(model.divisor, int) else model.divisor
+    patch = [-(-n // step) * step for n, step in zip(sides, steps, strict=True)]
     with torch.device("meta"):
         image = torch.empty(1, channels, *patch)
         with FlopCounterMode(display=False) as counter:

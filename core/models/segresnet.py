@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from core.models.slicing import Slices, dimensions, divisor, setting, taking_volumes
 from core.registry import Part, register
 
 
@@ -27,18 +28,19 @@ class SegResNetConfig(Part):
     dropout: float = Field(
         0.0, ge=0, lt=1, title="Dropout", description="Share of the feature maps dropped in training."
     )
+    slices: Slices = setting()
 
     @property
-    def divisor(self) -> int:
-        """Every side of the input must be a multiple of this."""
-        return int(2 ** (len(self.blocks) - 1))
+    def divisor(self) -> int | tuple[int, int, int]:
+        """Every side of the input must be a multiple of this, or each of its own."""
+        return divisor(int(2 ** (len(self.blocks) - 1)), self.slices)
 
     def build(self, in_channels: int, out_channels: int) -> Any:
         """The network: (batch, in_channels, i, j, k) -> logits (batch, out_channels, i, j, k)."""
         from monai.networks.nets.segresnet import SegResNet
 
-        return SegResNet(
-            spatial_dims=3,
+        network = SegResNet(
+            spatial_dims=dimensions(self.slices),
             init_filters=self.width,
             in_channels=in_channels,
             out_channels=out_channels,
@@ -46,3 +48,4 @@ class SegResNetConfig(Part):
             blocks_down=tuple(self.blocks),
             blocks_up=(1,) * (len(self.blocks) - 1),
         )
+        return taking_volumes(network, self.slices)

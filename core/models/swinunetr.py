@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from core.models.slicing import Slices, dimensions, divisor, setting, taking_volumes
 from core.registry import Part, register
 
 
@@ -36,6 +37,7 @@ class SwinUNETRConfig(Part):
     checkpointing: bool = Field(
         False, title="Save memory", description="Compute parts of the forward pass twice instead of keeping them."
     )
+    slices: Slices = setting()
 
     @model_validator(mode="after")
     def _heads_divide(self) -> SwinUNETRConfig:
@@ -47,9 +49,9 @@ class SwinUNETRConfig(Part):
         return self
 
     @property
-    def divisor(self) -> int:
-        """Every side of the input must be a multiple of this."""
-        return 32
+    def divisor(self) -> int | tuple[int, int, int]:
+        """Every side of the input must be a multiple of this, or each of its own."""
+        return divisor(32, self.slices)
 
     def build(self, in_channels: int, out_channels: int) -> Any:
         """The network: (batch, in_channels, i, j, k) -> logits (batch, out_channels, i, j, k)."""
@@ -58,7 +60,8 @@ class SwinUNETRConfig(Part):
         from core.models.nets.rates import rates_on_cpu
 
         with rates_on_cpu():
-            return SwinUNETR(
+            network = SwinUNETR(
+                spatial_dims=dimensions(self.slices),
                 in_channels=in_channels,
                 out_channels=out_channels,
                 depths=self.depths,
@@ -71,3 +74,4 @@ class SwinUNETRConfig(Part):
                 use_checkpoint=self.checkpointing,
                 use_v2=self.convolutions,
             )
+        return taking_volumes(network, self.slices)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from core.models.slicing import Slices, dimensions, divisor, setting, taking_volumes
 from core.registry import Part, register
 
 Stride = Annotated[int, Field(ge=1, le=4)]
@@ -32,11 +33,7 @@ class UNetConfig(Part):
     dropout: float = Field(
         0.0, ge=0, lt=1, title="Dropout", description="Share of the feature maps dropped in training."
     )
-    slices: Literal["x", "y", "z"] | None = Field(
-        None,
-        title="Slices across",
-        description="The axis whose slices are seen one by one, as suits few or very thick ones; empty: 3D.",
-    )
+    slices: Slices = setting()
     strides: list[Strides] | None = Field(
         None,
         min_length=2,
@@ -74,11 +71,7 @@ class UNetConfig(Part):
         if self.strides is not None:
             x, y, z = (math.prod(stride[axis] for stride in self.strides) for axis in range(3))
             return x, y, z
-        side = int(2 ** (len(self.widths) - 1))
-        if self.slices is None:
-            return side
-        x, y, z = (1 if axis == self.slices else side for axis in "xyz")
-        return x, y, z
+        return divisor(int(2 ** (len(self.widths) - 1)), self.slices)
 
     def kernels(self) -> list[tuple[int, ...]]:
         """Of each resolution; 1 along an axis of thick slices as long as these are not yet halved (nnU-Net's rule)."""
@@ -102,7 +95,7 @@ class UNetConfig(Part):
             raise ValueError(f"{levels} resolutions need {levels - 1} strides")
         steps: list[Any] = [2] * (levels - 1) if self.strides is None else list(self.strides)
         settings: dict[str, Any] = {
-            "spatial_dims": 3 if self.slices is None else 2,
+            "spatial_dims": dimensions(self.slices),
             "in_channels": in_channels,
             "out_channels": out_channels,
             "kernel_size": [3] * levels if self.strides is None else self.kernels(),
@@ -120,8 +113,4 @@ class UNetConfig(Part):
             network = SupervisedUNet(min(2, levels - 2), **settings)
         else:
             network = DynUNet(**settings)
-        if self.slices is None:
-            return network
-        from core.models.nets.slicewise import Slicewise
-
-        return Slicewise(network, "xyz".index(self.slices))
+        return taking_volumes(network, self.slices)

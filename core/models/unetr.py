@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from core.models.slicing import Slices, dimensions, divisor, in_plane, setting, taking_volumes
 from core.registry import Part, register
 
 
@@ -29,6 +30,7 @@ class UNETRConfig(Part):
     checkpointing: bool = Field(
         False, title="Save memory", description="Compute parts of the forward pass twice instead of keeping them."
     )
+    slices: Slices = setting()
 
     @model_validator(mode="after")
     def _heads_divide(self) -> UNETRConfig:
@@ -39,18 +41,19 @@ class UNETRConfig(Part):
         return self
 
     @property
-    def divisor(self) -> int:
-        """Every side of the input must be a multiple of this."""
-        return 16
+    def divisor(self) -> int | tuple[int, int, int]:
+        """Every side of the input must be a multiple of this, or each of its own."""
+        return divisor(16, self.slices)
 
     def build(self, in_channels: int, out_channels: int) -> Any:
         """The network: (batch, in_channels, i, j, k) -> logits (batch, out_channels, i, j, k)."""
         from core.models.nets.unetr import AnySizeUNETR
 
-        return AnySizeUNETR(
+        network = AnySizeUNETR(
+            spatial_dims=dimensions(self.slices),
             in_channels=in_channels,
             out_channels=out_channels,
-            img_size=tuple(16 * n for n in self.grid),
+            img_size=tuple(16 * n for n in in_plane(self.grid, self.slices)),
             feature_size=self.width,
             hidden_size=self.hidden,
             mlp_dim=self.mlp,
@@ -58,3 +61,4 @@ class UNETRConfig(Part):
             dropout_rate=self.dropout,
             checkpointing=self.checkpointing,
         )
+        return taking_volumes(network, self.slices)

@@ -8,8 +8,6 @@ from the seed; the same seed, size and settings give the same files.
 from __future__ import annotations
 
 import json
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +21,7 @@ from core.files import write_text
 from core.imaging.mni import Grid
 from core.imaging.volume import Source, Volume
 from core.imaging.writer import write_volume
+from core.side_by_side import side_by_side
 from core.simulation import clinical
 from core.simulation.heads import SCANNERS, Disease, Scanner, lesions, make_head
 
@@ -31,7 +30,6 @@ Size = Literal["development", "full"]
 
 GRIDS: dict[Size, Grid] = {"development": Grid((46, 60, 46), (4.0, 4.0, 4.0)), "full": Grid()}
 MOST_SUBJECTS = 9_999
-MOST_AT_ONCE = 16
 TARGET = "risk_score"
 IMAGE_ERROR, CLINIC_ERROR = 0.12, 0.16  # in scores: what the MRI and the PET, each, and the clinic see wrongly
 _MNI_CODE = 4
@@ -89,7 +87,12 @@ def simulate(out: Path, recipe: Recipe, control: JobControl | None = None) -> di
     grid = GRIDS[recipe.size]
     control.progress(0.0, "Reading the template")
     _write_truth(out, grid, control)
-    people = _people(out, grid, recipe, control)
+    people = list(
+        side_by_side(
+            lambda number, silent: _subject(out, grid, recipe, number, silent),
+            range(recipe.subjects), control, "Simulating subject {} of {}",
+        )
+    )  # fmt: skip
     scores = np.array([person.score for person in people])
     if recipe.shuffle_targets:
         scores = np.random.default_rng((recipe.seed, 1)).permutation(scores)
@@ -111,21 +114,6 @@ def _refuse(out: Path, recipe: Recipe) -> None:
         raise IsocenterError("a seed is a whole number of at least 0", mend="Choose another seed.")
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise IsocenterError("the folder holds something already", where=out, mend="Give a new or empty folder.")
-
-
-def _people(out: Path, grid: Grid, recipe: Recipe, control: JobControl) -> list[_Person]:
-    """All subjects, one on each core at a time; numpy, scipy and the compression leave the others free."""
-    total = recipe.subjects
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_AT_ONCE)) as pool:
-        made = [pool.submit(_subject, out, grid, recipe, number, control.silent()) for number in range(total)]
-        people = []
-        try:
-            for number, person in enumerate(made):
-                control.progress(number / total, f"Simulating subject {number + 1} of {total}")
-                people.append(person.result())
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-    return people
 
 
 def _subject(out: Path, grid: Grid, recipe: Recipe, number: int, control: JobControl) -> _Person:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from core.control import JobControl
-from core.errors import ConfigError
+from core.errors import ConfigError, IsocenterError
 from core.imaging.volume import Finding
 from core.registry import Part
 
@@ -119,9 +119,11 @@ class ModelKind(ABC):
     The commands, the window and `core.inference.kinds` know nothing else of them. A package has its files in one
     folder with a `model.yaml` that names its task; see `core.inference.package.AnyPackage`.
     predicts: whether its packages answer anything by themselves, rather than being what another training begins with.
+    reports: whether a prediction can be written as a report, by `report` or by the option of that name.
     """
 
     predicts: ClassVar[bool] = True
+    reports: ClassVar[bool] = False
 
     @abstractmethod
     def read(self, folder: Path, *, bundled: bool = False) -> AnyPackage:
@@ -137,6 +139,16 @@ class ModelKind(ABC):
         Raises CatalogError, DatasetError or ModelError.
         """
 
+    def publish_folds(
+        self, group: GroupRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
+        control: JobControl | None = None,
+    ) -> AnyPackage:  # fmt: skip
+        """As `publish`, one package of a cross-validation's finished folds that answers by all their networks.
+
+        Raises ConfigError where the task has no such thing.
+        """
+        raise ConfigError("the folds of this task are not published as one model", mend="Publish one of its runs.")
+
     @abstractmethod
     def predict(
         self, package: Any, paths: Sequence[Path], out: Path, options: Mapping[str, Any],
@@ -148,6 +160,15 @@ class ModelKind(ABC):
         Returns {"predictions": [...], "findings": [...], "outputs": [...]}, plain values all of them.
         """
 
+    def report(
+        self, package: Any, prediction: Mapping[str, Any], target: Path, control: JobControl | None = None
+    ) -> Path:
+        """Write one prediction, as `predict` gave it, as a PDF for readers without the program; returns the file.
+
+        Raises IsocenterError where it cannot be written, or where the kind has no such reports.
+        """
+        raise IsocenterError("predictions of this kind of model have no report", where=target)
+
     @abstractmethod
     def evaluate(
         self, model: Any, data: Path, *, split: str | None = None, control: JobControl | None = None
@@ -158,15 +179,26 @@ class ModelKind(ABC):
         trained on, "findings": [...]} and what else the kind has, plain values all of them.
         """
 
+    def beside(
+        self, model: Any, data: Path, *, against: Sequence[str], split: str | None = None,
+        control: JobControl | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Other methods, fitted to what the model was trained on, on the cases of `evaluate`; plain values.
+
+        Returns [{"name", "title", "metrics", "intervals", "comparison": {metric: ...}}]. Raises ConfigError where the
+        task has no such thing, DatasetError where what it was trained on is gone.
+        """
+        raise ConfigError("no other methods are fitted beside a model of this task", mend="Leave --against out.")
+
     def folds(
         self, group: GroupRow, *, against: Sequence[str] = (), control: JobControl | None = None
     ) -> dict[str, Any]:
         """Measure a cross-validation: each case by the run of its fold, which did not see it; plain values.
 
         against: other groups on the same folds, or simple methods by name. Returns {"group", "name", "missing":
-        {fold: state}, "metrics": {"oof/...": value}, "intervals", "folds": {fold: {metric: value}}, "cases",
-        "against": [{"name", "metrics", "intervals", "comparison": {metric: ...}}]}. Raises ConfigError where the task
-        has no such thing.
+        {fold: state}, "remarks": [sentences], "metrics": {"oof/...": value}, "intervals", "folds": {fold: {metric:
+        value}}, "cases", "against": [{"name", "metrics", "intervals", "comparison": {metric: ...}}]}. Raises
+        ConfigError where the task has no such thing.
         """
         raise ConfigError("the cross-validations of this task are not measured yet", where=group.id)
 

@@ -84,15 +84,15 @@ def widths(patch: Sequence[int], sides: Sequence[float], machine: Machine, minut
     return values, f"{levels} resolutions bring this patch down to a few voxels; {first} feature maps at first: {why}."
 
 
-def slices(shapes: Any, wanted: Sequence[int] | None) -> tuple[str, str] | None:
-    """The axis whose slices a network should see one by one, where there is such a one."""
+def few_slices(shapes: Any, wanted: Sequence[int] | None) -> tuple[str, str] | None:
+    """The axis along which there is too little to learn anything, and how much; None where there is no such."""
     for axis, name in enumerate("xyz"):
         if wanted is not None and wanted[axis] == 1:
-            return name, "The patch is a single slice along this axis, so the network is a 2D one."
+            return name, f"the patch is a single slice along {name}"
         most = int(shapes[:, axis].max())
         if wanted is None and most <= FEW_SLICES:
             count = "a single slice" if most == 1 else f"at most {most} slices"
-            return name, f"The cases have {count} along this axis, too few to learn anything across them: 2D."
+            return name, f"the cases have {count} along {name}"
     return None
 
 

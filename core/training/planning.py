@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from core import registry
 from core.data.case import CheckedCases
 from core.data.dataset import Dataset
 from core.data.fingerprint import Fingerprint, fingerprint
@@ -17,8 +18,10 @@ from core.data.prepare import resampled_shape
 from core.data.regions import regions
 from core.data.split import Split
 from core.errors import ConfigError, DatasetError
-from core.training import choices, costs, start
+from core.models import slicing
+from core.training import choices, costs
 from core.training.machine import Machine, this_machine
+from core.training.origin import Origin, taken_over
 
 Chosen = tuple[Any, str]
 
@@ -55,25 +58,25 @@ class Proposal:
 
 
 def propose(
-    experiment: Any, dataset: CheckedCases, machine: Machine | None = None, *, labelled: bool = True
-) -> Proposal:
+    experiment: Any, dataset: CheckedCases, machine: Machine | None = None, *, labelled: bool = True,
+    origin: Origin | None = None,
+) -> Proposal:  # fmt: skip
     """Choose what the experiment leaves empty, by the data and this machine. What it sets itself always holds.
 
-    labelled: whether structures are learned; without it the plan has none.
-    Raises ConfigError where the experiment asks for what the data or the machine cannot give, ModelError where what it
-    starts from is not there.
+    labelled: whether structures are learned; without it the plan has none. origin: what it starts from.
+    Raises ConfigError where the experiment asks for what the data or the machine cannot give.
     """
     machine = machine or this_machine(experiment.trainer.device, experiment.trainer.threads)
-    return _Planner(experiment, dataset, machine, labelled, start.of_task(experiment)).proposal()
+    return _Planner(experiment, dataset, machine, labelled, origin).proposal()
 
 
 class _Planner:
     """Goes from one choice to the next; each may rest on those before."""
 
     def __init__(
-        self, experiment: Any, dataset: CheckedCases, machine: Machine, labelled: bool, origin: start.Origin | None
+        self, experiment: Any, dataset: CheckedCases, machine: Machine, labelled: bool, origin: Origin | None
     ) -> None:  # fmt: skip
-        self.origin, self.taken = origin, start.taken_over(experiment, origin)
+        self.origin, self.taken = origin, taken_over(experiment, origin)
         self.experiment, self.dataset, self.machine, self.labelled = experiment, dataset, machine, labelled
         self.found = fingerprint(dataset)
         self.minutes = float(experiment.trainer.max_minutes)
@@ -150,14 +153,17 @@ class _Planner:
         return Proposal(self.experiment, plan, tuple(self.made), found, machine)
 
     def _slices(self, shapes: Any) -> int | None:
-        """The axis whose slices the network sees one by one, where it can do so and should."""
+        """The axis whose slices the network sees one by one, where it should. Raises ConfigError where it cannot."""
         model = self.experiment.model
-        if "slices" not in type(model).model_fields:
+        few = choices.few_slices(shapes, self.experiment.data.patch_size)
+        if slicing.SETTING not in type(model).model_fields:
+            if few is not None:
+                _check_single_slices(model, *few)
             return None
-        rule = choices.slices(shapes, self.experiment.data.patch_size)
-        if rule is None and (model.slices or self.taken.get("model.slices")) is None:
+        if few is None and (model.slices or self.taken.get("model.slices")) is None:
             return None
-        chosen = rule or (model.slices, "")
+        axis, what = few or (model.slices, "")
+        chosen = axis, f"{what[:1].upper()}{what[1:]}, so the network sees slices one by one."
         return "xyz".index(self.choose("model.slices", lambda: chosen))
 
     def _strides(self, spacing: tuple[float, ...], sides: tuple[float, ...], levels: int) -> None:
@@ -222,6 +228,16 @@ class _Planner:
                 f"{self.machine.memory / 2**30:.0f} GB there are",
                 mend="Lower data.patch_size or trainer.batch_size, or leave them empty.",
             )
+
+
+def _check_single_slices(model: Any, axis: str, what: str) -> None:
+    """Raise ConfigError for a network that halves an axis along which there is a single slice, or hardly more."""
+    if int(np.broadcast_to(model.divisor, 3)["xyz".index(axis)]) > 1:
+        able = [name for name, part in registry.parts("model").items() if slicing.SETTING in part.model_fields]
+        raise ConfigError(
+            f"{what}, and {model.name} sees volumes only",
+            mend=f"Choose a model.name that sees slices one by one: {', '.join(able)}.",
+        )
 
 
 def _check_patch(patch: tuple[int, ...], divisor: int | tuple[int, ...], largest: tuple[int, ...]) -> None:

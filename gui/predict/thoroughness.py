@@ -63,8 +63,7 @@ class Thoroughness(QWidget):
         self._mirror.addItem("Small scans only", None)
         self._mirror.addItem(f"Always: {turns} × slower", True)
         self._mirror.addItem("Never: fastest", False)
-        # Crops of a whole head are small, and other programs' models have their own windows.
-        wide = package is not None and package.manifest.whole_head is None and package.manifest.pipeline is None
+        wide = package is not None and package.manifest.whole_head is None  # crops of a whole head are small
         self._region.clear()
         if package is not None and wide and region_first.safe(package.plan):
             self._region.addItem("Closely at the structures only: fastest", None)

@@ -23,7 +23,7 @@ class Listed:
 def read_evaluations(_control: JobControl) -> Listed:
     from core.catalog import Catalog
     from core.catalog.evaluations import evaluations
-    from core.tasks.segmentation.metrics import metrics
+    from core.metrics.segmentation import metrics
 
     known = {
         key: (f"{one.title} ({one.unit})" if one.unit else one.title, one.kind != "distance")

@@ -363,7 +363,7 @@ class ReviewPage(QWidget):
                 self.table.selectRow(number)
 
     def _ask_report(self) -> None:
-        if self.shown is not None and (target := ask_report(self.shown, self)) is not None:
+        if self.shown is not None and (target := ask_report(self.shown.model, self)) is not None:
             self.save_report(target)
 
     def save_report(self, target: Path) -> None:
@@ -382,7 +382,7 @@ class ReviewPage(QWidget):
         self._top.setVisible(running or not self.form.isHidden() or not self.failure.isHidden())
         self.chooser.setVisible(has_any)
         self.remove_button.setVisible(has_any)
-        self.report_button.setVisible(self.shown is not None and of_structures(self.shown))
+        self.report_button.setVisible(has_any)
 
     def shut_down(self) -> None:
         """The window closes."""

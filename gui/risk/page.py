@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -31,13 +31,14 @@ from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.risk.asking import STRUCTURES, Answer, Subject, ask, open_image, overlay_of, takes_subjects
-from gui.risk.clinical_form import ClinicalForm
 from gui.risk.past import model_gone, reopen, subject_of
 from gui.risk.place import ImagePlace, kind_by_name
+from gui.risk.reporting import ask_report, save_report
 from gui.risk.result import RiskResult
 from gui.risk.values import fields_of
 from gui.scans.opening import dropped_paths
 from gui.theme.structures import structure_colours
+from gui.values.form import ValuesForm
 from gui.viewer.scene import OpenedScan, Scene
 from gui.viewer.slice_grid import SliceGrid
 from gui.widgets import EmptyState, Swatch, button, label, notice, scrolled, section
@@ -117,7 +118,7 @@ class RiskPage(QWidget):
             place.changed.connect(partial(self._image_changed, kind))
             place.look_requested.connect(partial(self.look_at, kind))
             images.addWidget(place)
-        self.form = ClinicalForm(self._context)
+        self.form = ValuesForm(self._context, "clinical", "Clinical values", "Plausible")
         self.form.changed.connect(self._show_state)
         self.predict = button("Predict", "risk-predict", self._predict, role="primary")
         self.reason = label("", "dim", wrap=True)
@@ -185,6 +186,9 @@ class RiskPage(QWidget):
         self.progress.cancel_requested.connect(self.cancel)
         self.failure = FailureCard("risk-failure")
         self.result = RiskResult()
+        self.result.report_requested.connect(self.save_report)
+        save = QShortcut(QKeySequence.StandardKey.Save, self, self.save_report)
+        save.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.nothing = label("The score comes here, with its interval and what it rests on.", "dim", wrap=True)
         inside = QWidget()
         column = QVBoxLayout(inside)
@@ -337,6 +341,15 @@ class RiskPage(QWidget):
         if self._looked in self._scans:
             self._lay(self._scans[self._looked])
         self._show_state()
+
+    def save_report(self) -> None:
+        """Ask where, and write the answer that is shown as a PDF."""
+        package = self.chosen
+        if self.answer is None or package is None:
+            return
+        target = ask_report(self.answer.prediction, self)
+        if target is not None:
+            save_report(self._context, package, self.answer.prediction, target)
 
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)

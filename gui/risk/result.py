@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from gui.charts.bars import Bar, BarChart
 from gui.theme import theme
 from gui.train.data_check import LEVELS
-from gui.widgets import label, notice, section
+from gui.widgets import button, label, notice, section
 
 MOST_VALUES = 12
 PARTS = {"mri": "MRI", "pet": "PET", "clinical": "Clinical values"}
@@ -83,6 +83,8 @@ class ScoreScale(QWidget):
 class RiskResult(QWidget):
     """Shows one prediction of a risk model."""
 
+    report_requested = Signal()
+
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("risk-result")
@@ -100,13 +102,17 @@ class RiskResult(QWidget):
             "risk-values", "What each clinical value adds to the score", form="{:+.3f}", warm_rises=True
         )
         self.made = label("", "small", wrap=True)
+        self.save = button(
+            "Save report…", "risk-save-report", self.report_requested.emit,
+            tip="Write this answer as a PDF, with its pictures (Ctrl+S)",
+        )  # fmt: skip
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(self.notices)
         for widget in (
-            self.figure, self.between, self.scale, self.shares_title, self.shares, self.values_title, self.values,
-            self.made,
+            self.figure, self.between, self.scale, self.save, self.shares_title, self.shares, self.values_title,
+            self.values, self.made,
         ):  # fmt: skip
             column.addWidget(widget)
 
@@ -128,6 +134,9 @@ class RiskResult(QWidget):
         if answer.get("probability") is not None:
             told.append(f"{answer['probability']:.0%} probability of a score over {answer.get('threshold', 0.5):g}")
         told.append(f"from {' and '.join(_parts(answer))}")
+        if (below := (answer.get("cohort") or {}).get("percent_below")) is not None:
+            where = {0.0: "lower than 95%", 100.0: "higher than 95%"}.get(below, f"higher than {below:.0f}%")
+            told.append(f"{where} of the subjects trained on")
         self.between.setText("; ".join(told))
         span = (float(interval[0]), float(interval[1])) if interval else None
         self.scale.show_score(score, span, answer.get("threshold"), mean)

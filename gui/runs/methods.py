@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -16,6 +17,7 @@ from gui.context import AppContext
 from gui.jobs.jobs import Job
 from gui.metric_names import metric_name
 from gui.predict.status import ProgressCard
+from gui.review.reporting import ask_report, save_folds_report
 from gui.runs.folds import figures_table, fill_table
 from gui.train.states import STATES
 from gui.widgets import button, label
@@ -51,6 +53,7 @@ class MethodsPanel(QWidget):
     """Shows one group at a time; what was measured is kept until the window closes."""
 
     resume_requested = Signal(str, str)  # group id, name
+    publish_requested = Signal(str, str)
 
     def __init__(self, context: AppContext) -> None:
         super().__init__()
@@ -66,6 +69,11 @@ class MethodsPanel(QWidget):
         self.measure.setToolTip("Judge each fold by its run, and fit simple methods to the same folds")
         self.resume = button("Go on", "resume-methods", lambda: self.resume_requested.emit(self.group_id, self._name))
         self.resume.setToolTip("Train the folds that are not finished")
+        self.publish = button(
+            "Publish the ensemble", "publish-methods", lambda: self.publish_requested.emit(self.group_id, self._name)
+        )
+        self.publish.setToolTip("One model that averages the folds' networks, calibrated out of fold")
+        self.report = button("Report…", "report-methods", self._ask_report, tip="Save a report as one HTML file")
         self.progress = ProgressCard("methods-progress")
         self.progress.cancel_requested.connect(lambda: self._job is not None and self._job.cancel())
         self.table = figures_table("methods-table", "Methods on the same folds")
@@ -73,7 +81,7 @@ class MethodsPanel(QWidget):
         top = QHBoxLayout()
         top.setSpacing(8)
         top.addWidget(self.title, 1)
-        for widget in (self.measure, self.resume):
+        for widget in (self.report, self.measure, self.resume, self.publish):
             top.addWidget(widget)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 10, 16, 12)
@@ -100,6 +108,7 @@ class MethodsPanel(QWidget):
         self.title.setText(f"{row.name}: {going}{finished} of {row.size} folds finished")
         self.measure.setEnabled(finished > 0 and self._job is None)
         self.resume.setVisible(state in ("stopped", "failed", "interrupted"))
+        self.publish.setEnabled(finished > 1)
         self._fill()
 
     def _measure(self) -> None:
@@ -122,10 +131,19 @@ class MethodsPanel(QWidget):
         self.measure.setEnabled(False)
         self._fill()
 
+    def _ask_report(self) -> None:
+        if self.group_id in self._known and (target := ask_report(self._name, self)) is not None:
+            self.save_report(target)
+
+    def save_report(self, target: Path) -> None:
+        """Write what was measured as a report, and open it."""
+        save_folds_report(self._context, self._name, self._known[self.group_id], target)
+
     def _fill(self) -> None:
         found = self._known.get(self.group_id)
         self.progress.setVisible(self._job is not None)
         self.table.setVisible(found is not None)
+        self.report.setVisible(found is not None)
         if found is None:
             self.note.setText("" if self._job is not None else f"Not measured yet. {HONEST}")
             return

@@ -59,10 +59,10 @@ class RunsPage(QWidget):
         self.shown = RunsFilter(self.model)
         self.compare = ComparePanel()
         self.folds = FoldsPanel(context)
-        self.folds.resume_requested.connect(self._resume_folds)
-        self.folds.publish_requested.connect(self.publisher.publish_ensemble)
         self.methods = MethodsPanel(context)
-        self.methods.resume_requested.connect(self._resume_folds)
+        for panel in (self.folds, self.methods):
+            panel.resume_requested.connect(self._resume_folds)
+            panel.publish_requested.connect(self.publisher.publish_ensemble)
         self._asked = False
         self._folds_wanted = True  # where the selected runs are those of a cross-validation
         self._selected: list[str] = []

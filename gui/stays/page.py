@@ -35,9 +35,10 @@ from gui.predict.stored import own_folder
 from gui.stays.asking import predict_stay, said_of, takes_stays
 from gui.stays.listed import StaysModel
 from gui.stays.past import reopen
+from gui.stays.reasons import ReasonsStrip
 from gui.stays.series import OneStay, one_stay
 from gui.stays.span import Span
-from gui.stays.strips import CourseStrip, SeriesStrips
+from gui.stays.strips import CourseStrip, HoursStrip, SeriesStrips
 from gui.train.data_check import LEVELS
 from gui.widgets import ElidedLabel, EmptyState, button, label, notice, scrolled, section
 
@@ -147,7 +148,7 @@ class StaysPage(QWidget):
         self.title = ElidedLabel("", "title")
         self.facts = label("", "dim", wrap=True)
         self.strips = SeriesStrips(self.span)
-        self.course = CourseStrip(self.span)
+        self.hours, self.reasons, self.course = HoursStrip(self.span), ReasonsStrip(self.span), CourseStrip(self.span)
         self.hint = label("Wheel: zoom · drag: move · double-click: all of it · shaded: normal in adults", "small")
         middle = QWidget()
         column = QVBoxLayout(middle)
@@ -160,9 +161,12 @@ class StaysPage(QWidget):
         column.addLayout(head)
         area = scrolled(self.strips)
         area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-        # The strips end where the scroll bar begins: so does the course below them.
-        self.course.right += area.verticalScrollBar().sizeHint().width()
+        # The strips end where the scroll bar begins: so does what stands above and below them.
+        for strip in (self.hours, self.reasons, self.course):
+            strip.right += area.verticalScrollBar().sizeHint().width()
+        column.addWidget(self.hours)
         column.addWidget(area, 1)
+        column.addWidget(self.reasons)
         column.addWidget(self.course)
         return middle
 
@@ -349,7 +353,9 @@ class StaysPage(QWidget):
         self.variables.show_bars([Bar(n, float(v), last.get(n, "")) for n, v in list(told.items())[:MOST_BARS]])
         if self.stay is not None and told:
             order = {name: place for place, name in enumerate(told)}
-            self.strips.show_series(sorted(self.stay.series, key=lambda one: order.get(one.name, len(order))))
+            self.strips.show_series(sorted(self.stay.series, key=lambda one: order.get(one.name, len(order))), told)
+        hours = (answer.get("contributions") or {}).get("hours") or []
+        self.reasons.show_bars([(*one["hours"], one["value"]) for one in hours])
 
     def _model_changed(self, _place: int) -> None:
         self._answers = {}
@@ -358,6 +364,7 @@ class StaysPage(QWidget):
     def _forget(self) -> None:
         """An answer to another stay or of another model is no answer."""
         self.answer = None
+        self.strips.show_adds({})
         while (item := self._notices.takeAt(0)) is not None:
             item.widget().hide()
             item.widget().deleteLater()
@@ -388,6 +395,7 @@ class StaysPage(QWidget):
         reasons = answered and bool(self.variables.bars)
         self.variables.setVisible(reasons)
         self.variables_title.setVisible(reasons)
+        self.reasons.setVisible(reasons)
         self.course.setVisible(answered and bool((self.answer or {}).get("course")))
 
     def shut_down(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.control import JobControl
-from core.data.stays.known import MEASUREMENTS, ONLY_STATIC
+from core.data.stays.known import MEASUREMENTS, ONLY_STATIC, WORDS
 from core.data.stays.series import Stays
 from core.files import replacing
 
@@ -64,7 +64,11 @@ def one_stay(stays: Stays, number: int) -> OneStay:
         known = MEASUREMENTS.get(name)
         unit = known.unit if known else ""
         if name in ONLY_STATIC:
-            facts.append((name, f"{values[rows][0]:g} {unit}".rstrip()))
+            value = float(values[rows][0])
+            if value in WORDS.get(name, {}):
+                facts.append((name, WORDS[name][value]))
+            else:
+                facts.append((name, f"{value:g} {unit}".rstrip()))
             continue
         series.append(Series(name, unit, known.normal if known else None, hours[rows], values[rows]))
     series.sort(key=lambda one: (-len(one.values), one.name))

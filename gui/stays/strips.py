@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
+from PySide6.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.charts.axis import round_step
@@ -14,12 +14,14 @@ from gui.stays.series import Series
 from gui.stays.span import Span
 from gui.theme import theme
 
-LEFT_PX, RIGHT_PX = 150, 16
+LEFT_PX, RIGHT_PX = 190, 16
 ROW_PX, FOOT_PX = 64, 22
 POINT_PX = 2.5
 NORMAL_ALPHA = 38
 ZOOM = 0.8
+SMALL = 0.85  # of the usual letters
 PIXELS_PER_TICK = 70
+LEFT_MIDDLE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
 
 class TimeStrip(QWidget):
@@ -100,16 +102,19 @@ class TimeStrip(QWidget):
 
 
 class SeriesStrips(TimeStrip):
-    """A row a variable; its name, unit and the value at the cursor stand beside it."""
+    """A row a variable; its name, its normal range, and the value at the cursor with its unit stand beside it, and what
+    it adds to an answer."""
 
     def __init__(self, span: Span) -> None:
         super().__init__(span)
         self.setObjectName("stay-series")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.series: list[Series] = []
+        self.adds: Mapping[str, float] = {}
 
-    def show_series(self, series: Sequence[Series]) -> None:
-        self.series = list(series)
+    def show_series(self, series: Sequence[Series], adds: Mapping[str, float] | None = None) -> None:
+        """adds: to the answer, by the variable's name."""
+        self.series, self.adds = list(series), adds or {}
         told = (f"{one.name}: {len(one.values)} values, last {one.values[-1]:g} {one.unit}" for one in self.series)
         self.setAccessibleName("Measurements over time")
         self.setAccessibleDescription("; ".join(told))
@@ -119,11 +124,23 @@ class SeriesStrips(TimeStrip):
     def sizeHint(self) -> QSize:
         return QSize(600, ROW_PX * max(len(self.series), 1) + 4)
 
+    def show_adds(self, adds: Mapping[str, float]) -> None:
+        self.adds = adds
+        self.update()
+
     def said(self, row: int) -> str:
         """What is read out of a row: the value at the cursor, or the last one."""
         one = self.series[row]
         at = one.at(self.span.cursor if self.span.cursor is not None else np.inf)
         return "–" if at is None else f"{at[1]:g} {one.unit}".rstrip()
+
+    def beside(self, row: int) -> str:
+        """What stands under the value: the normal range, and what the variable adds to the answer."""
+        one = self.series[row]
+        told = [] if one.normal is None else [f"normal {_range(one.normal)}"]
+        if one.name in self.adds:
+            told.append(f"adds {self.adds[one.name]:+.2f}")
+        return " · ".join(told)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -155,9 +172,13 @@ class SeriesStrips(TimeStrip):
         odd = at is not None and one.normal is not None and not one.normal[0] <= at[1] <= one.normal[1]
         left = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         painter.setPen(theme().color("text"))
-        painter.drawText(QRectF(12, top + 8, LEFT_PX - 24, 20), left, one.name)
+        painter.drawText(QRectF(12, top + 4, LEFT_PX - 24, 18), left, one.name)
         painter.setPen(theme().color("warn" if odd else "dim"))
-        painter.drawText(QRectF(12, top + 30, LEFT_PX - 24, 20), left, ("! " if odd else "") + self.said(row))
+        painter.drawText(QRectF(12, top + 22, LEFT_PX - 24, 18), left, ("! " if odd else "") + self.said(row))
+        painter.setPen(theme().color("dim"))
+        painter.setFont(_smaller(self.font()))
+        painter.drawText(QRectF(12, top + 41, LEFT_PX - 14, 16), left, self.beside(row))
+        painter.setFont(self.font())
         painter.save()
         painter.setClipRect(inside.adjusted(-4, -4, 4, 4))
         points = [QPointF(self.x_of(float(h)), y_of(float(v))) for h, v in zip(one.hours, one.values, strict=True)]
@@ -169,6 +190,39 @@ class SeriesStrips(TimeStrip):
             painter.setBrush(theme().color("warn" if outside else "accent"))
             painter.drawEllipse(point, POINT_PX, POINT_PX)
         painter.restore()
+
+
+def _range(ends: tuple[float, float]) -> str:
+    low, high = ends
+    return f"{low:g}" if low == high else f"{low:g}–{high:g}"
+
+
+def _smaller(font: QFont) -> QFont:
+    made = QFont(font)
+    if font.pointSizeF() > 0:
+        made.setPointSizeF(font.pointSizeF() * SMALL)
+    else:
+        made.setPixelSize(max(round(font.pixelSize() * SMALL), 8))
+    return made
+
+
+class HoursStrip(TimeStrip):
+    """The time's axis alone, for above what scrolls."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__(span)
+        self.setObjectName("stay-hours")
+        self.setAccessibleName("Hours of the stay")
+        self.setFixedHeight(FOOT_PX)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self.draw_hours(painter, 0)
+        self.draw_cursor(painter, self.height())
+        if self.span.cursor is not None:
+            painter.setPen(theme().color("text"))
+            painter.drawText(QRectF(12, 0, LEFT_PX - 24, FOOT_PX), int(LEFT_MIDDLE), f"at {self.span.cursor:.1f} h")
 
 
 class CourseStrip(TimeStrip):

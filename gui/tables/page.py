@@ -30,6 +30,7 @@ from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.tables.columns_view import ColumnsView
 from gui.tables.past import reopen
+from gui.tables.patient import PatientView
 from gui.tables.predicting import Predicted, predict_table, takes_tables
 from gui.tables.reading import OpenedTable, open_table
 from gui.tables.row_card import RowCard
@@ -79,6 +80,7 @@ class TablesPage(QWidget):
             "A CSV, TSV, Excel or Parquet file with one row a case: look at its columns, train a model on it, or have "
             "a model predict its rows.",
             button("Choose a table…", "choose-table", self.choose, role="primary", icon="folder"),
+            button("One patient…", "first-patient", lambda: self.one_patient.setChecked(True)),
         )  # fmt: skip
         self.progress = ProgressCard("table-progress")
         self.progress.cancel_requested.connect(self.cancel)
@@ -115,8 +117,12 @@ class TablesPage(QWidget):
         split.setStretchFactor(1, 1)
         split.setSizes([420, 640, 320])
         self.stack = QStackedWidget()
-        self.stack.addWidget(waiting)
-        self.stack.addWidget(split)
+        self.patient = PatientView(self.context)
+        for widget in (waiting, split, self.patient):
+            self.stack.addWidget(widget)
+        self.one_patient = button("One patient", "one-patient", tip="Type in one patient's values")
+        self.one_patient.setCheckable(True)
+        self.one_patient.toggled.connect(self._show_state)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
@@ -180,7 +186,7 @@ class TablesPage(QWidget):
 
     def toolbar_widgets(self) -> list[QWidget]:
         """What the window's bar shows for this page."""
-        return [button("Choose a table…", "open-table", self.choose, icon="folder")]
+        return [self.one_patient, button("Choose a table…", "open-table", self.choose, icon="folder")]
 
     # ---- opening ------------------------------------------------------------------------------------------------
 
@@ -194,6 +200,7 @@ class TablesPage(QWidget):
         self.cancel()
         self._path = path
         self.failure.hide()
+        self.one_patient.setChecked(False)
         self._job = job = self.context.jobs.run(
             f"Opening {path.name}", lambda control: open_table(path, kinds or {}, control),
             done=self._opened, failed=self._failed,
@@ -354,7 +361,7 @@ class TablesPage(QWidget):
 
     def _show_state(self) -> None:
         """Show the parts that belong to the state; there is no other place that decides it."""
-        self.stack.setCurrentIndex(1 if self.opened is not None else 0)
+        self.stack.setCurrentIndex(2 if self.one_patient.isChecked() else 1 if self.opened is not None else 0)
         self._top.setVisible(self._job is not None)
         self._show_progress()
         self.empty.setVisible(self._job is None)
@@ -375,6 +382,7 @@ class TablesPage(QWidget):
     def shut_down(self) -> None:
         """The window closes."""
         self.cancel()
+        self.patient.shut_down()
         self.row_card.clear()
 
 

@@ -177,7 +177,8 @@ class BlockForm(QWidget):
     def _set(self, name: str, value: Any) -> None:
         default = self.defaults[name]
         if isinstance(default, Mapping) and "name" in default:
-            value = in_full(value, default["name"])
+            nameless = isinstance(value, Mapping) and "name" not in value
+            value = {**default, **value} if nameless else in_full(value, default["name"])
         if name in self._waiting:
             self._kept[name] = value
         elif name in self.rows:

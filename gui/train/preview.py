@@ -1,4 +1,4 @@
-"""One validation case after each epoch: the slice in grey, the truth outlined, the prediction filled."""
+"""One validation case after each epoch: a slice in grey, the truth outlined, the prediction filled; or filled stays."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
+from gui.stays.filled import FilledView, caption
+from gui.stays.filling import FilledStays
 from gui.theme import theme
 from gui.theme.structures import structure_colours
 from gui.train.history import figure_text
@@ -94,7 +96,7 @@ class SliceView(QWidget):
 
 
 class PreviewPanel(QWidget):
-    """The slice, its Dice, and a way back through the epochs."""
+    """The slice with its Dice, or a stay of several, and a way back through the epochs."""
 
     epoch_wanted = Signal(int)
 
@@ -102,6 +104,8 @@ class PreviewPanel(QWidget):
         super().__init__()
         self.title = section("Preview")
         self.view = SliceView()
+        self.filled = FilledView()
+        self.next = tool_button("chevron-right", "preview-next-stay", "Another stay", self._next_stay)
         self.caption = label("", "dim", wrap=True)
         self.caption.setObjectName("preview-caption")
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -111,7 +115,11 @@ class PreviewPanel(QWidget):
         self.back = tool_button("chevron-left", "preview-back", "One epoch back", lambda: self._step(-1))
         self.forth = tool_button("chevron-right", "preview-forth", "One epoch on", lambda: self._step(1))
         self._epochs: list[int] = []
-        self._shown: Preview | None = None
+        self._shown: Preview | FilledStays | None = None
+        self._stay = 0
+        top = QHBoxLayout()
+        top.addWidget(self.title, 1)
+        top.addWidget(self.next)
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(self.back)
@@ -123,7 +131,8 @@ class PreviewPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        for widget in (self.title, self.view, self._steps, self.caption):
+        column.addLayout(top)
+        for widget in (self.view, self.filled, self._steps, self.caption):
             column.addWidget(widget)
         self.clear()
 
@@ -132,6 +141,8 @@ class PreviewPanel(QWidget):
         self.title.setText("PREVIEW")
         self.caption.setText("")
         self._steps.hide()
+        self._stay = 0
+        self._show_kind(stays=False)
         self.view.show_preview(None)
 
     def set_structures(self, names: list[str]) -> None:
@@ -152,13 +163,32 @@ class PreviewPanel(QWidget):
         self._steps.setVisible(len(epochs) > 1)
         self._moved(place)
 
-    def show_preview(self, preview: Preview) -> None:
+    def show_preview(self, preview: Preview | FilledStays) -> None:
         self._shown = preview
+        self._show_kind(stays=isinstance(preview, FilledStays))
+        if isinstance(preview, FilledStays):
+            self._stay = min(self._stay, len(preview.ids) - 1)
+            self.title.setText(f"STAY {preview.ids[self._stay].upper()}")
+            self.title.setAccessibleName(f"Filled stay {preview.ids[self._stay]}")
+            self.filled.show_stay(preview, self._stay)
+            self.next.setVisible(len(preview.ids) > 1)
+            self.caption.setText(caption(preview))
+            return
         self.title.setText(f"PREVIEW · {preview.case.upper()}")
         self.title.setAccessibleName(f"Preview of {preview.case}")
         self.view.show_preview(preview)
         segmented = f"truth outlined, prediction filled · Dice {figure_text(preview.dice, 2)}"
         self.caption.setText(f"Epoch {preview.epoch}: {preview.caption or segmented}")
+
+    def _show_kind(self, *, stays: bool) -> None:
+        self.view.setVisible(not stays)
+        self.filled.setVisible(stays)
+        self.next.setVisible(stays)
+
+    def _next_stay(self) -> None:
+        if isinstance(self._shown, FilledStays):
+            self._stay = (self._stay + 1) % len(self._shown.ids)
+            self.show_preview(self._shown)
 
     def _step(self, by: int) -> None:
         self.slider.setValue(self.slider.value() + by)

@@ -58,8 +58,13 @@ class Publisher(QObject):
 
         def work(control: JobControl) -> Any:
             from core.inference.ensemble import publish_ensemble
+            from core.inference.kinds import kind_of_group
 
-            return publish_ensemble(group_id, control=control)
+            found = kind_of_group(group_id)
+            if found is None:
+                return publish_ensemble(group_id, control=control)
+            kind, group = found
+            return kind.publish_folds(group, control=control)
 
         self._begin(name, work)
 

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from core.catalog import Catalog, CheckpointRow, EventRow, RunRow
 from core.errors import CatalogError
+from gui.stays.filling import FilledStays, read_filled
 from gui.train.reader import CatalogReader
 
 LIVE_MS = 250
@@ -62,7 +63,7 @@ class RunWatcher(QObject):
     """Polls while it is told to watch; at most one question is under way, so a slow disk only slows the news."""
 
     updated = Signal(object)  # Update
-    preview_loaded = Signal(object)  # Preview
+    preview_loaded = Signal(object)  # Preview or FilledStays
     live_found = Signal(str)  # run id
     failed = Signal(object)  # an exception
 
@@ -178,9 +179,11 @@ def preview_epochs(folder: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isdigit())
 
 
-def read_preview(path: Path, epoch: int) -> Preview:
+def read_preview(path: Path, epoch: int) -> Preview | FilledStays:
     """Read one preview. Raises OSError, ValueError or KeyError for a file that is missing or torn."""
     with np.load(path, allow_pickle=False) as arrays:
+        if "filled" in arrays:
+            return read_filled(arrays, epoch)
         image, truth, prediction = arrays["image"], arrays["truth"], arrays["prediction"]
         if not image.ndim == 2 or not image.shape == truth.shape == prediction.shape:
             raise ValueError(f"{path} is no preview")

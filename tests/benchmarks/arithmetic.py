@@ -19,7 +19,7 @@ from core.catalog import Catalog
 from core.data.plan import Label, Plan
 from core.inference.manifest import Manifest, Training
 from core.inference.network import load_network
-from core.inference.package import MANIFEST, WEIGHTS, ModelPackage, read_package
+from core.inference.package import MANIFEST, WEIGHTS, ModelPackage
 from core.inference.runtime.convert import convert
 from core.inference.runtime.on_openvino import OpenVinoRuntime
 from tests.benchmarks.materials import experiment, small_dataset
@@ -111,7 +111,7 @@ def _package(folder: Path, network: dict[str, Any], sides: tuple[int, int, int])
     from safetensors.torch import save
 
     from core.inference.manifest import network_of
-    from core.inference.network import own_tensors
+    from core.models.weights import own_tensors
 
     torch.manual_seed(0)
     made = own_tensors(network_of(network).build(1, 3))
@@ -127,7 +127,7 @@ def _package(folder: Path, network: dict[str, Any], sides: tuple[int, int, int])
     (folder / WEIGHTS).write_bytes(weights)
     text = yaml.safe_dump(manifest.model_dump(mode="json", exclude_none=True))
     (folder / MANIFEST).write_text(text, encoding="utf-8")
-    return read_package(folder)
+    return ModelPackage.read(folder)
 
 
 def _openvino(package: ModelPackage) -> OpenVinoRuntime:

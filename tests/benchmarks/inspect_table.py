@@ -18,13 +18,16 @@ def peak() -> int:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def train(path: Path) -> Any:
-    experiment = config.parse({
+def experiment_on(path: Path) -> Any:
+    return config.parse({
         "name": "large", "task": "tabular", "data": {"path": str(path), "target": "outcome"},
         "model": {"name": "mlp", "hidden": [64]},
         "trainer": {"epochs": 1, "batch_size": 4096, "device": "cpu", "threads": 1},
     })  # fmt: skip
-    return execute(prepare_run(experiment))
+
+
+def train(path: Path) -> Any:
+    return execute(prepare_run(experiment_on(path)))
 
 
 def main(path: Path) -> None:

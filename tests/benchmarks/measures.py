@@ -17,7 +17,7 @@ from tests.benchmarks.reading import loading, series
 from tests.benchmarks.report import Figure, median_of
 from tests.benchmarks.risk import risk_step
 from tests.benchmarks.stays import stay_loading
-from tests.benchmarks.tables import table_memory, table_steps
+from tests.benchmarks.tables import table_lateness, table_memory, table_steps
 from tests.benchmarks.window import open_window, train_without_window
 
 
@@ -122,6 +122,7 @@ MEASURES: dict[str, Callable[..., list[Figure]]] = {
     "stay_loading": stay_loading,
     "table_steps": table_steps,
     "table_memory": table_memory,
+    "table_lateness": table_lateness,
     "peer_prediction": peer_prediction,
     "peer_training": peer_training,
 }

@@ -14,8 +14,10 @@ import numpy as np
 
 from core import config
 from tests.benchmarks.report import Figure
+from tests.benchmarks.window import open_window
 
 FEATURES, BATCH = 30, 256
+COLUMNS = 100  # of the large table, besides the outcome
 
 
 def table_steps(folder: Path, *, quick: bool) -> list[Figure]:
@@ -111,19 +113,39 @@ def _bare(experiment: Any, numbers: Any, target: Any) -> tuple[float, list[float
     return time.process_time() - began, [float(loss) for loss in losses]
 
 
-def table_memory(folder: Path, *, quick: bool) -> list[Figure]:
-    """The most memory that training on a large table takes, over that of the program, in sizes of its float32 cells."""
+def large_table(path: Path, rows: int) -> Path:
+    """A table of COLUMNS numbers, the first of which tells the outcome with noise, written in pieces."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows, columns = (100_000 if quick else 1_000_000), 100
-    path, rng = folder / "large.parquet", np.random.default_rng(0)
-    schema = pa.schema([*((f"x{i}", pa.float32()) for i in range(columns)), ("outcome", pa.int64())])
+    rng = np.random.default_rng(0)
+    schema = pa.schema([*((f"x{i}", pa.float32()) for i in range(COLUMNS)), ("outcome", pa.int64())])
     with pq.ParquetWriter(path, schema) as writer:
         for _ in range(10):
-            cells = rng.normal(size=(columns, rows // 10)).astype(np.float32)
+            cells = rng.normal(size=(COLUMNS, rows // 10)).astype(np.float32)
             outcome = (cells[0] + rng.normal(size=rows // 10) > 0).astype(np.int64)
             writer.write_table(pa.table([*map(pa.array, cells), pa.array(outcome)], schema=schema))
+    return path
+
+
+def table_lateness(folder: Path, *, quick: bool) -> list[Figure]:
+    """How late a 10 ms timer of the window is while a large table is opened, and while it is trained on."""
+    rows = 100_000 if quick else 1_000_000
+    small, large = large_table(folder / "small.parquet", 2000), large_table(folder / "large.parquet", rows)
+    run = open_window("table", str(small), str(large), home=folder, timeout=3000)
+    if "error" in run:
+        raise RuntimeError(run["error"])
+    detail = {"rows": rows, "columns": COLUMNS, **run}
+    return [
+        Figure(f"event loop late while {words}, worst", run[phase]["worst_ms"], "ms", 50, detail=detail)
+        for phase, words in (("opening", "a large table is opened"), ("training", "it is trained on"))
+    ]
+
+
+def table_memory(folder: Path, *, quick: bool) -> list[Figure]:
+    """The most memory that training on a large table takes, over that of the program, in sizes of its float32 cells."""
+    rows, columns = (100_000 if quick else 1_000_000), COLUMNS
+    path = large_table(folder / "large.parquet", rows)
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.inspect_table", str(path)], capture_output=True, text=True,
         env={**os.environ, "ISOCENTER_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"}, timeout=3000,

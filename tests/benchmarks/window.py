@@ -95,6 +95,8 @@ if __name__ == "__main__":
         from tests.benchmarks.inspect_start import inspect
     elif name == "drop":
         from tests.benchmarks.inspect_drop import inspect
+    elif name == "table":
+        from tests.benchmarks.inspect_table_training import inspect
     else:
         from tests.benchmarks.inspect_training import inspect
     run_program(program_arguments, lambda window: inspect(window, *rest))

@@ -8,6 +8,22 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+# Settings that make a network small; one that is not named here is tested as it comes.
+TINY: dict[str, dict[str, Any]] = {
+    "dformer": {"width": 8, "depths": [2, 2], "heads": [2, 4], "patch": [2, 2, 2], "group": [4, 4, 2]},
+    "nnunet": {
+        "features": [4, 8],
+        "blocks": [1, 2],
+        "decoder_blocks": [1],
+        "kernels": [[3, 3, 1], [3, 3, 3]],
+        "strides": [[1, 1, 1], [2, 2, 1]],
+    },
+    "segresnet": {"width": 8, "blocks": [1, 1]},
+    "swinunetr": {"width": 12, "heads": [1, 2, 4, 8], "depths": [2, 1, 1, 1], "window": 3},
+    "unet": {"channels": [4, 8, 8]},
+    "unetr": {"hidden": 24, "mlp": 48, "heads": 2, "width": 4, "grid": [2, 1, 1]},
+}
+
 
 def write_nifti(path: Path, array: np.ndarray[Any, Any], affine: np.ndarray[Any, Any] | None = None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,3 +66,10 @@ def tiny_experiment(folder: Path, **trainer: Any) -> Any:
             "trainer": settings,
         }
     )
+
+
+def networks_of_slices() -> list[str]:
+    """The registered networks that can see slices one by one."""
+    from core import registry
+
+    return sorted(name for name, part in registry.parts("model").items() if "slices" in part.model_fields)

@@ -13,6 +13,7 @@ from core import config
 from core.catalog import Catalog
 from core.cli import main
 from core.data.dataset import inspect
+from core.data.plan import load_plan
 from core.errors import ConfigError, UnsuitableScan
 from core.imaging.channels import files_of_subject, read_subject
 from core.imaging.reader import read
@@ -20,7 +21,6 @@ from core.inference.evaluate import evaluate
 from core.inference.package import ModelPackage
 from core.inference.predictor import predict_file, segment
 from core.inference.publish import publish
-from core.tasks.segmentation.preparing import load_plan
 from core.training.launch import execute, prepare_run
 from tests.core.making import ball_case, tiny_experiment, write_nifti
 

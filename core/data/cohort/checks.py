@@ -20,6 +20,7 @@ FEWEST_SUBJECTS = 20
 LEAK_CORRELATION = 0.985  # a clinical value that follows the score so closely was made from it
 OUTSIDE_SHARE = 0.5  # so many values outside of their range are in another unit, rather than wrong one by one
 FITTING_SHARE = 0.9
+FEWEST_FOR_FACTORS = 5
 FAR_APART_MM = 25.0  # centres of a subject's MRI and PET; necks and tables are seen by one and not the other
 SHARPER = 1.25  # a PET that is so much sharper than its MRI may be the MRI; BrainWeb: the MRI is 1.3 times as sharp
 
@@ -89,7 +90,7 @@ def targets(cells: Cells, name: str, data: CohortDataConfig) -> tuple[list[float
 
 def of_table(rows: Sequence[tuple[int, Subject]], features: Sequence[Feature], target: str) -> list[Finding]:
     """What is wrong with subjects, scores and clinical values, the rows told by their numbers."""
-    return [*_of_subjects(rows, target), *_of_values(rows, features), *_of_leaks(rows, features)]
+    return [*_of_subjects(rows, target), *of_values(rows, features), *_of_leaks(rows, features)]
 
 
 def _of_subjects(rows: Sequence[tuple[int, Subject]], target: str) -> Iterable[Finding]:
@@ -120,7 +121,8 @@ def _of_subjects(rows: Sequence[tuple[int, Subject]], target: str) -> Iterable[F
             yield Finding(f"no-{kind}", "info", what)
 
 
-def _of_values(rows: Sequence[tuple[int, Subject]], features: Sequence[Feature]) -> Iterable[Finding]:
+def of_values(rows: Sequence[tuple[int, Subject]], features: Sequence[Feature]) -> Iterable[Finding]:
+    """Clinical values that nobody has, that lie outside of their ranges, or that seem to be in another unit."""
     if not rows:
         return
     values = np.stack([subject.clinical for _, subject in rows])
@@ -141,19 +143,24 @@ def _of_values(rows: Sequence[tuple[int, Subject]], features: Sequence[Feature])
         span = f"{feature.low:g} to {feature.high:g} {feature.unit}".rstrip()
         other = other_unit(column[filled], feature) if len(outside) > OUTSIDE_SHARE * filled.sum() else ""
         if other:
-            what = f"{feature.name}: {len(outside)} values lie outside of {span}, as in another unit ({other})"
+            what = f"{feature.name}: {_values(len(outside))} outside of {span}, as in another unit ({other})"
             yield Finding("other-unit", "warning", f"{what}. Convert the column, or mend its unit and range.")
         else:
             where = some([f"row {rows[i][0]}: {column[i]:g}" for i in outside.tolist()], 3)
-            what = f"{feature.name}: {len(outside)} values lie outside of the plausible {span} ({where})"
+            what = f"{feature.name}: {_values(len(outside))} outside of the plausible {span} ({where})"
             yield Finding("out-of-range", "warning", f"{what}. Mend them, or empty the cells.")
+
+
+def _values(count: int) -> str:
+    return "1 value lies" if count == 1 else f"{count} values lie"
 
 
 def other_unit(values: Array, feature: Feature) -> str:
     """The factor that brings nearly all values into the feature's range, in words; "" where none does."""
     said = f"{feature.name} {feature.unit}".lower()
     for told, factor, word in FACTORS:
-        if word not in said:
+        # Of a few values, some are ten times too large by a slip of the pen.
+        if word not in said or (not word and len(values) < FEWEST_FOR_FACTORS):
             continue
         for scaled in (values * factor, values / factor):
             if float(((scaled >= feature.low) & (scaled <= feature.high)).mean()) > FITTING_SHARE:

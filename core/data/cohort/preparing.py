@@ -22,7 +22,11 @@ from core.errors import DatasetError, IsocenterError
 from core.files import replacing, write_text
 from core.imaging.preparation.prepare import Prepared, prepare
 from core.imaging.reader import read
+from core.imaging.volume import Finding
 
+# Wrong with single subjects, whose rows say so; and what preparing itself puts right, or has nothing to do with.
+OF_ONE_SUBJECT = ("file-gone", "unreadable-image", "not-aligned", "score-not-number", "score-outside")
+OF_TRAINING = ("raw-images", "not-aligned", "no-score", "few-subjects", "score-not-number", "score-outside", "leak")
 STEPS = "steps"  # the folder of what each image went through
 SPACE = "space-MNI152NLin2009aSym_desc-brain"
 
@@ -45,16 +49,20 @@ class Row:
         }  # fmt: skip
 
 
-def prepare_cohort(path: Path, out: Path, data: CohortDataConfig, control: JobControl | None = None) -> list[Row]:
+def prepare_cohort(
+    path: Path, out: Path, data: CohortDataConfig, control: JobControl | None = None
+) -> tuple[list[Row], list[Finding]]:
     """Prepare every subject's images into `out`; what is already there is kept, so a stopped one goes on.
 
-    A subject that cannot be prepared stays in the table without that image. Raises DatasetError where the cohort
-    cannot be read, IsocenterError where the folder cannot be written or is the cohort's own.
+    A subject that cannot be prepared stays in the table without that image. Returns the subjects, and what the check
+    found. Raises DatasetError where the cohort cannot be read, or its rows do not say whose image is which;
+    IsocenterError where the folder cannot be written or is the cohort's own.
     """
     control = control or JobControl()
     cohort = read_cohort(path, data, control.part(0.0, 0.05))
-    if not cohort.subjects:
-        raise DatasetError("there is no subject to prepare", where=path, mend="Look at the findings of the check.")
+    unclear = [one.message for one in cohort.findings if one.severity == "error" and one.code not in OF_ONE_SUBJECT]
+    if unclear or not cohort.subjects:
+        raise DatasetError(" ".join(unclear) or "there is no subject to prepare", where=path)
     source = table_of(path)
     if out.absolute() == source.parent.absolute():
         raise IsocenterError("the result would mix with the cohort", where=out, mend="Give another folder.")
@@ -68,7 +76,7 @@ def prepare_cohort(path: Path, out: Path, data: CohortDataConfig, control: JobCo
         part = control.part(share, 0.05 + 0.95 * (number + 1) / len(cohort))
         rows.append(_subject(subject, out, part.naming(f"Subject {number + 1} of {len(cohort)}", share)))
     _write_table(source, out, cohort, data, control)
-    return rows
+    return rows, [one for one in cohort.findings if one.code not in OF_TRAINING]
 
 
 def _subject(subject: Subject, out: Path, control: JobControl) -> Row:

@@ -70,6 +70,12 @@ MEASUREMENTS: Mapping[str, Known] = {
     "ICUType": Known("", 1, 4),
 }
 
+# What the codes of some facts mean.
+WORDS: Mapping[str, Mapping[float, str]] = {
+    "Gender": {0: "female", 1: "male"},
+    "ICUType": {1: "coronary care", 2: "cardiac surgery recovery", 3: "medical ICU", 4: "surgical ICU"},
+}
+
 # Facts of a patient rather than series; Weight is both.
 STATICS = ("Age", "Gender", "Height", "ICUType", "Weight")
 ONLY_STATIC = ("Age", "Gender", "Height", "ICUType")

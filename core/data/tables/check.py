@@ -21,6 +21,7 @@ SUSPECT_AUROC = 0.98
 RARE_SHARE = 0.05
 MIXED_SHARE = 0.3  # numbers among the cells of a column of words
 LEAK_ROWS = 20_000
+MOST_TOLD = 5
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,9 @@ def check_columns(table: Table, rows: Array | None = None) -> list[Finding]:
         if is_identifier(column):
             what = f"{name} is different in every row, as an identifier is; it is left out."
             findings.append(Finding("identifier", "warning", what))
+    if findings and all(tells_nothing(c if rows is None else c.take(rows)) for c in table.columns.values()):
+        why = " ".join(finding.message for finding in findings[:MOST_TOLD])
+        findings.append(Finding("no-columns", "error", f"No column is left to learn from. {why}"))
     return findings
 
 
@@ -154,7 +158,8 @@ def check_leaks(table: Table, rows: Array, classes: Array, control: JobControl |
             if 0 < one.sum() < len(one):
                 area = auroc(score, one)
                 if max(area, 1 - area) > SUSPECT_AUROC:
-                    what = f"{column.name} {how} tells the outcome nearly alone (AUROC {max(area, 1 - area):.3f})"
+                    name = f"{column.name} {how}".rstrip()
+                    what = f"{name} tells the outcome nearly alone (AUROC {max(area, 1 - area):.3f})"
                     what += ": was it written after the outcome? Leave it out, or be sure."
                     findings.append(Finding("leak", "warning", what))
                     break

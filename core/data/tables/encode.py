@@ -20,6 +20,7 @@ Array = np.ndarray[Any, Any]
 
 RARE_LEVEL = 0  # the code of empty, rare and unknown words
 FEWEST_OF_LEVEL = 5
+CLIP = 3.0  # what the largest numbers are bent towards
 
 
 class NumberColumn(Part):
@@ -73,7 +74,8 @@ class TableCoding(Part):
         missing = self.missing_from(table)
         if missing:
             raise DatasetError(
-                f"{len(missing)} columns that the model needs are not in the table: {', '.join(missing[:5])}",
+                f"the table lacks columns that the model needs: {', '.join(missing[:5])}"
+                + (f" and {len(missing) - 5} more" if len(missing) > 5 else ""),
                 mend="Add them; they may be empty.",
             )
         count = len(table) if rows is None else len(rows)
@@ -112,13 +114,13 @@ def _rows_of(column: Column, rows: Array | None) -> Column:
 
 
 def smooth_clip(scaled: Array) -> Array:
-    """Large values bent towards +-3, small ones nearly unchanged.
+    """Large values bent towards +-CLIP, small ones nearly unchanged.
 
     >>> smooth_clip(np.array([0.1, 100.0])).round(2)
     array([0.1, 3. ])
     """
     with np.errstate(over="ignore"):
-        return np.asarray(scaled / np.sqrt(1 + (scaled / 3) ** 2))
+        return np.asarray(scaled / np.sqrt(1 + (scaled / CLIP) ** 2))
 
 
 def fit_coding(table: Table, rows: Array | None = None, *, identifiers: bool = False) -> TableCoding:

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import weakref
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import IO, Any
@@ -73,6 +74,9 @@ def _read(path: Path, size: int, control: JobControl, as_text: bool) -> Table:
         if name.endswith(".xlsx"):
             return _from_excel(path, control, as_text)
         return _from_text(path, control, as_text)
+    except (UnicodeDecodeError, EOFError, zlib.error) as error:
+        what = "this is no text file" if isinstance(error, UnicodeDecodeError) else "the archive ends too early"
+        raise DatasetError(what, where=path, mend="Export the table as CSV, Excel or Parquet.") from None
     except OSError as error:
         raise DatasetError(f"the table cannot be read ({error.strerror or error})", where=path) from error
 
@@ -165,7 +169,7 @@ def _names(cells: list[Any], path: Path) -> list[str]:
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise DatasetError(
-            f"{len(twice)} names stand over more than one column: {', '.join(twice[:5])}",
+            f"more than one column is called {', '.join(twice[:5])}{' and so on' if len(twice) > 5 else ''}",
             where=path,
             mend="Give each column a name of its own.",
         )

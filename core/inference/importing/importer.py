@@ -20,7 +20,7 @@ from core.inference.importing.contents import Contents
 from core.inference.importing.found import Found
 from core.inference.manifest import MANIFEST, Manifest, Member
 from core.inference.network import load_network
-from core.inference.package import CARD, EXPERIMENT, WEIGHTS, AnyPackage, ModelPackage, read_package, weights_file
+from core.inference.package import CARD, EXPERIMENT, WEIGHTS, AnyPackage, ModelPackage, weights_file
 from core.inference.publish import model_name, next_version
 from core.paths import ensure_home, models_folder
 
@@ -98,7 +98,7 @@ def _write(found: Found, path: Path, name: str) -> ModelPackage:
         write_text(part / EXPERIMENT, yaml.safe_dump({"imported": found.kind}))
     with Catalog() as catalog:
         catalog.add_model(name=name, version=version, folder=target, run="", sha256=manifest.sha256)
-    return read_package(target)
+    return ModelPackage.read(target)
 
 
 def _plain(tensor: Any) -> Any:

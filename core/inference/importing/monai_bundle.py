@@ -22,9 +22,10 @@ from core.inference.importing.contents import MAX_TEXT_BYTES, Contents
 from core.inference.importing.found import Found
 from core.inference.importing.monai_config import BundleConfig, Refuse
 from core.inference.manifest import Training
-from core.inference.network import own_tensors, skeleton
+from core.inference.network import skeleton
 from core.inference.pipelines.monai import MonaiPipeline
 from core.models.imported.monai_net import MonaiNetConfig
+from core.models.weights import own_tensors
 
 METADATA = "configs/metadata.json"
 CONFIGS = tuple(f"configs/{name}.{kind}" for name in ("inference", "train") for kind in ("json", "yaml", "yml"))

@@ -7,7 +7,7 @@ of each transform that moves voxels, onto the scan's own grid.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,6 +18,9 @@ from core.control import JobControl
 from core.errors import ModelError, UnsuitableScan
 from core.imaging.volume import Finding, Volume
 from core.inference.pipelines.monai_steps import AnyStep, Spacing, SpatialPad
+from core.inference.region_first import SEEN, Place, near, order
+from core.inference.region_first import Windows as Counted
+from core.inference.windows import at
 from core.registry import Part, register
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 MAX_VOXELS = 2**29
 Share = Annotated[float, Field(ge=0, lt=1)]
+Three = tuple[int, int, int]
 
 
 class Windows(Part):
@@ -85,8 +89,9 @@ class MonaiPipeline(Part):
         return found
 
     def segment(
-        self, volume: Volume, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
-    ) -> tuple[Array, Array]:
+        self, volume: Volume, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl, *,
+        region_first: bool = False, windows: Counted | None = None,
+    ) -> tuple[Array, Array]:  # fmt: skip
         """Label values and the probability of the chosen class, on the scan's own grid."""
         import torch
         from monai.data import MetaTensor
@@ -107,7 +112,9 @@ class MonaiPipeline(Part):
         if not min(image.shape):
             raise UnsuitableScan("the model's preparation leaves nothing of it", where=volume.source.path)
         plain = image.as_tensor().to(torch.float32)
-        logits = self._windows(plain[None], package.plan.patch_size, runtime, control.part(0.1, 0.8))
+        logits = self._windows(
+            plain[None], package.plan.patch_size, runtime, control.part(0.1, 0.8), region_first, windows or Counted()
+        )
         control.progress(0.8, "Bringing the answer back")
 
         def back(channel: Any, nearest: bool) -> Array:
@@ -132,35 +139,94 @@ class MonaiPipeline(Part):
             raise UnsuitableScan("at the model's voxel size the scan would not fit into memory",
                                  where=volume.source.path)  # fmt: skip
 
-    def _windows(self, image: Any, size: tuple[int, int, int], runtime: Runtime, control: JobControl) -> Any:
-        """(1, 1, x, y, z) -> the network's blended answers, (outputs, x, y, z)."""
+    def _windows(
+        self, image: Any, size: Three, runtime: Runtime, control: JobControl, region_first: bool, counted: Counted
+    ) -> Any:
+        """(1, channels, x, y, z) -> the network's blended answers, (outputs, x, y, z)."""
         import torch
         from monai.inferers import sliding_window_inference
 
-        how = self.windows
-        shares = how.overlap if isinstance(how.overlap, tuple) else (how.overlap,) * 3
-        steps = [max(int(side * (1 - share)), 1) for side, share in zip(size, shares, strict=True)]
-        spans = zip(image.shape[2:], size, steps, strict=True)
-        count = math.prod(1 + max(-(-(n - side) // step), 0) for n, side, step in spans)
-        done = 0
+        how, pad = self.windows, [(n, max(side - n, 0)) for n, side in zip(image.shape[2:], size, strict=True)]
+        around = [(missing // 2, missing - missing // 2) for _, missing in pad]
+        # As MONAI does it, but here, so that a place is the same in the image and in the answer.
+        image = torch.nn.functional.pad(
+            image, [n for both in reversed(around) for n in both], mode=how.padding_mode, value=how.cval
+        )
 
-        def predict(window: Any) -> Any:
-            nonlocal done
-            control.progress(min(done / count, 1.0), "Predicting")
-            done += 1
-            shown = " x ".join(map(str, size))
-            try:
-                found = runtime(np.ascontiguousarray(window[0].numpy(), np.float32))
-            except RuntimeError as error:  # what torch says of sizes that a network cannot take
-                raise ModelError(f"the network cannot take windows of {shown} ({str(error)[:200]})") from None
-            if found.shape[1:] != size:
-                raise ModelError(f"the network answers windows of {shown} with {found.shape[1:]}")
-            return torch.from_numpy(found)[None]
+        def slid(predict: Callable[[Any, Place], Any]) -> Any:
+            def answered(window: Any, spans: Any) -> Any:
+                place = tuple(side.start for side in spans[0][2:])
+                return predict(window, place).clone()  # MONAI multiplies it in place
 
-        return sliding_window_inference(
-            image, size, 1, predict, overlap=how.overlap, mode=how.mode, sigma_scale=how.sigma_scale,
-            padding_mode=how.padding_mode, cval=how.cval,
-        )[0]  # fmt: skip
+            return sliding_window_inference(
+                image, size, 1, answered, overlap=how.overlap, mode=how.mode, sigma_scale=how.sigma_scale,
+                with_coord=True,
+            )[0]  # fmt: skip
+
+        places: list[Place] = []
+
+        def note(window: Any, place: Place) -> Any:
+            places.append(place)
+            return window[:, :1]
+
+        slid(note)
+        begins = [sorted({place[axis] for place in places}) for axis in range(3)]
+        first, rest = order(begins, size, region_first)
+        known: dict[Place, Any] = {}  # of the coarse pass
+        counted.asked, counted.whole = 0, len(places)
+
+        def answer(window: Any, place: Place) -> Any:
+            if place in known:
+                return known[place]
+            control.progress(min(counted.asked / counted.whole, 1.0), "Predicting")
+            counted.asked += 1
+            return self._answered(window, size, runtime)
+
+        if not rest:
+            found = slid(answer)
+        else:
+            for place in first:
+                known[place] = answer(image[(slice(None), slice(None), *at(place, size))], place)
+            coarse = self._joined(known, image.shape[2:], size)
+            again = set(near(self._seen(coarse), size, rest))
+            found = slid(
+                lambda window, place: (
+                    answer(window, place) if place in known or place in again
+                    else coarse[(slice(None), *at(place, size))][None]
+                )
+            )  # fmt: skip
+        inner = (slice(before, before + n) for (before, _), (n, _) in zip(around, pad, strict=True))
+        return found[(slice(None), *inner)]
+
+    def _answered(self, window: Any, size: Three, runtime: Runtime) -> Any:
+        import torch
+
+        shown = " x ".join(map(str, size))
+        try:
+            found = runtime(np.ascontiguousarray(window[0].numpy(), np.float32))
+        except RuntimeError as error:  # what torch says of sizes that a network cannot take
+            raise ModelError(f"the network cannot take windows of {shown} ({str(error)[:200]})") from None
+        if found.shape[1:] != size:
+            raise ModelError(f"the network answers windows of {shown} with {found.shape[1:]}")
+        return torch.from_numpy(found)[None]
+
+    def _joined(self, answers: dict[Place, Any], sides: Sequence[int], size: Three) -> Any:
+        """The answers of the coarse pass side by side; where two meet, the later one."""
+        import torch
+
+        some = next(iter(answers.values()))
+        joined = torch.zeros((some.shape[1], *sides))
+        for place, answer in answers.items():
+            joined[(slice(None), *at(place, size))] = answer[0]
+        return joined
+
+    def _seen(self, answers: Any) -> Array:
+        """Where any structure is more than hardly likely."""
+        if self.answer.threshold is not None:
+            seen = answers.sigmoid().amax(0) > SEEN
+        else:
+            seen = answers.softmax(0)[0] < 1 - SEEN
+        return np.asarray(seen.numpy())
 
     def _labels(self, logits: Any, back: Callable[[Any, bool], Array]) -> tuple[Array, Array]:
         """Class indices and the probability of each voxel's class, both brought back by `back`."""

@@ -21,8 +21,9 @@ from core.data.prepare import Prepared, restore_labels
 from core.errors import UnsuitableScan
 from core.imaging.geometry import Reorientation, to_canonical
 from core.imaging.volume import Finding, Volume
-from core.inference.pipelines.windows import blended, chosen, padded
+from core.inference.region_first import SEEN, Windows
 from core.inference.sliding import GAUSSIAN_SIGMA, mirrors
+from core.inference.windows import blended, padded
 from core.registry import Part, register
 
 if TYPE_CHECKING:
@@ -103,8 +104,9 @@ class NnunetPipeline(Part):
         return [*found, Finding("orientation_unchecked", "info", text)]
 
     def segment(
-        self, volume: Volume, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
-    ) -> tuple[Array, Array]:
+        self, volume: Volume, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl, *,
+        region_first: bool = False, windows: Windows | None = None,
+    ) -> tuple[Array, Array]:  # fmt: skip
         """Label values and the probability of the chosen class, on the scan's own grid."""
         control.progress(0.0, "Preparing the scan")
         plan = package.plan
@@ -123,7 +125,8 @@ class NnunetPipeline(Part):
             one = scheme.apply(np.ascontiguousarray(values[box]), mask[box]).astype(np.float32)
             images.append(resample(one, shape, spacing, target, self.image))
         image = np.stack(images)
-        logits = self._answers(image, package, runtime, mirror, control.part(0.1, 0.8))
+        seen = (_region_seen if plan.overlapping else _structure_seen) if region_first else None
+        logits = self._answers(image, package, runtime, mirror, control.part(0.1, 0.8), seen=seen, windows=windows)
         control.progress(0.8, "Bringing the answer back")
         back = (self._resampled(logit, cut, target, spacing, control) for logit in logits)
         inside, likely = chosen(back, plan.overlapping)
@@ -143,7 +146,13 @@ class NnunetPipeline(Part):
         return resample(logit, shape, spacing, wanted, self.answer)
 
     def _answers(
-        self, image: Array, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
+        self,
+        image: Array,
+        package: ModelPackage,
+        runtime: Runtime,
+        mirror: bool | None,
+        control: JobControl,
+        **how: Any,
     ) -> Array:
         size = package.plan.patch_size
         if mirror is None:  # as with models of our own: where it is cheap
@@ -151,7 +160,7 @@ class NnunetPipeline(Part):
         whole, inner = padded(image, size)
         places = [starts(n, side) for n, side in zip(whole.shape[1:], size, strict=True)]
         flips = mirrors(package.manifest.mirror_axes) if mirror else [()]
-        return blended(runtime, whole, size, places, gaussian(size), flips, control)[(slice(None), *inner)]
+        return blended(runtime, whole, size, places, gaussian(size), flips, control, **how)[(slice(None), *inner)]
 
 
 def nonzero(values: Array) -> tuple[Array, tuple[slice, ...]]:
@@ -221,11 +230,13 @@ def _zoomed(image: Array, shape: tuple[int, ...], order: int) -> Array:
 
 
 def starts(length: int, window: int) -> list[int]:
-    """Where windows begin along an axis that is at least a window long.
+    """Where windows begin along an axis that is at least a window long; a window of one slice goes over all of them.
 
-    >>> starts(110, 64)
-    [0, 23, 46]
+    >>> starts(110, 64), starts(4, 1)
+    ([0, 23, 46], [0, 1, 2, 3])
     """
+    if window == 1:
+        return list(range(length))
     last = length - window
     steps = int(np.ceil(last / (window * STEP)))
     return [int(np.round(last / steps * step)) for step in range(steps + 1)] if steps else [0]
@@ -257,3 +268,48 @@ def _towards(volume: Volume, codes: str) -> Reorientation:
 def _turned(spacing: Spacing, turn: Reorientation) -> Spacing:
     i, j, k = (spacing[axis] for axis in turn.order)
     return i, j, k
+
+
+def chosen(logits: Any, overlapping: bool) -> tuple[Array, Array]:
+    """The class of each voxel and its probability, from the raw answers of one output after the other.
+
+    With exclusive classes, the largest answer counts. With `overlapping` regions, the last one that is likelier than
+    not; output 0 is then the first region, so class 0 stands for none of them. `logits` gives (x, y, z) arrays.
+    """
+    classes: Array = np.zeros(0, np.uint16)
+    best: Array = np.zeros(0, np.float32)
+    rest: Array = np.zeros(0, np.float32)
+    for index, logit in enumerate(logits):
+        if index == 0:
+            classes = np.zeros(logit.shape, np.uint16)
+            best = np.zeros(logit.shape, np.float32) if overlapping else logit.astype(np.float32)
+            rest = np.zeros(logit.shape, np.float32) if overlapping else np.ones(logit.shape, np.float32)
+            if not overlapping:
+                continue
+        if overlapping:
+            likely = 1 / (1 + np.exp(-np.clip(logit, -80, 80), dtype=np.float32))
+            taken = likely > 0.5
+            classes[taken] = index + 1
+            best[taken] = likely[taken]
+            rest = np.maximum(rest, likely)
+        else:
+            larger = np.maximum(best, logit).astype(np.float32)
+            rest = rest * np.exp(best - larger) + np.exp(logit - larger)  # the sum of a softmax that grows
+            classes[logit > best] = index
+            best = larger
+    if overlapping:
+        return classes, np.where(classes == 0, 1 - rest, best)
+    return classes, 1 / rest
+
+
+def _region_seen(total: Array, weight: Array) -> Array:
+    """Where any region is more than hardly likely, from the weighted sums of raw answers."""
+    return np.asarray(total.max(axis=0) > math.log(SEEN / (1 - SEEN)) * weight)
+
+
+def _structure_seen(total: Array, weight: Array) -> Array:
+    """As `_region_seen`, where structures exclude each other and output 0 is none of them."""
+    odds = np.zeros(weight.shape, np.float32)
+    for one in total[1:]:
+        odds += np.exp(np.minimum((one - total[0]) / weight, 80))
+    return np.asarray(odds > SEEN / (1 - SEEN))

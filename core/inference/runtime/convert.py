@@ -18,7 +18,7 @@ import numpy as np
 from core.errors import IsocenterError
 from core.files import write_bytes
 from core.inference.network import load_network
-from core.inference.package import Activation, ModelPackage, read_package
+from core.inference.package import Activation, ModelPackage
 from core.inference.runtime import graph
 from core.inference.runtime.choice import has_openvino
 from core.inference.runtime.graph import Graph
@@ -143,7 +143,7 @@ def main() -> int:
     if hasattr(os, "nice"):
         os.nice(10)
     try:
-        return 0 if prepare_all(read_package(Path(sys.argv[1]))) else 1
+        return 0 if prepare_all(ModelPackage.read(Path(sys.argv[1]))) else 1
     except IsocenterError as error:
         sys.stderr.write(f"{error}\n")
         return 2

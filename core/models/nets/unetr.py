@@ -14,7 +14,7 @@ SKIPS = (3, 6, 9)  # the blocks whose tokens go to the decoder
 
 
 class AnySizeUNETR(UNETR):
-    """(B, C, x, y, z) with sides that are multiples of 16 -> logits of the same sides."""
+    """(B, C, x, y, z), or (B, C, x, y) of pictures, with sides that are multiples of 16 -> logits of the same sides."""
 
     def __init__(self, *, checkpointing: bool, **settings: Any) -> None:
         super().__init__(**settings)
@@ -44,9 +44,10 @@ class AnySizeUNETR(UNETR):
         if tuple(grid) == self.feat_size:
             return learned
         shaped = _map(learned, self.feat_size)
-        return functional.interpolate(shaped, tuple(grid), mode="trilinear").flatten(2).transpose(1, 2)
+        mode = "trilinear" if len(grid) == 3 else "bilinear"
+        return functional.interpolate(shaped, tuple(grid), mode=mode).flatten(2).transpose(1, 2)
 
 
 def _map(tokens: Tensor, grid: Sequence[int]) -> Tensor:
-    """(B, tokens, features) -> (B, features, x, y, z)."""
+    """(B, tokens, features) -> (B, features, x, y, z), or of pictures without z."""
     return tokens.transpose(1, 2).reshape(len(tokens), -1, *grid)

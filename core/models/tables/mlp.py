@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,11 @@ Activation = Literal["relu", "gelu", "selu", "silu", "mish", "tanh", "glu", "geg
 class TableMLPConfig(Part):
     """Fully connected layers, with numbers embedded by learned frequencies (RealMLP, arXiv 2407.04491)."""
 
+    SEARCHED: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "hidden": [[64], [128], [256], [128, 128], [256, 256], [256, 256, 256]],
+        "dropout": [0.0, 0.1, 0.2, 0.4],
+        "embed_numbers": [False, True],
+    }
     name: Literal["mlp"] = "mlp"
     hidden: list[Annotated[int, Field(ge=1, le=16_384)]] = Field(
         [256, 256, 256], min_length=1, max_length=16, title="Layers", description="Units of each layer."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,11 @@ from core.registry import Part, register
 class TokenTransformerConfig(Part):
     """A token for each column, which attend to each other (Gorishniy et al., arXiv 2106.11959)."""
 
+    SEARCHED: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "d_model": [32, 64, 128],
+        "layers": [1, 2, 3],
+        "dropout": [0.0, 0.1, 0.2],
+    }
     name: Literal["tokens"] = "tokens"
     d_model: int = Field(64, ge=4, le=1024, title="Width", description="Numbers in a token.")
     heads: int = Field(8, ge=1, le=64, title="Heads")

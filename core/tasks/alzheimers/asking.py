@@ -13,7 +13,7 @@ import numpy as np
 
 from core import config
 from core.control import JobControl
-from core.data.cohort.checks import of_images
+from core.data.cohort.checks import of_images, of_values
 from core.data.cohort.images import facts_of
 from core.data.cohort.subject import Cohort, Subject
 from core.errors import DatasetError, IsocenterError, UnsuitableScan
@@ -29,6 +29,7 @@ TREES = (".json", ".yaml", ".yml")
 MAX_TREE_BYTES = 20_000_000
 # What a cohort's check says of learning from it, which is not what it is read for here.
 OF_LEARNING = ("no-score", "few-subjects", "several-visits", "no-mri", "no-pet", "leak", "all-missing", "simulated")
+OF_RANGES = ("out-of-range", "other-unit")
 OWN_KEYS = ("id", "visit", "mri", "pet")
 MRI_WORDS, PET_WORDS = ("t1w", "t1", "mri", "mr", "mprage"), ("pet", "fdg", "suvr", "pt")
 
@@ -123,7 +124,15 @@ def _read(path: Path, plan: RiskPlan, control: JobControl) -> tuple[list[Subject
     cohort = read_for(plan, path, control)
     if wrong := [finding.message for finding in cohort.findings if finding.severity == "error"]:
         raise DatasetError(" ".join(wrong[:8]), where=path)
-    return _as_planned(cohort, plan), [finding for finding in cohort.findings if finding.code not in OF_LEARNING]
+    subjects = _as_planned(cohort, plan)
+    told = [finding for finding in cohort.findings if finding.code not in (*OF_LEARNING, *OF_RANGES)]
+    return subjects, [*told, *_outside(subjects, 2, plan)]
+
+
+def _outside(subjects: Sequence[Subject], first_row: int, plan: RiskPlan) -> list[Finding]:
+    """Values outside of the model's own ranges, which a table need not tell; a single row need not have them all."""
+    found = of_values(list(enumerate(subjects, first_row)), plan.features)
+    return [finding for finding in found if finding.code in OF_RANGES]
 
 
 def _as_planned(cohort: Cohort, plan: RiskPlan) -> list[Subject]:
@@ -157,7 +166,7 @@ def _from_tree(path: Path, plan: RiskPlan, control: JobControl) -> tuple[list[Su
         subject, told = _subject(row, path, number, plan, control)
         subjects.append(subject)
         findings += told
-    return subjects, findings
+    return subjects, [*findings, *_outside(subjects, 1, plan)]
 
 
 def _subject(
@@ -173,15 +182,12 @@ def _subject(
         if key not in known:
             findings.append(Finding("unknown-value", "warning", f"{name}: {key} is no value of the model; not used."))
             continue
-        value, found = plan.values[known[key]], _number(cell, plan.values[known[key]].words)
+        found = _number(cell, plan.values[known[key]].words)
         if found is None:
             what = f"{name}: {key} is {str(cell)[:40]!r}, no number; taken as missing."
             findings.append(Finding("no-number", "warning", what))
             continue
         clinical[known[key]] = found
-        if value.low is not None and value.high is not None and not value.low <= found <= value.high:
-            what = f"{name}: {key} is {found:g}, outside of the plausible {value.low:g} to {value.high:g} {value.unit}"
-            findings.append(Finding("out-of-range", "warning", f"{what.rstrip()}."))
     files: dict[str, Path | None] = {}
     for kind in ("mri", "pet"):
         given = row.get(kind)
@@ -195,8 +201,9 @@ def _subject(
 
 
 def _number(cell: Any, words: Sequence[str]) -> float | None:
-    if isinstance(cell, str) and cell in words:
-        return float(words.index(cell))
+    small = [word.lower() for word in words]
+    if isinstance(cell, str) and cell.strip().lower() in small:
+        return float(small.index(cell.strip().lower()))
     try:
         found = float(cell)
     except (TypeError, ValueError):

@@ -17,12 +17,14 @@ from core.data.cohort.subject import Cohort, Subject
 from core.data.cohort.volumes import volumes
 from core.data.prefetch import PrefetchLoader
 from core.data.sharing import ShareOfBatches, share_of
+from core.side_by_side import side_by_side
 from core.tasks.alzheimers.norms import Norms, fit_norms
 from core.tasks.alzheimers.plan import RiskPlan
 
 Array = np.ndarray[Any, Any]
 Batch = dict[str, Tensor]
 Rows = Sequence[int] | Array
+Found = tuple[Array | None, Array | None]  # the MRI and the PET
 Key = tuple[int, int]  # epoch, row; the epoch is -1 where nothing is drawn
 
 MOST_IN_MEMORY = 4 * 1024**3
@@ -33,25 +35,31 @@ class Volumes:
 
     def __init__(self, subjects: Sequence[Subject], plan: RiskPlan, cache_folder: Path, *, keep: bool = True) -> None:
         self.subjects, self.plan, self.cache_folder, self.keep = subjects, plan, cache_folder, keep
-        self._held: dict[int, tuple[Array | None, Array | None]] = {}
+        self._held: dict[int, Found] = {}
         self._bytes = 0
 
     def fill(self, rows: Rows, control: JobControl) -> None:
         """Make what is not made yet. Raises UnreadableScan or RegistrationFailed for an image that cannot be used."""
-        for number, row in enumerate(rows):
-            part = control.part(number / len(rows), (number + 1) / len(rows))
-            self.get(int(row), part.naming(f"Images of subject {number + 1} of {len(rows)}", number / len(rows)))
+        wanted = [int(row) for row in rows]
+        for row, found in zip(
+            wanted, side_by_side(self._read, wanted, control, "Images of subject {} of {}"), strict=True
+        ):
+            self._hold(row, found)
 
-    def get(self, row: int, control: JobControl | None = None) -> tuple[Array | None, Array | None]:
-        if row in self._held:
-            return self._held[row]
-        subject = self.subjects[row]
-        found = volumes(subject, self.plan.grid, control or JobControl(), self.cache_folder)
+    def get(self, row: int, control: JobControl | None = None) -> Found:
+        if row not in self._held:
+            self._hold(row, found := self._read(row, control or JobControl()))
+            return found
+        return self._held[row]
+
+    def _read(self, row: int, control: JobControl) -> Found:
+        return self._held.get(row) or volumes(self.subjects[row], self.plan.grid, control, self.cache_folder)
+
+    def _hold(self, row: int, found: Found) -> None:
         size = sum(volume.nbytes for volume in found if volume is not None)
-        if self.keep and self._bytes + size <= MOST_IN_MEMORY:
+        if self.keep and row not in self._held and self._bytes + size <= MOST_IN_MEMORY:
             self._held[row] = found
             self._bytes += size
-        return found
 
     def norms(self, rows: Rows) -> Norms:
         return fit_norms((self.get(int(row)) for row in rows), self.plan.shape)

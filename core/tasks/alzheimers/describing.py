@@ -49,7 +49,7 @@ def describe(model: Any, shape: Sequence[int] = (91, 120, 91), features: int = 1
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from core.inference.network import without_memory
+    from core.models.weights import without_memory
 
     network = without_memory(lambda: model.build(shape, features))
     # The members of an ensemble are alike.

@@ -9,13 +9,15 @@ from typing import Any
 from core.catalog import RunRow
 from core.control import JobControl
 from core.inference.assemble import Facts
-from core.tasks.alzheimers.package import RiskPackage, read_risk_package
+from core.tasks.alzheimers.package import RiskPackage
 from core.tasks.base import ModelKind
 
 
 class RiskModels(ModelKind):
+    reports = True
+
     def read(self, folder: Path, *, bundled: bool = False) -> RiskPackage:
-        return read_risk_package(folder, bundled=bundled)
+        return RiskPackage.read(folder, bundled=bundled)
 
     def publish(
         self, run: RunRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
@@ -29,10 +31,17 @@ class RiskModels(ModelKind):
         self, package: RiskPackage, paths: Sequence[Path], out: Path, options: Mapping[str, Any],
         control: JobControl | None = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """As for every kind; options: mri, pet, clinical (files of one subject), device, explain."""
+        """As for every kind; options: mri, pet, clinical (files of one subject), device, explain, report."""
         from core.tasks.alzheimers.predicting import predict
 
         return predict(package, paths, out, options, control)
+
+    def report(
+        self, package: RiskPackage, prediction: Mapping[str, Any], target: Path, control: JobControl | None = None
+    ) -> Path:
+        from core.tasks.alzheimers.report import write_report
+
+        return write_report(prediction, package, target, control)
 
     def evaluate(
         self, model: RiskPackage | RunRow, data: Path, *, split: str | None = None, control: JobControl | None = None

@@ -31,8 +31,9 @@ def write_map(path: Path, volume: Array, grid: Grid, subject: Subject, kind: str
     if not in_template_space(scan):
         from core.imaging.preparation.prepare import prepare
 
-        # What was prepared for the prediction is there still.
-        ready = prepare(subject.mri, subject.pet, cache_folder() / "prepared", control.silent())
+        # What was prepared for the prediction is there still. The PET of a raw pair was placed by its MRI.
+        pet = subject.pet if kind == "pet" else None
+        ready = prepare(subject.mri, pet, cache_folder() / "prepared", control.silent())
         placed = np.array(ready.facts[kind]["affine"], float)
     to_grid = np.linalg.inv(grid.affine_ras) @ placed
     moved = affine_transform(

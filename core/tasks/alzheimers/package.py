@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from core import registry
-from core.errors import ConfigError, ModelError
-from core.inference.manifest import MANIFEST, parse_as, task_in
-from core.inference.package import WEIGHTS, FolderPackage, checked_weights, manifest_bytes
+from core.errors import ConfigError
+from core.inference.package import WEIGHTS, FolderPackage, checked_weights
 from core.registry import Part
 from core.tasks.alzheimers.norms import NORMS, read_norms
 from core.tasks.alzheimers.plan import RiskPlan
@@ -78,11 +76,12 @@ class RiskManifest(Part):
 
 @dataclass(frozen=True)
 class RiskPackage(FolderPackage):
-    """A package on disk with its manifest read and checked."""
+    """The package of a model of risk scores."""
 
-    folder: Path
+    described_by = RiskManifest
+    of = "risk scores"
+
     manifest: RiskManifest
-    bundled: bool = False
 
     @property
     def simulated(self) -> bool:
@@ -120,14 +119,6 @@ class RiskPackage(FolderPackage):
         norms_path = self.folder / NORMS
         norms = read_norms(checked_weights(norms_path, self.manifest.norms_sha256), plan.shape, norms_path)
         return Answerer(network, plan, norms, self.manifest.samples, device)
-
-
-def read_risk_package(folder: Path, *, bundled: bool = False) -> RiskPackage:
-    """Read the package in `folder`. Raises ModelError where it is none for risk scores."""
-    data, path = manifest_bytes(folder), folder / MANIFEST
-    if task_in(data) != "alzheimers":
-        raise ModelError("this is no model for risk scores", where=path)
-    return RiskPackage(folder, parse_as(RiskManifest, data, path), bundled)
 
 
 def _network(tree: dict[str, Any]) -> Any:

@@ -21,6 +21,8 @@ Array = np.ndarray[Any, Any]
 
 PLAN, SPLIT = "plan.yaml", "split.json"
 FARTHEST = 5.0  # standard deviations: a value beyond is taken as this one, so that none rules a score
+# The inner ones only: the outermost would be the scores of single persons.
+PERCENTS = tuple(range(5, 100, 5))
 Modality = Literal["mri", "pet", "clinical"]
 MODALITIES: tuple[Modality, ...] = ("mri", "pet", "clinical")
 
@@ -45,7 +47,10 @@ class Value(Part):
 
 
 class RiskPlan(Part):
-    """cohort_sha256: of the table's content, to know it again. trained_on: hashes of the persons and images."""
+    """score_quantiles: at PERCENTS of the training subjects' true scores; empty where they are not known.
+
+    cohort_sha256: of the table's content, to know it again. trained_on: hashes of the persons and images.
+    """
 
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
@@ -56,6 +61,7 @@ class RiskPlan(Part):
     missing_codes: list[float] = Field([], max_length=100)
     threshold: float = Field(0.5, gt=0, lt=1)
     mean_score: float = Field(0.5, ge=0, le=1)
+    score_quantiles: list[float] = Field([], max_length=len(PERCENTS))
     simulated: bool = False
     cohort_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     trained_on: dict[Literal["subjects", "contents"], list[str]] = Field(default_factory=dict)
@@ -84,12 +90,25 @@ class RiskPlan(Part):
         return np.clip((clinical - mean) / scale, -FARTHEST, FARTHEST).astype(np.float32)
 
     def arranged(self, cohort: Cohort, rows: Iterable[int]) -> Array:
-        """The plan's values (rows, values) of a cohort whose columns stand in any order; NaN for one it lacks."""
+        """The plan's values (rows, values) of a cohort whose columns stand in any order; NaN for one it lacks.
+
+        Words are matched with the plan's: another table may number them in another order.
+        """
         place = {feature.name: i for i, feature in enumerate(cohort.features)}
         columns = [place.get(value.name, -1) for value in self.values]
         table = np.stack([cohort.subjects[row].clinical for row in rows]) if len(cohort) else np.empty((0, 0))
         padded = np.column_stack([table, np.full(len(table), np.nan)])
-        return np.asarray(padded[:, columns], np.float32).reshape(len(table), len(columns))
+        found = np.asarray(padded[:, columns], np.float32).reshape(len(table), len(columns))
+        for column, value in enumerate(self.values):
+            if columns[column] >= 0 and (words := cohort.features[columns[column]].words) and value.words:
+                found[:, column] = _renumbered(found[:, column], words, value.words)
+        return found
+
+    def percent_below(self, score: float) -> float | None:
+        """Percent of the training subjects that have a lower score: 5 to 95, beyond that 0 or 100; None: not known."""
+        if len(self.score_quantiles) != len(PERCENTS):
+            return None
+        return float(np.interp(score, self.score_quantiles, PERCENTS, left=0, right=100))
 
     def known(self, subjects: Sequence[Subject]) -> list[bool]:
         """Which of the subjects were trained on: by their images, and in a study whose images are known by name too.
@@ -103,6 +122,20 @@ class RiskPlan(Part):
             by_image or (same_study and hashed(subject.id) in people)
             for by_image, subject in zip(seen, subjects, strict=True)
         ]
+
+
+def _renumbered(places: Array, words: Sequence[str], known: Sequence[str]) -> Array:
+    """Places among `words` as those of the same words among the `known` ones; NaN for one that is not known.
+
+    >>> _renumbered(np.array([0.0, 1.0, np.nan], np.float32), ("m", "f"), ("F", "M"))
+    array([ 1.,  0., nan], dtype=float32)
+    """
+    small = [word.lower() for word in known]
+    table = [float(small.index(word.lower())) if word.lower() in small else np.nan for word in words]
+    found = np.full(len(places), np.nan, np.float32)
+    there = np.isfinite(places)
+    found[there] = np.array(table, np.float32)[places[there].astype(int)]
+    return found
 
 
 def plan_of(cohort: Cohort, train: Array, experiment: Any) -> RiskPlan:
@@ -125,8 +158,9 @@ def plan_of(cohort: Cohort, train: Array, experiment: Any) -> RiskPlan:
         shape=data.shape, spacing_mm=data.spacing_mm, values=values, target=cohort.target_name,
         target_scale=data.target_scale, columns=data.columns, missing_codes=data.missing_codes,
         threshold=experiment.task.threshold,
-        mean_score=float(np.clip(cohort.targets[train].mean(), 0, 1)), simulated=cohort.simulated,
-        cohort_sha256=fingerprint(cohort), trained_on=people,
+        mean_score=float(np.clip(cohort.targets[train].mean(), 0, 1)),
+        score_quantiles=[round(float(q), 4) for q in np.percentile(cohort.targets[train], PERCENTS)],
+        simulated=cohort.simulated, cohort_sha256=fingerprint(cohort), trained_on=people,
     )  # fmt: skip
 
 

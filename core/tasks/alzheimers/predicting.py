@@ -13,13 +13,14 @@ import numpy as np
 
 from core.control import JobControl
 from core.data.cohort.subject import Subject
-from core.errors import DatasetError
+from core.errors import DatasetError, IsocenterError
 from core.files import write_text
 from core.imaging.volume import Finding
 from core.tasks.alzheimers.asking import subjects_of
 from core.tasks.alzheimers.package import SIMULATED, RiskPackage
-from core.tasks.alzheimers.plan import FARTHEST, named
+from core.tasks.alzheimers.plan import FARTHEST, RiskPlan, named
 from core.tasks.alzheimers.preparing import cache_folder
+from core.tasks.alzheimers.report import check_name, write_report
 
 Array = np.ndarray[Any, Any]
 
@@ -33,15 +34,22 @@ def predict(
 ) -> dict[str, Any]:  # fmt: skip
     """Predict each subject and write `<first file's stem>_risk.json` into `out`.
 
-    options: mri, pet, clinical (files of one subject), device, explain.
+    options: mri, pet, clinical (files of one subject), device, explain, report (a PDF file, of one subject).
     Returns {"predictions": [...], "findings": [...], "outputs": [...]}; a prediction has "score", "interval",
     "parts", "probability" of a score over the threshold, "findings", "model", "seconds", "simulated".
     Raises DatasetError, ModelError, UnreadableScan or IsocenterError.
     """
     control = control or JobControl()
-    plan = package.manifest.plan
+    plan, report = package.manifest.plan, options.get("report")
+    if report is not None:
+        check_name(Path(report))
     control.progress(None, "Reading")
     subjects, findings = subjects_of(paths, options, plan, control)
+    if report is not None and len(subjects) != 1:
+        raise IsocenterError(
+            f"a report is of one subject, and there are {len(subjects)}", where=report,
+            mend="Give the files of one subject, or leave the report out.",
+        )  # fmt: skip
     control.progress(None, "Loading the model")
     answerer = package.load(_device(str(options.get("device") or "auto")))
     out.mkdir(parents=True, exist_ok=True)
@@ -52,7 +60,7 @@ def predict(
         part = control.part(number / len(subjects), (number + 1) / len(subjects))
         part.progress(0, f"{subject.id}: bringing its images to the model's grid")
         began = time.perf_counter()
-        prediction = _predict(package, answerer, subject, out, bool(options.get("explain")), part)
+        prediction = _predict(package, answerer, subject, out, bool(options.get("explain") or report), part)
         prediction |= {"output": str(target), "seconds": round(time.perf_counter() - began, 3)}
         predictions.append(prediction)
     told = [finding.as_dict() for finding in findings]
@@ -60,9 +68,11 @@ def predict(
         told.insert(0, Finding("simulated", "warning", SIMULATED).as_dict())
     predictions[0]["findings"] = told + predictions[0]["findings"]
     write_text(target, json.dumps({"predictions": predictions, "note": RESEARCH}, indent=1, ensure_ascii=False))
+    if report is not None:
+        write_report(predictions[0], package, Path(report), control)
     return {
         "predictions": predictions, "findings": [f for one in predictions for f in one["findings"]],
-        "outputs": [str(target)],
+        "outputs": [str(target), *([str(report)] if report is not None else [])],
     }  # fmt: skip
 
 
@@ -84,6 +94,10 @@ def _predict(
         "scan": str(subject.mri or subject.pet or subject.id), "subject": subject.id, "model": package.name,
         "version": package.version, "score": answer.score, "interval": None, "confidence": None, "parts": parts,
         "probability": None, "threshold": plan.threshold, "simulated": package.simulated, "note": RESEARCH,
+        "predicted_at": time.strftime("%Y-%m-%dT%H:%M:%S"),
+        "images": {kind: str(path) for kind in ("mri", "pet") if (path := getattr(subject, kind)) is not None},
+        "missing": _absent(plan, subject) if "clinical" in encoded.parts else [],
+        "cohort": {"mean": plan.mean_score, "percent_below": plan.percent_below(answer.score)},
     }  # fmt: skip
     if manifest.intervals is not None:
         found |= {
@@ -103,6 +117,11 @@ def _predict(
     if explain:
         found["explanation"] = _explain(package, answerer, subject, pair, out, control)
     return {**found, "findings": [finding.as_dict() for finding in findings]}
+
+
+def _absent(plan: RiskPlan, subject: Subject) -> list[str]:
+    """The names of the clinical values that are missing, in the plan's order."""
+    return [value.name for value, cell in zip(plan.values, subject.clinical, strict=True) if not np.isfinite(cell)]
 
 
 def _missing(parts: frozenset[str]) -> list[Finding]:

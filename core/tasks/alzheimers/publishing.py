@@ -18,12 +18,12 @@ from core.control import JobControl
 from core.errors import DatasetError, ModelError
 from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
-from core.inference.network import without_memory
 from core.inference.package import CARD, EXPERIMENT, WEIGHTS
 from core.inference.publish import model_name, next_version
+from core.models.weights import without_memory
 from core.paths import ensure_home, models_folder
 from core.tasks.alzheimers.norms import NORMS
-from core.tasks.alzheimers.package import SIMULATED, RiskManifest, RiskPackage, RiskTraining, read_risk_package
+from core.tasks.alzheimers.package import SIMULATED, RiskManifest, RiskPackage, RiskTraining
 from core.tasks.alzheimers.plan import load_plan, load_split
 from core.tasks.alzheimers.preparing import cache_folder
 from core.tasks.alzheimers.starting import words
@@ -52,7 +52,7 @@ def publish(
         write_text(part / CARD, card(package.manifest))
     with Catalog() as catalog:
         catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=package.manifest.sha256)
-    return read_risk_package(target)
+    return RiskPackage.read(target)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the system was asked to be, number by number, and where an experiment departs from it."""
+"""What the system was asked to be, setting by setting in plain words, and where an experiment departs from it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# The requirement's number, the key in the experiment, and the value that is asked for.
-ASKED: tuple[tuple[str, str, Any], ...] = (
-    ("A1", "data.shape", [91, 120, 91]),
-    ("A2", "model.name", "swin_fusion"),
-    ("A2", "model.width", 96),
-    ("A4", "model.clinical", 128),
-    ("A5", "model.fusion", 256),
-    ("A6", "task.loss", "mse"),
-    ("A7", "optimizer.name", "adamw"),
-    ("A7", "optimizer.lr", 1e-4),
-    ("A7", "optimizer.weight_decay", 1e-2),
-    ("A7", "optimizer.betas", [0.9, 0.999]),
-    ("A7", "scheduler.name", "cosine_annealing"),
-    ("A7", "scheduler.eta_min", 1e-6),
-    ("A8", "trainer.batch_size", 4),
-    ("A8", "trainer.accumulate", 8),
-    ("A8", "trainer.gradient_clip", 1.0),
-    ("A8", "trainer.gradient_clip_by", "norm"),
-)
 FEATURES = 118
 STAGES = [96, 192, 384, 768]
 PATCHES = 14_520
@@ -33,7 +14,7 @@ PATCHES = 14_520
 
 @dataclass(frozen=True)
 class Departure:
-    """One value that is not the one asked for. requirement: its number, such as A7."""
+    """One value that is not the one asked for. requirement: what it is of, in words; key: in the experiment, or ""."""
 
     requirement: str
     key: str
@@ -42,44 +23,62 @@ class Departure:
 
     @property
     def text(self) -> str:
-        return f"{self.requirement} {self.key} is {_text(self.found)}, not {_text(self.asked)}."
+        where = f" ({self.key})" if self.key else ""
+        return f"{self.requirement}{where}: {_text(self.found)}; asked for is {_text(self.asked)}."
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A requirement. fits: whether a value meets it, where being the same is not what is asked for."""
+
+    words: str
+    key: str
+    asked: Any
+    fits: Callable[[Any], bool] | None = None
+
+    def departure(self, value: Any) -> Departure | None:
+        fits = self.fits(value) if self.fits is not None else value is None or _same(value, self.asked)
+        return None if fits else Departure(self.words, self.key, self.asked, value)
+
+
+# In the order of the data's way: what goes in, the network, the training.
+ASKED = (
+    _Asked("Voxels of the MRI and the PET", "data.shape", [91, 120, 91]),
+    _Asked("Network", "model.name", "swin_fusion"),
+    _Asked("Channels of the first stage", "model.width", STAGES[0]),
+    _Asked("Blocks in which MRI and PET ask each other", "model.cross_blocks", "at least 1", bool),
+    _Asked("Width of the clinical encoder", "model.clinical", 128),
+    _Asked("Width of the fusion", "model.fusion", 256),
+    _Asked("Loss", "task.loss", "mse"),
+    _Asked("Optimizer", "optimizer.name", "adamw"),
+    _Asked("Learning rate", "optimizer.lr", 1e-4),
+    _Asked("Weight decay", "optimizer.weight_decay", 1e-2),
+    _Asked("Betas of the optimizer", "optimizer.betas", [0.9, 0.999]),
+    _Asked("Schedule of the learning rate", "scheduler.name", "cosine_annealing"),
+    _Asked("Lowest learning rate", "scheduler.eta_min", 1e-6),
+    _Asked("Subjects in a step", "trainer.batch_size", 4),
+    _Asked("Steps whose gradients are added up", "trainer.accumulate", 8),
+    _Asked("Limit of the gradient", "trainer.gradient_clip", 1.0),
+    _Asked("How the gradient is limited", "trainer.gradient_clip_by", "norm"),
+    _Asked("Precision", "trainer.precision", "auto or 16-mixed", lambda value: value in ("auto", "16-mixed")),
+    _Asked("Chance that a part is hidden in training", "task.modality_dropout", "above 0", bool),
+)
+
+
 def departures(experiment: Any, features: int | None = None) -> list[Departure]:
-    """Where an experiment departs from A1 to A8, in their order; `features`: of its cohort, where that is known."""
+    """Where an experiment departs from what was asked for; `features`: of its cohort, where that is known."""
     tree = experiment.model_dump(mode="json")
-    found = [
-        Departure(number, key, asked, value)
-        for number, key, asked in ASKED
-        if not _same(value := _at(tree, key), asked) and value is not None
+    found = [asked.departure(_at(tree, asked.key)) for asked in ASKED]
+    patches, stages = math.prod(side // 4 for side in experiment.data.shape), experiment.model.stages
+    found += [
+        _Asked("Patches of an image", "", PATCHES).departure(patches),
+        _Asked("Channels of the stages", "", STAGES).departure(stages),
+        _Asked("Clinical values", "", FEATURES).departure(features),
     ]
-    model = experiment.model
-    wider: list[tuple[str, str, Any, Callable[[], Any]]] = [
-        ("A2", "patches", PATCHES, lambda: _patches(experiment.data.shape)),
-        ("A2", "stages", STAGES, lambda: model.stages),
-        ("A3", "model.cross_blocks", "at least 1", lambda: model.cross_blocks or None),
-        ("A8", "trainer.precision", "auto or 16-mixed", lambda: _half(experiment.trainer.precision)),
-        ("A11", "task.modality_dropout", "above 0", lambda: experiment.task.modality_dropout or None),
-    ]
-    for number, key, asked, value_of in wider:
-        value = value_of()
-        if value is None or (not isinstance(asked, str) and value != asked):
-            shown = _at(tree, key) if "." in key else value
-            found.append(Departure(number, key, asked, shown))
-    if features is not None and features != FEATURES:
-        found.append(Departure("A1", "clinical values", FEATURES, features))
-    return sorted(found, key=lambda departure: int(departure.requirement[1:]))
-
-
-def _patches(shape: tuple[int, int, int]) -> int:
-    return math.prod(side // 4 for side in shape)
-
-
-def _half(precision: str) -> str | None:
-    return precision if precision in ("auto", "16-mixed") else None
+    return [departure for departure in found if departure is not None]
 
 
 def _at(tree: dict[str, Any], key: str) -> Any:
@@ -95,4 +94,10 @@ def _same(value: Any, asked: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    return " x ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    """
+    >>> _text([91, 120, 91]), _text(14520), _text(0.0001)
+    ('91, 120, 91', '14,520', '0.0001')
+    """
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -15,7 +15,8 @@ from core.data.cohort.subject import Cohort
 from core.errors import ModelError
 from core.imaging.reader import read
 from core.imaging.volume import Finding
-from core.training.start import Origin, check_overlap, find, recorded, start_text, start_words
+from core.inference.start import find, recorded
+from core.training.origin import Origin, check_overlap, start_text, start_words
 
 KINDS = ("mri", "pet")
 
@@ -31,7 +32,7 @@ def begin_text(
     findings: list[Finding] = []
     said: list[str] = []
     for kind, origin in _origins(experiment):
-        from core.training.start_weights import read_start
+        from core.inference.start_weights import read_start
 
         weights = _fitting(experiment.model, origin, read_start(origin))
         overlap = check_overlap(
@@ -55,7 +56,7 @@ def begin(network: Any, experiment: Any, run: RunRow) -> None:
     """
     if run.epoch:
         return
-    from core.training.start_weights import read_start
+    from core.inference.start_weights import read_start
 
     for kind in KINDS:
         if (origin := recorded(run.folder, _file(kind))) is not None:
@@ -78,9 +79,9 @@ def _origins(experiment: Any) -> Iterator[tuple[str, Origin]]:
 
 
 def _fitting(model: Any, origin: Origin, given: Any) -> dict[str, Any]:
-    from core.inference.network import without_memory
+    from core.inference.start_weights import of_encoder
     from core.models.nets.swin import SwinEncoder
-    from core.training.start_weights import of_encoder
+    from core.models.weights import without_memory
 
     there = origin.network
     if there is not None and there.name != "swin_unet":

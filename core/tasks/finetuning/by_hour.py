@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.optimize import minimize_scalar
 
 from core.control import JobControl
 from core.data.stays.batches import StayRows
 from core.metrics import curves
+from core.metrics.calibration import tempered
+from core.metrics.classification import log_loss
 from core.models.nets.stays import StayBatch
-from core.tasks.finetuning.answering import CHUNK, answer, doubt
+from core.tasks.finetuning.answering import CHUNK, answer, doubt, known_part
 from core.tasks.finetuning.module import figures
 from core.tasks.finetuning.package import StayManifest
 
@@ -55,6 +58,30 @@ def measure_by_hour(
             told["doubt"] = _doubts(manifest, network, rows, value, answered, hours, control)
         found.append(told)
     return found
+
+
+def fit_cooling(manifest: StayManifest, network: Any, rows: StayRows, value: Array) -> float:
+    """The manifest's `cooling` of lowest log-loss over validation stays as they were at several hours.
+
+    0 for what has no temperature.
+    """
+    if manifest.target.kind not in ("binary", "multiclass"):
+        return 0.0
+    plain = manifest.model_copy(update={"temperature": 1.0, "cooling": 0.0})
+    raw, part = [], []
+    for hours in (*HOURS, manifest.coding.steps * manifest.coding.step_hours):
+        for chunk in torch.arange(len(rows)).split(CHUNK):
+            stays = until(plain, rows, chunk, hours)
+            raw.append(answer(plain, network, stays))
+            part.append(known_part(plain, stays))
+    answered, known = np.concatenate(raw), np.concatenate(part)
+    target = np.tile(value.astype(int), len(HOURS) + 1)
+
+    def loss(cooling: float) -> float:
+        return log_loss(tempered(answered, (manifest.temperature * known**cooling)[:, None]), target)
+
+    found = minimize_scalar(loss, bounds=(-1.0, 1.0), method="bounded")
+    return float(found.x) if loss(found.x) < loss(0.0) else 0.0
 
 
 def until(manifest: StayManifest, rows: StayRows, chosen: torch.Tensor, hours: float) -> StayBatch:

@@ -66,12 +66,14 @@ def of_share(experiment: Any, share: float, method: str, seed: int) -> Any:
     """The experiment of one point.
 
     A penalty on the weights (of sgd and adam) counts for more where there are fewer stays. From scratch all layers
-    learn at one rate, by AdamW: none knows anything yet, and a probe's optimizer would teach them little.
+    learn at one rate, by AdamW: none knows anything yet, and a probe's optimizer would teach them little. One network
+    each, without members: several from scratch would take many times as long, and one side alone would be unfair.
     """
     trainer = experiment.trainer
     longer = min(1 / share, MOST_EPOCHS)
     changed = {
-        "seed": seed, "name": f"{experiment.name} {method} {share:.0%}".replace("%", " percent")[:80],
+        "seed": seed, "task": experiment.task.model_copy(update={"members": 1}),
+        "name": f"{experiment.name} {method} {share:.0%}".replace("%", " percent")[:80],
         "data": experiment.data.model_copy(update={"label_fraction": share}),
         "trainer": trainer.model_copy(
             update={
@@ -86,7 +88,7 @@ def of_share(experiment: Any, share: float, method: str, seed: int) -> Any:
     if method == "scratch":
         changed["optimizer"] = AdamWConfig(lr=5e-4, weight_decay=0.05)
         changed["encoder"] = _without_start(experiment)
-        changed["task"] = experiment.task.model_copy(update={"mode": "full", "layer_decay": 1.0})
+        changed["task"] = changed["task"].model_copy(update={"mode": "full", "layer_decay": 1.0})
     return experiment.model_copy(update=changed)
 
 

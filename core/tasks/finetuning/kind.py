@@ -11,12 +11,12 @@ from core.control import JobControl
 from core.errors import IsocenterError
 from core.inference.assemble import Facts
 from core.tasks.base import ModelKind
-from core.tasks.finetuning.package import StayPackage, read_stay_package
+from core.tasks.finetuning.package import StayPackage
 
 
 class StayModels(ModelKind):
     def read(self, folder: Path, *, bundled: bool = False) -> StayPackage:
-        return read_stay_package(folder, bundled=bundled)
+        return StayPackage.read(folder, bundled=bundled)
 
     def publish(
         self, run: RunRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,

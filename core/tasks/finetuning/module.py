@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,14 @@ class FinetuningModule(TaskModule):
         if self._held:
             for parameter in self.network.encoders.parameters():
                 parameter.grad = None  # held, also from the optimizer's memory
+        members = self.experiment.task.members
+        if members > 1:
+            # The loss is the mean over members, none of which knows another's weights: each learns as if alone.
+            for parameter in self.network.parameters():
+                if parameter.grad is not None:
+                    parameter.grad *= members
+            if gradient_clip_val and gradient_clip_algorithm != "value":
+                gradient_clip_val *= math.sqrt(members)
         super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def size_of(self, batch: Batch) -> int:

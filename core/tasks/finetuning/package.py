@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from core import registry
 from core.data.stays.coding import StayCoding
-from core.errors import ConfigError, ModelError
-from core.inference.manifest import MANIFEST, parse_as, task_in
-from core.inference.package import WEIGHTS, FolderPackage, checked_weights, manifest_bytes
+from core.errors import ConfigError
+from core.inference.package import WEIGHTS, FolderPackage, checked_weights
 from core.registry import Part
 from core.tasks.finetuning.outcome import Target
 
@@ -40,7 +38,8 @@ class StayManifest(Part):
     """The contents of a model.yaml for stays.
 
     shared: one encoder for all heads. temperature, threshold: fitted to the validation stays, the latter of the second
-    class's probability by F1. error: the 95th percentile of the absolute error of a number there.
+    class's probability by F1. cooling: the power of (hours known / all hours) by which the temperature changes, as
+    answers from little are too sure. error: the 95th percentile of the absolute error of a number there.
     """
 
     format: Literal[1] = 1
@@ -55,6 +54,7 @@ class StayManifest(Part):
     coding: StayCoding
     target: Target
     temperature: float = Field(1.0, gt=0, le=100)
+    cooling: float = Field(0.0, ge=-3, le=3)
     threshold: float = Field(0.5, ge=0, le=1)
     error: float = Field(0.0, ge=0)
     training: StayTraining
@@ -74,11 +74,12 @@ class StayManifest(Part):
 
 @dataclass(frozen=True)
 class StayPackage(FolderPackage):
-    """A package on disk with its manifest read and checked."""
+    """The package of a model for stays."""
 
-    folder: Path
+    described_by = StayManifest
+    of = "stays"
+
     manifest: StayManifest
-    bundled: bool = False
 
     @property
     def summary(self) -> str:
@@ -108,11 +109,3 @@ class StayPackage(FolderPackage):
 
         path = self.folder / WEIGHTS
         return fill(self.build, lambda: checked_weights(path, self.manifest.sha256), path)
-
-
-def read_stay_package(folder: Path, *, bundled: bool = False) -> StayPackage:
-    """Read the package in `folder`. Raises ModelError where it is none for stays."""
-    data, path = manifest_bytes(folder), folder / MANIFEST
-    if task_in(data) != "finetuning":
-        raise ModelError("this is no model for stays", where=path)
-    return StayPackage(folder, parse_as(StayManifest, data, path), bundled)

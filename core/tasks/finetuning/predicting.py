@@ -160,7 +160,8 @@ def differences(coding: StayCoding, stays: Stays) -> list[Finding]:
         if name not in coding.names and name not in (*IDENTIFIERS, *ONLY_STATIC, *OUTCOMES)
     ]  # fmt: skip
     if new:
-        what = f"{len(new)} variables are not known to the model: {', '.join(new[:6])}{' ...' if len(new) > 6 else ''}."
+        are = "1 variable is" if len(new) == 1 else f"{len(new)} variables are"
+        what = f"{are} not known to the model: {', '.join(new[:6])}{' ...' if len(new) > 6 else ''}."
         told.append(Finding("unknown-variables", "info", what))
     gone = [name for name in coding.names if name not in stays.variables]
     if len(gone) == len(coding.names):
@@ -169,7 +170,8 @@ def differences(coding: StayCoding, stays: Stays) -> list[Finding]:
             mend=f"It knows {', '.join(coding.names[:8])}{' ...' if len(gone) > 8 else ''}.",
         )
     if gone:
-        what = f"{len(gone)} of the model's variables are not in the data: {', '.join(gone[:8])}."
+        are = "is" if len(gone) == 1 else "are"
+        what = f"{len(gone)} of the model's variables {are} not in the data: {', '.join(gone[:8])}."
         told.append(Finding("missing-variables", "info" if len(gone) < len(coding.names) / 2 else "warning", what))
     place = {name: n for n, name in enumerate(stays.variables)}
     for scaling in coding.variables:

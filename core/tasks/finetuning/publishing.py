@@ -19,14 +19,15 @@ from core.control import JobControl
 from core.errors import DatasetError, ModelError
 from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
-from core.inference.network import without_memory
 from core.inference.package import CARD, EXPERIMENT, WEIGHTS
 from core.inference.publish import model_name, next_version
 from core.metrics.calibration import fit_temperature
 from core.metrics.classification import best_threshold
+from core.models.weights import without_memory
 from core.paths import ensure_home, models_folder
 from core.tasks.finetuning.answering import answer_all, rows_of
-from core.tasks.finetuning.package import StayManifest, StayPackage, StayTraining, read_stay_package
+from core.tasks.finetuning.by_hour import fit_cooling
+from core.tasks.finetuning.package import StayManifest, StayPackage, StayTraining
 from core.tasks.finetuning.predicting import measure
 from core.tasks.finetuning.preparing import START, every_stay, load_target
 from core.tasks.pretraining import preparing
@@ -51,7 +52,7 @@ def publish(
         write_text(part / CARD, _card(package.manifest))
     with Catalog() as catalog:
         catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=package.manifest.sha256)
-    return read_stay_package(target)
+    return StayPackage.read(target)
 
 
 @contextmanager
@@ -108,14 +109,16 @@ def _judged(
     except DatasetError:
         return package
     value, _ = target.of(outcomes, held["val"].ids)
-    raw = answer_all(package.manifest, package.load(), rows_of(package.manifest.coding, held["val"]), control)
+    network, rows = package.load(), rows_of(package.manifest.coding, held["val"])
+    raw = answer_all(package.manifest, network, rows, control)
     if target.kind == "regression":
         error = np.abs(raw - (value * target.scale + target.mean))
         package = _with(package, error=float(np.quantile(error, 0.95)))
     elif target.kind != "multilabel":
         package = _with(package, temperature=fit_temperature(raw, value.astype(int)))
+        package = _with(package, cooling=fit_cooling(package.manifest, network, rows, value))
         if target.kind == "binary":
-            found = answer_all(package.manifest, package.load(), rows_of(package.manifest.coding, held["val"]), control)
+            found = answer_all(package.manifest, network, rows, control)
             package = _with(package, threshold=best_threshold(found[:, 1], value))
     if not measured:
         return package

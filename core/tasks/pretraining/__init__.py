@@ -28,7 +28,8 @@ class PretrainingConfig(Task):
         ge=0,
         le=100_000,
         title="Probe every",
-        description="Epochs between two linear probes of the outcome, for the curve only; 0: none.",
+        description="Epochs between two readings of the outcome (linear probe, nearest neighbours), for the "
+        "curves only; 0: none.",
     )
     probe_outcome: str = Field(
         "In-hospital_death", max_length=200, title="Probed outcome", description="Where the data has it."

@@ -17,7 +17,7 @@ from core.files import replacing
 from core.tasks.pretraining.encoders import PREFIX, card_of_run, seen_of_run, write_encoder
 
 SHOWN = 3  # stays
-FOLDER = "reconstructions"
+FOLDER = "previews"
 
 
 class KeepEncoder(pl.Callback):
@@ -56,11 +56,12 @@ def export_encoder(run_folder: Path, checkpoint: Path, out: Path) -> Path:
 class Reconstructions(pl.Callback):
     """Writes what the objective put into the hidden cells of a few stays after each validation, in their own units.
 
-    Each `epoch_0001.npz` holds values, observed, hidden and filled (stays, steps, variables), times and variables.
+    Each `epoch_0001.npz` holds values, observed, hidden and filled (stays, steps, variables), times, variables, ids,
+    and `error`: how far off the hidden measurements were on the mean, in spreads of their variable.
     """
 
-    def __init__(self, run_folder: Path, coding: StayCoding, rows: StayRows) -> None:
-        self.folder, self.coding, self.rows = run_folder / FOLDER, coding, rows
+    def __init__(self, run_folder: Path, coding: StayCoding, rows: StayRows, ids: list[str]) -> None:
+        self.folder, self.coding, self.rows, self.ids = run_folder / FOLDER, coding, rows, ids
 
     @torch.no_grad()
     def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
@@ -70,6 +71,8 @@ class Reconstructions(pl.Callback):
         if found is None:
             return
         hidden, filled = (tensor.cpu().numpy() for tensor in found)
+        asked = hidden & stays.observed.cpu().numpy()
+        error = np.abs(filled - stays.values.cpu().numpy())[asked].mean() if asked.any() else np.nan
         own = [
             np.stack([scaling.decode(part[..., n]) for n, scaling in enumerate(self.coding.variables)], axis=-1)
             for part in (stays.values.cpu().numpy(), np.clip(filled, -self.coding.clip, self.coding.clip))
@@ -79,4 +82,5 @@ class Reconstructions(pl.Callback):
             np.savez_compressed(
                 file, values=own[0].astype(np.float32), filled=own[1].astype(np.float32), hidden=hidden,
                 observed=stays.observed.cpu().numpy(), times=stays.times[0].cpu().numpy(), variables=self.coding.names,
+                ids=self.ids[:count], error=error,
             )  # fmt: skip

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from core.data.stays.batches import Batch
-from core.tasks.pretraining.monitors import effective_rank, probe, spread
+from core.tasks.pretraining.monitors import effective_rank, nearest, probe, spread
 from core.tasks.pretraining.objective import ObjectiveNetwork
 from core.training.module import TaskModule
 
 Array = np.ndarray[Any, Any]
+READERS = {"probe": probe, "knn": nearest}
 
 
 class PretrainingModule(TaskModule):
@@ -46,8 +47,9 @@ class PretrainingModule(TaskModule):
 
     def on_validation_epoch_start(self) -> None:
         self._validated, self._embedded = [], []
-        for name in ("auroc", "auprc"):  # else the last probe would be told again in each epoch
-            self.trainer.callback_metrics.pop(f"val/probe_{name}", None)
+        for name in ("auroc", "auprc"):  # else the last one would be told again in each epoch
+            for reader in READERS:
+                self.trainer.callback_metrics.pop(f"val/{reader}_{name}", None)
 
     def validation_step(self, batch: Batch, _index: int) -> None:
         found = self.network(batch.stays, batch.draws)
@@ -70,12 +72,14 @@ class PretrainingModule(TaskModule):
         self.log_dict(metrics)
 
     def _probe(self, embedded: Array, outcome: Array) -> dict[str, float]:
-        """A linear probe of the outcome each few epochs, where there are labels."""
+        """A linear probe and the nearest neighbours' outcome each few epochs, where there are labels."""
         every, epoch = self.experiment.task.probe_every, self.current_epoch + 1
         if not every or self.probed is None or (epoch % every and epoch != self.experiment.trainer.epochs):
             return {}
         with torch.no_grad():
             taught = [self._embed(batch._replace(stays=batch.stays.to(self.device))) for batch in self.probed]
         inputs, known = (np.concatenate(part) for part in zip(*taught, strict=True))
-        found = probe(inputs, known, embedded, outcome)
-        return {f"val/probe_{name}": value for name, value in found.items()}
+        return {
+            f"val/{reader}_{name}": value
+            for reader, read in READERS.items() for name, value in read(inputs, known, embedded, outcome).items()
+        }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What tells whether representations are worth anything while they are learned: spread, rank, a linear probe."""
+"""What tells whether representations are worth anything while they are learned: spread, rank, two readers."""
 
 from __future__ import annotations
 
@@ -31,6 +31,25 @@ def effective_rank(embedded: Array) -> float:
     share = values / values.sum()
     share = share[share > 0]
     return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def nearest(inputs: Array, outcome: Array, held_out: Array, truth: Array, neighbours: int = 50) -> dict[str, float]:
+    """AUROC and AUPRC of the share of an outcome among the most alike training stays, by cosine; else as `probe`.
+
+    Each counts by exp(likeness / 0.1), as in Wu et al., arXiv 1805.01978.
+    """
+    known, asked = outcome >= 0, truth >= 0
+    target, answer = outcome[known] > 0.5, truth[asked] > 0.5
+    if min(target.sum(), (~target).sum(), answer.sum(), (~answer).sum()) < 2:
+        return {}
+    x, z = inputs[known].astype(np.float32), held_out[asked].astype(np.float32)
+    mean = x.mean(axis=0)
+    x, z = (of / np.maximum(np.linalg.norm(of, axis=1, keepdims=True), 1e-9) for of in (x - mean, z - mean))
+    alike = z @ x.T
+    near = np.argpartition(-alike, min(neighbours, len(x)) - 1, axis=1)[:, :neighbours]
+    weight = np.exp((np.take_along_axis(alike, near, 1) - 1) / 0.1)
+    score = (weight * target[near]).sum(axis=1) / weight.sum(axis=1)
+    return {"auroc": auroc(score, answer), "auprc": auprc(score, answer)}
 
 
 def probe(inputs: Array, outcome: Array, held_out: Array, truth: Array) -> dict[str, float]:

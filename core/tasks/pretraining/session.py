@@ -48,7 +48,7 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     )
     callbacks: list[Any] = [KeepEncoder(run)]
     if len(val_rows):
-        callbacks.append(Reconstructions(run.folder, coding, val_rows))
+        callbacks.append(Reconstructions(run.folder, coding, val_rows, val.ids))
     return Session(
         module, train_loader(train_rows, np.arange(len(train_rows)), settings.batch_size, experiment.seed),
         plain_loader(val_rows, np.arange(len(val_rows))), callbacks,

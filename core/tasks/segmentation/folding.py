@@ -13,6 +13,7 @@ from core.data.folds import Folds, draw_folds
 from core.data.plan import Plan
 from core.data.split import Split, with_fewer_labels
 from core.errors import DatasetError
+from core.inference.start import of_task
 from core.tasks.base import Preparation
 from core.tasks.segmentation.preparing import checked, preparation
 from core.training.planning import check_split, propose
@@ -58,7 +59,7 @@ def deal(experiment: Any, count: int, control: JobControl) -> ScanFolding:
     dataset = checked(experiment, control)
     dataset.require_usable()
     folds = draw_folds(dataset, count=count, test_fraction=experiment.data.test_fraction, seed=experiment.seed)
-    proposal = propose(experiment, dataset)
+    proposal = propose(experiment, dataset, origin=of_task(experiment))
     for fold in range(count):
         try:
             # A structure that a fold's validation lacks still counts in the others'; one it cannot learn does not.

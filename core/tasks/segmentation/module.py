@@ -13,8 +13,8 @@ from core import world
 from core.data.plan import IGNORED, Plan
 from core.data.regions import inside, read_back, written
 from core.inference.sliding import OVERLAP, window_size
+from core.metrics.segmentation import dice, dice_per_class
 from core.tasks.segmentation.loss_terms import build_loss
-from core.tasks.segmentation.metrics import dice, dice_per_class
 from core.training.module import TaskModule
 
 Array = np.ndarray[Any, Any]

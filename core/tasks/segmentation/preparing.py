@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from core import config
 from core.control import JobControl
 from core.data.dataset import Dataset, inspect
-from core.data.plan import Plan
-from core.data.split import Split, draw, with_fewer_labels
+from core.data.plan import PLAN, Plan
+from core.data.split import SPLIT, Split, draw, with_fewer_labels
 from core.errors import ConfigError
 from core.imaging.volume import Finding
+from core.inference.start import of_task
 from core.tasks.base import Preparation
+from core.training.origin import SEEN, START, check_overlap, seen_text, start_text, unsure
 from core.training.planning import Proposal, check_split, class_shares, propose
-from core.training.start import SEEN, START, check_overlap, of_task, seen_text, start_text, unsure
 
-PLAN, SPLIT, FINGERPRINT = "plan.yaml", "split.json", "fingerprint.json"
+FINGERPRINT = "fingerprint.json"
 
 
 def checked(experiment: Any, control: JobControl) -> Dataset:
@@ -42,7 +41,7 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
 def planned(experiment: Any, dataset: Dataset) -> tuple[Proposal, Split]:
     """The plan and the split of a checked data set. Raises DatasetError or ConfigError where they cannot work."""
     dataset.require_usable()
-    proposal = propose(experiment, dataset)
+    proposal = propose(experiment, dataset, origin=of_task(experiment))
     data = experiment.data
     split = draw(dataset, val_fraction=data.val_fraction, test_fraction=data.test_fraction, seed=experiment.seed)
     split = with_fewer_labels(dataset, split, data.label_fraction, experiment.seed)
@@ -82,24 +81,13 @@ def _start(
     origin = of_task(experiment)
     if origin is None:
         return {SEEN: seen_text(seen)}, [], []
-    from core.training.start_weights import chosen, read_start, told
+    from core.inference.start_weights import chosen, read_start, told
 
     overlap = check_overlap(origin, {id: content[id] for id in split.test}, allowed=experiment.task.allow_overlap)
     weights = chosen(origin, read_start(origin), experiment.model, plan.channels)
     files = {START: start_text(origin, overlap)} | ({SEEN: seen_text(seen, origin)} if origin.seen is not None else {})
     said = told(origin, weights, experiment.model, plan.channels)
     return files, [*overlap, *unsure(origin, plan)], [said]
-
-
-def load_plan(folder: Path) -> Plan:
-    """The plan of a run's folder."""
-    return Plan.model_validate(config.read_yaml((folder / PLAN).read_text(encoding="utf-8")))
-
-
-def load_split(folder: Path) -> dict[str, list[str]]:
-    """The case ids of a run's parts: train, val, test."""
-    split: dict[str, list[str]] = json.loads((folder / SPLIT).read_text(encoding="utf-8"))
-    return split
 
 
 def _remarks(dataset: Dataset, plan: Plan, split: Split) -> list[str]:

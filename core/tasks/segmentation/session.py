@@ -8,17 +8,18 @@ from typing import Any
 from core.catalog import RunRow
 from core.control import JobControl
 from core.data.dataset import discover
+from core.data.plan import load_plan
+from core.data.split import load_split
 from core.errors import DatasetError
 from core.tasks.base import Session
-from core.tasks.segmentation.preparing import load_plan, load_split
 
 
 def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     """The module and batches of a prepared run. Raises DatasetError where cases of it are gone."""
     from core.data.patches import CaseCache, cache_folder, train_loader, validation_loader
+    from core.inference.start_weights import begin
     from core.tasks.segmentation.module import SegmentationModule
     from core.tasks.segmentation.preview import PreviewWriter
-    from core.training.start_weights import begin
 
     plan, split = load_plan(run.folder), load_split(run.folder)
     _, cases, _ = discover(Path(run.data_path))

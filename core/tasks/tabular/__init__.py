@@ -10,7 +10,7 @@ from core import registry
 from core.control import JobControl
 from core.registry import register
 from core.tasks.base import CheckedData, Folding, ModelKind, Preparation, Session, Task
-from core.tasks.tabular.settings import DistillationConfig, TableDataConfig, TableTrainerConfig
+from core.tasks.tabular.settings import DistillationConfig, SearchConfig, TableDataConfig, TableTrainerConfig
 
 if TYPE_CHECKING:
     from core.catalog import RunRow
@@ -59,6 +59,7 @@ class TabularConfig(Task):
             "optimizer": registry.block("optimizer", "adamw", "Optimizer"),
             "scheduler": registry.block("scheduler", "warmup_cosine", "Schedule"),
             "trainer": (TableTrainerConfig, Field(TableTrainerConfig(), title="Training")),
+            "search": (SearchConfig, Field(SearchConfig(), title="Search")),
         }
 
     def inspect(self, experiment: Any, control: JobControl) -> CheckedData:

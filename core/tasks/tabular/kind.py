@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from core.control import JobControl
 from core.errors import IsocenterError
 from core.inference.assemble import Facts
 from core.tasks.base import ModelKind
-from core.tasks.tabular.package import TablePackage, read_table_package
+from core.tasks.tabular.package import TablePackage
 
 
 class TableModels(ModelKind):
     def read(self, folder: Path, *, bundled: bool = False) -> TablePackage:
-        return read_table_package(folder, bundled=bundled)
+        return TablePackage.read(folder, bundled=bundled)
 
     def publish(
         self, run: RunRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
@@ -26,6 +27,14 @@ class TableModels(ModelKind):
         from core.tasks.tabular.publishing import publish
 
         return publish(run, name=name, facts=facts, control=control)
+
+    def publish_folds(
+        self, group: GroupRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
+        control: JobControl | None = None,
+    ) -> TablePackage:  # fmt: skip
+        from core.tasks.tabular.ensemble import publish_folds
+
+        return publish_folds(group, name=name, facts=facts, control=control)
 
     def predict(
         self, package: TablePackage, paths: Sequence[Path], out: Path, options: Mapping[str, Any],
@@ -50,13 +59,26 @@ class TableModels(ModelKind):
 
         return measure_folds(group, against=against, control=control)
 
+    def beside(
+        self, model: TablePackage | RunRow, data: Path, *, against: Sequence[str], split: str | None = None,
+        control: JobControl | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        from core.tasks.tabular.out_of_fold import beside
+
+        with self._package(model, control) as package:
+            return beside(package, data, against=against, split=split, control=control)
+
     def evaluate(
         self, model: TablePackage | RunRow, data: Path, *, split: str | None = None, control: JobControl | None = None
     ) -> dict[str, Any]:
         from core.tasks.tabular.measuring import evaluate
+
+        run = None if isinstance(model, TablePackage) else model
+        with self._package(model, control) as package:
+            return evaluate(package, data, split=split, run=run, control=control)
+
+    @staticmethod
+    def _package(model: TablePackage | RunRow, control: JobControl | None) -> AbstractContextManager[TablePackage]:
         from core.tasks.tabular.publishing import package_of
 
-        if isinstance(model, TablePackage):
-            return evaluate(model, data, split=split, control=control)
-        with package_of(model, control) as package:
-            return evaluate(package, data, split=split, run=model, control=control)
+        return nullcontext(model) if isinstance(model, TablePackage) else package_of(model, control)

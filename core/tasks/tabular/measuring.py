@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from core.catalog import Catalog
 from core.catalog.evaluations import add_evaluation
+from core.catalog.groups import group_named
 from core.control import JobControl
 from core.data.tables.read import read_table
 from core.data.tables.table import Table
@@ -28,18 +30,24 @@ MOST_KEPT_CASES = 20_000  # of an evaluation in the catalog
 RESAMPLES = 1000
 
 
-def measure(
-    package: TablePackage, table: Table, rows: Array | None, where: Path, *, whole: bool = True,
-    control: JobControl | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """A package over the rows of a table that have a known outcome; rows: only these.
+@dataclass(frozen=True)
+class Judged:
+    """Rows with a known outcome and what a package says of them.
 
-    Returns {"metrics", "cases", "findings"}, and with `whole` also "task", "outcome", "classes", "threshold",
-    "intervals" (95 %, by bootstrap over rows, or over subjects where the run had some), "curves" (by class, see
-    `core.metrics.curves`; of two classes only of the second), "confusion" and "importance". Raises DatasetError where
-    no row has an outcome.
+    rows: their numbers; part: the table of them; truth: (rows,) class codes or values in their own unit; found: (rows,
+    classes) probabilities or (rows, 1) values; groups: (rows,) a number for the subject of each, where it is named.
     """
-    control = control or JobControl()
+
+    rows: Array
+    part: Table
+    truth: Array
+    found: Array
+    groups: Array | None
+    findings: list[dict[str, str]]
+
+
+def judge(package: TablePackage, table: Table, rows: Array | None, where: Path) -> Judged:
+    """A package's answers to the rows with a known outcome; rows: only these. Raises DatasetError without any."""
     plan = package.manifest.plan
     outcome = plan.outcome
     if outcome.column not in table.columns:
@@ -58,23 +66,41 @@ def measure(
     if not known.any():
         raise DatasetError("no row has an outcome that the model knows", where=where)
     part = part.take(np.flatnonzero(known))
-    found = outputs(package, part)
-    truth = codes[known] if outcome.classes else codes[known].astype(np.float64) * outcome.scale + outcome.mean
+    groups = subjects(part[plan.group]) if plan.group in part.columns else None
+    return Judged(
+        rows[known], part, outcome.truth(part[outcome.column]), outputs(package, part), groups, findings
+    )  # fmt: skip
+
+
+def measure(
+    package: TablePackage, table: Table, rows: Array | None, where: Path, *, whole: bool = True,
+    control: JobControl | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """A package over the rows of a table that have a known outcome; rows: only these.
+
+    Returns {"metrics", "cases", "findings"}, and with `whole` also "task", "outcome", "classes", "threshold",
+    "intervals" (95 %, by bootstrap over rows, or over subjects where the run had some), "curves" (by class, see
+    `core.metrics.curves`; of two classes only of the second), "confusion" and "importance". Raises DatasetError where
+    no row has an outcome.
+    """
+    control = control or JobControl()
+    outcome = package.manifest.plan.outcome
+    judged = judge(package, table, rows, where)
+    part, truth, found = judged.part, judged.truth, judged.found
     answer = {
         "metrics": _named(figures(found, truth, threshold=package.manifest.threshold)),
         "cases": [
             _case(package, row, true, values)
-            for row, true, values in zip(rows[known].tolist(), truth, found, strict=True)
+            for row, true, values in zip(judged.rows.tolist(), truth, found, strict=True)
         ],
-        "findings": findings,
+        "findings": judged.findings,
     }
     if not whole:
         return answer
-    groups = subjects(part[plan.group]) if plan.group in part.columns else None
     control.progress(None, "Resampling")
     return {
         **answer,
-        **described(outcome, found, truth, package.manifest.threshold, groups, control),
+        **described(outcome, found, truth, package.manifest.threshold, judged.groups, control),
         "importance": _importance(package, part, truth, control),
     }
 
@@ -110,18 +136,7 @@ def evaluate(
     Raises ConfigError where a split is asked for of another table.
     """
     began = time.perf_counter()
-    plan = package.manifest.plan
-    table = with_kinds(read_table(path, control), plan.kinds)
-    recorded, rows, trained_on = _recorded(package), None, 0
-    same = fingerprint(table) == plan.rows_sha256
-    if split is not None:
-        if not same or not recorded:
-            raise ConfigError("the split is that of the table the model was trained on, and this is another one")
-        rows = recorded[split]
-        if not len(rows):
-            raise DatasetError(f"the recorded {split} part is empty", where=path)
-    if same and recorded and split in (None, "train"):
-        trained_on = len(recorded["train"])
+    table, rows, trained_on = asked(package, path, split, control)
     model = f"{package.name} {package.version}" if run is None else run.id
     answer = {
         "model": model, **measure(package, table, rows, path, control=control), "trained_on": trained_on,
@@ -134,6 +149,23 @@ def evaluate(
             data=path.absolute(), split=split or "", result=kept, files={}, seconds=answer["seconds"],
         )  # fmt: skip
     return {"id": id, **answer}
+
+
+def asked(
+    package: TablePackage, path: Path, split: str | None, control: JobControl | None
+) -> tuple[Table, Array | None, int]:
+    """The table, the rows of it that are asked for (None: all), and how many of them were trained on."""
+    plan = package.manifest.plan
+    table = with_kinds(read_table(path, control), plan.kinds)
+    recorded = recorded_split(package)
+    same = fingerprint(table) == plan.rows_sha256
+    if split is None:
+        return table, None, len(recorded["train"]) if same and recorded else 0
+    if not same or not recorded:
+        raise ConfigError("the split is that of the table the model was trained on, and this is another one")
+    if not len(recorded[split]):
+        raise DatasetError(f"the recorded {split} part is empty", where=path)
+    return table, recorded[split], len(recorded["train"]) if split == "train" else 0
 
 
 def _case(package: TablePackage, row: int, true: Any, values: Array) -> dict[str, Any]:
@@ -159,8 +191,14 @@ def _named(found: dict[str, Any]) -> dict[str, Any]:
     return {f"test/{name}": value for name, value in found.items()}
 
 
-def _recorded(package: TablePackage) -> dict[str, Array]:
-    """The split of the package's run; none where the run is not here."""
+def recorded_split(package: TablePackage) -> dict[str, Array]:
+    """The split of the package's run, or of its folds, whose rows were all trained on; none where they are gone."""
     with Catalog() as catalog:
         run = next((run for run in catalog.runs() if run.id == package.manifest.training.run), None)
-    return load_split(run.folder) if run is not None and run.folder.is_dir() else {}
+        group = group_named(catalog, package.manifest.training.run)
+    if run is not None and run.folder.is_dir():
+        return load_split(run.folder)
+    if group is None:
+        return {}
+    train = np.array(sorted(int(row) for ids in group.folds for row in ids), np.int64)
+    return {"train": train, "val": train[:0], "test": np.array(sorted(map(int, group.test)), np.int64)}

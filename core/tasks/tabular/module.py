@@ -90,9 +90,10 @@ class TableModule(TaskModule):
         task = self.experiment.task
         numbers, codes = rows.numbers, rows.codes
         if self.classes == 1:
-            numbers = numbers + task.noise * torch.randn_like(numbers) if task.noise else numbers
-            each = (self.network(numbers, codes)[..., 0] - rows.target[:, None]).square().mean(dim=1)
-            return _mean(each, rows.weight)
+            value = rows.target[:, None]
+            if task.mixup:
+                numbers, codes, value = mix(numbers, codes, value, task.mixup)
+            return _mean((self._noisy(numbers, codes)[..., 0] - value).square().mean(dim=1), rows.weight)
         if not (task.label_smoothing or task.mixup or rows.soft is not None):
             return _mean(hard_cross_entropy(self._noisy(numbers, codes), rows.target), rows.weight)
         wanted, taught, share = soft_targets(rows.target, self.classes, task.label_smoothing), rows.soft, rows.share
@@ -123,18 +124,23 @@ class TableModule(TaskModule):
         found = figures(self.outputs(self._val), self._val.target.cpu().numpy())
         self.log_dict({f"val/{name}": value for name, value in found.items()}, batch_size=len(self._val))
 
-    @torch.no_grad()
     def outputs(self, rows: Rows) -> Array:
         """Probabilities (rows, classes), the mean over members; or predicted values (rows, 1)."""
-        was_training = self.network.training
-        self.network.eval()
-        parts = []
-        for start in range(0, len(rows), CHUNK):
-            index = slice(start, start + CHUNK)
-            out = self.network(rows.numbers[index], rows.codes[index])
-            parts.append((out if self.classes == 1 else out.softmax(dim=-1)).mean(dim=1).cpu())
-        self.network.train(was_training)
-        return torch.cat(parts).double().numpy()
+        return outputs_of(self.network, rows, self.classes)
+
+
+@torch.no_grad()
+def outputs_of(network: nn.Module, rows: Rows, classes: int) -> Array:
+    """What a network says of rows, (rows, classes) probabilities or with one class (rows, 1) values."""
+    was_training = network.training
+    network.eval()
+    parts = []
+    for start in range(0, len(rows), CHUNK):
+        index = slice(start, start + CHUNK)
+        out = network(rows.numbers[index], rows.codes[index])
+        parts.append((out if classes == 1 else out.softmax(dim=-1)).mean(dim=1).cpu())
+    network.train(was_training)
+    return torch.cat(parts).double().numpy()
 
 
 def _mean(each: Tensor, weight: Tensor | None) -> Tensor:

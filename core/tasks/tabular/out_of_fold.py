@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core import config
 from core.catalog import Catalog
-from core.catalog.groups import GroupRow, group, runs_of
+from core.catalog.groups import GroupRow, group, group_named, runs_of
 from core.control import JobControl
 from core.data.tables.encode import fit_coding
 from core.data.tables.table import Table
-from core.errors import ConfigError
+from core.errors import ConfigError, DatasetError
 from core.metrics import classification
 from core.metrics.intervals import compare
 from core.tasks.tabular.figures import figures
-from core.tasks.tabular.measuring import described
+from core.tasks.tabular.measuring import asked, described, judge, recorded_split
+from core.tasks.tabular.package import TablePackage
 from core.tasks.tabular.predicting import outputs
-from core.tasks.tabular.preparing import CheckedTable, Outcome, inputs_of, load_split, subjects, usable
+from core.tasks.tabular.preparing import (
+    CheckedTable,
+    Outcome,
+    fingerprint,
+    inputs_of,
+    load_split,
+    subjects,
+    usable,
+)
+from core.tasks.tabular.searching import load as load_search
+from core.tasks.tabular.searching import words
 from core.tasks.tabular.teachers import NAMES, inputs_for, make_method
 
 Array = np.ndarray[Any, Any]
@@ -51,11 +63,11 @@ def measure_folds(row: GroupRow, *, against: Sequence[str] = (), control: JobCon
     found = usable(experiment, control)
     outcome = found.learned
     own, missing = _of_runs(row, found.table, control.part(0.0, 0.4))
-    truth = _truth(outcome, found.table, own.rows)
+    truth = outcome.truth(found.table[outcome.column].take(own.rows))
     data = experiment.data
     groups = None if data.group is None else subjects(found.table[data.group].take(own.rows))
     others = []
-    wanted = [*USUAL] if list(against) == ["all"] else list(against)
+    wanted = methods_named(against)
     for number, name in enumerate(wanted):
         share = control.part(0.4 + 0.6 * number / len(wanted), 0.4 + 0.6 * (number + 1) / len(wanted))
         if name in NAMES:
@@ -72,8 +84,59 @@ def measure_folds(row: GroupRow, *, against: Sequence[str] = (), control: JobCon
         others.append(_compared(other, own, outcome, truth, groups, share))
     return {
         "group": row.id, "name": row.name, "missing": {str(fold): state for fold, state in missing.items()},
+        "remarks": _searches(row),
         **_measured(own, outcome, truth, groups, control), "cases": _cases(own, outcome, truth), "against": others,
     }  # fmt: skip
+
+
+def beside(
+    package: TablePackage, path: Path, *, against: Sequence[str], split: str | None = None,
+    control: JobControl | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """See `core.tasks.base.ModelKind.beside`: simple methods fitted to the rows that the run trained or validated on.
+
+    Raises DatasetError where the run or its table is gone.
+    """
+    control = control or JobControl()
+    table, rows, _ = asked(package, path, split, control)
+    judged = judge(package, table, rows, path)
+    own = Answers(package.name, judged.rows, np.zeros(len(judged.rows), np.int64), judged.found,
+                  package.manifest.threshold)  # fmt: skip
+    experiment, found, fitted = trained_with(package, control)
+    outcome = package.manifest.plan.outcome
+    others = []
+    wanted = methods_named(against)
+    for number, name in enumerate(wanted):
+        share = control.part(number / len(wanted), (number + 1) / len(wanted))
+        if name not in NAMES:
+            raise ConfigError(f"there is no method named {name!r}", mend=f"Choose from: {', '.join(NAMES)}, or all.")
+        share.progress(0.0, f"Fitting {NAMES[name]}")
+        said = fit_and_ask(name, experiment, found, fitted, judged.part)
+        other = Answers(name, own.rows, own.fold, said)
+        others.append(_compared(other, own, outcome, judged.truth, judged.groups, share))
+    return others
+
+
+def trained_with(package: TablePackage, control: JobControl) -> tuple[Any, CheckedTable, Array]:
+    """The experiment of a package's run, its table, and the rows that the run has seen."""
+    split, origin = recorded_split(package), package.manifest.training.run
+    with Catalog() as catalog:
+        run = next((run for run in catalog.runs() if run.id == origin), None) or group_named(catalog, origin)
+    if run is None or not split:
+        raise DatasetError(
+            "the run that the model was made of is not here, so no other method can be fitted to its rows",
+            where=package.name, mend="Leave --against out.",
+        )  # fmt: skip
+    experiment = config.parse(config.read_yaml(run.config), where=run.id)
+    found = usable(experiment, control)
+    if fingerprint(found.table) != package.manifest.plan.rows_sha256:
+        raise DatasetError("the table that the model was trained on was changed", where=found.path)
+    return experiment, found, np.sort(np.concatenate([split["train"], split["val"]]))
+
+
+def methods_named(against: Sequence[str]) -> list[str]:
+    """The names, or those that a table is usually compared with where "all" is asked for."""
+    return [*USUAL] if list(against) == ["all"] else list(against)
 
 
 USUAL = ("logistic_regression", "random_forest", "xgboost")
@@ -107,27 +170,41 @@ def _of_runs(row: GroupRow, table: Table, control: JobControl) -> tuple[Answers,
     return Answers(row.name, *together, threshold=float(np.mean(thresholds))), missing
 
 
+def _searches(row: GroupRow) -> list[str]:
+    """What the search of each fold chose, where settings were searched for: the figures are of that choice too."""
+    with Catalog() as catalog:
+        found = {fold: load_search(run.folder) for fold, run in runs_of(catalog, row.id).items()}
+    return [f"Fold {fold}. {words(one)}" for fold, one in found.items() if one is not None]
+
+
 def _of_method(
     name: str, experiment: Any, data: CheckedTable, test: Sequence[str], own: Answers, control: JobControl
 ) -> Answers:
     """A simple method fitted for each fold to all rows but those that it or the test keeps out."""
-    outcome, table = data.learned, data.table
     found = np.zeros_like(own.found)
     folds = np.unique(own.fold)
     for number, fold in enumerate(folds):
         control.progress(number / len(folds), f"{NAMES[name]}, fold {fold}")
         judged = own.rows[own.fold == fold]
         fitted = np.setdiff1d(data.rows, np.concatenate([judged, np.array(test, np.int64)]))
-        coding = fit_coding(inputs_of(table, experiment.data), fitted)
-        numbers, codes = coding.encode(table, fitted)
-        method = make_method(name, experiment.seed, len(outcome.classes))
-        method.fit(inputs_for(numbers, codes, coding.cardinalities), outcome.codes(table[outcome.column].take(fitted)))
-        inputs = inputs_for(*coding.encode(table, judged), coding.cardinalities)
-        if outcome.classes:
-            found[np.ix_(own.fold == fold, np.asarray(method.classes_, int))] = method.predict_proba(inputs)
-        else:
-            found[own.fold == fold, 0] = method.predict(inputs) * outcome.scale + outcome.mean
+        found[own.fold == fold] = fit_and_ask(name, experiment, data, fitted, data.table.take(judged))
     return Answers(name, own.rows, own.fold, found)
+
+
+def fit_and_ask(name: str, experiment: Any, data: CheckedTable, fitted: Array, rows: Table) -> Array:
+    """What a simple method, fitted to some rows of a checked table, says of other rows, as a package does."""
+    outcome = data.learned
+    coding = fit_coding(inputs_of(data.table, experiment.data), fitted)
+    numbers, codes = coding.encode(data.table, fitted)
+    method = make_method(name, experiment.seed, len(outcome.classes))
+    target = outcome.codes(data.table[outcome.column].take(fitted))
+    method.fit(inputs_for(numbers, codes, coding.cardinalities), target)
+    inputs = inputs_for(*coding.encode(rows), coding.cardinalities)
+    if not outcome.classes:
+        return np.asarray(method.predict(inputs))[:, None] * outcome.scale + outcome.mean
+    found = np.zeros((len(rows), len(outcome.classes)))
+    found[:, np.asarray(method.classes_, int)] = method.predict_proba(inputs)
+    return found
 
 
 def _compared(
@@ -190,11 +267,6 @@ def _cases(own: Answers, outcome: Outcome, truth: Array) -> list[dict[str, Any]]
         true_name: Any = outcome.classes[int(true)] if outcome.classes else float(true)
         rows.append({"fold": fold, "case": str(row), "outcome": true_name, **said})
     return rows
-
-
-def _truth(outcome: Outcome, table: Table, rows: Array) -> Array:
-    codes = outcome.codes(table[outcome.column].take(rows))
-    return codes if outcome.classes else codes.astype(np.float64) * outcome.scale + outcome.mean
 
 
 def _named(found: dict[str, float]) -> dict[str, float]:

@@ -2,36 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from core import registry
-from core.errors import ConfigError, ModelError
-from core.inference.manifest import MANIFEST, parse_as, task_in
-from core.inference.package import WEIGHTS, FolderPackage, checked_weights, manifest_bytes
+from core.data.tables.encode import TableCoding
+from core.errors import ConfigError
+from core.inference.manifest import MAX_NETWORKS
+from core.inference.package import WEIGHTS, FolderPackage, checked_weights, weights_file
 from core.registry import Part
 from core.tasks.tabular.explaining import Background
 from core.tasks.tabular.preparing import TablePlan
 
 
 class TableTraining(Part):
-    """What the model was trained on and how well it did. figures: over rows that were not trained on."""
+    """What the model was trained on and how well it did. figures: over rows that were not trained on.
+
+    measured_on: folds: each row by the network of an ensemble that did not see it, not by all of them together.
+    """
 
     data: str = Field(max_length=400)
     cases: dict[Literal["train", "val", "test"], int]
-    measured_on: Literal["val", "test"]
+    measured_on: Literal["val", "test", "folds"]
     protocol: str = Field("", max_length=4000)
     figures: dict[str, float]
     run: str = Field("", max_length=200)
+
+
+class TableMember(Part):
+    """One network of an ensemble, with the coding that was fitted to the rows it was trained on.
+
+    network: its settings, where they are not those of the manifest.
+    """
+
+    network: dict[str, Any] | None = None
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    coding: TableCoding
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, network: dict[str, Any] | None) -> dict[str, Any] | None:
+        return None if network is None else _known(network)
 
 
 class TableManifest(Part):
     """The contents of a model.yaml for tables.
 
     temperature: of its probabilities, and threshold: of the second of two classes, both fitted to the validation rows.
+    members: all networks of an ensemble, the first being that of `sha256`; rows come in the plan's coding.
     background: what its training rows were like, column by column, for explanations.
     """
 
@@ -42,6 +63,7 @@ class TableManifest(Part):
     task: Literal["tabular"] = "tabular"
     network: dict[str, Any]
     plan: TablePlan
+    members: list[TableMember] | None = Field(None, min_length=2, max_length=MAX_NETWORKS)
     temperature: float = Field(1.0, gt=0, le=100)
     threshold: float = Field(0.5, ge=-0.1, le=1)
     background: Background | None = None
@@ -53,20 +75,35 @@ class TableManifest(Part):
     @field_validator("network")
     @classmethod
     def _known_network(cls, network: dict[str, Any]) -> dict[str, Any]:
-        try:
-            _network(network)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        return network
+        return _known(network)
+
+    @model_validator(mode="after")
+    def _members_fit(self) -> TableManifest:
+        """The first member is the network of `sha256`, and each column and word of a member is in the plan's coding."""
+        known = {column.name for column in self.plan.coding.numbers}
+        words = {column.name: set(column.levels) for column in self.plan.coding.words}
+        for place, member in enumerate(self.members or ()):
+            if place == 0 and member.sha256 != self.sha256:
+                raise ValueError("the first member is not the network of sha256")
+            strange = [column.name for column in member.coding.numbers if column.name not in known]
+            strange += [
+                column.name
+                for column in member.coding.words
+                if not words.get(column.name, set()).issuperset(column.levels)
+            ]
+            if strange:
+                raise ValueError(f"a member reads {strange[0]} otherwise than the plan does")
+        return self
 
 
 @dataclass(frozen=True)
 class TablePackage(FolderPackage):
-    """A package on disk with its manifest read and checked."""
+    """The package of a model for tables."""
 
-    folder: Path
+    described_by = TableManifest
+    of = "tables"
+
     manifest: TableManifest
-    bundled: bool = False
 
     @property
     def summary(self) -> str:
@@ -74,31 +111,52 @@ class TablePackage(FolderPackage):
         figures = self.manifest.training.figures
         name = next((n for n in ("auroc", "r2") if n in figures), None)
         measured = "accuracy not measured" if name is None else f"{name.upper()} {figures[name]:.3f} on unseen rows"
-        return f"predicts {self.manifest.plan.outcome.column} · {measured}"
+        count = f" · {len(self.manifest.members)} networks" if self.manifest.members else ""
+        return f"predicts {self.manifest.plan.outcome.column} · {measured}{count}"
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """The sha256 of each network's weights, by the file's name."""
+        members = self.manifest.members
+        if members is None:
+            return {WEIGHTS: self.manifest.sha256}
+        return {weights_file(place): member.sha256 for place, member in enumerate(members)}
 
     def as_dict(self) -> dict[str, Any]:
         """The manifest and the place, as plain values, without what explanations start from."""
         return {key: value for key, value in super().as_dict().items() if key != "background"}
 
     def load(self) -> Any:
-        """The network with its weights. Raises ModelError where they are damaged or do not fit."""
+        """The network with its weights, or those of an ensemble as one. Raises ModelError where they do not fit."""
+        coding, members = self.manifest.plan.coding, self.manifest.members
+        if members is None:
+            return self._network(self.manifest.network, WEIGHTS, self.manifest.sha256, coding)
+        from core.tasks.tabular.members import Members
+
+        networks = [
+            self._network(one.network or self.manifest.network, weights_file(place), one.sha256, one.coding)
+            for place, one in enumerate(members)
+        ]
+        return Members(coding, [member.coding for member in members], networks).eval()
+
+    def _network(self, tree: dict[str, Any], name: str, sha256: str, coding: TableCoding) -> Any:
         from core.inference.network import fill
 
-        path, coding = self.folder / WEIGHTS, self.manifest.plan.coding
-        config = _network(self.manifest.network)
+        config, path = _network(tree), self.folder / name
         return fill(
             lambda: config.build(coding.width, coding.cardinalities, self.manifest.plan.outcome.outputs),
-            lambda: checked_weights(path, self.manifest.sha256),
+            lambda: checked_weights(path, sha256),
             path,
         )
 
 
-def read_table_package(folder: Path, *, bundled: bool = False) -> TablePackage:
-    """Read the package in `folder`. Raises ModelError where it is none for tables."""
-    data, path = manifest_bytes(folder), folder / MANIFEST
-    if task_in(data) != "tabular":
-        raise ModelError("this is no model for tables", where=path)
-    return TablePackage(folder, parse_as(TableManifest, data, path), bundled)
+def _known(network: dict[str, Any]) -> dict[str, Any]:
+    """A network's settings that are valid ones. Raises ValueError else."""
+    try:
+        _network(network)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return network
 
 
 def _network(tree: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from core.control import JobControl
 from core.data.tables.read import read_table
-from core.data.tables.table import Table
+from core.data.tables.table import Kind, Table
 from core.files import replacing
 from core.metrics.calibration import tempered
 from core.tasks.tabular.package import TablePackage
@@ -129,7 +129,17 @@ def differences(package: TablePackage, table: Table) -> list[dict[str, str]]:
     for name, count in plan.coding.outside(table)[:20]:
         what = f"{name}: {count:,} rows have values far outside of those that the model was trained on"
         told.append({"code": "outside", "severity": "warning", "message": what})
+    for column in plan.coding.numbers:
+        kind: Kind = "date" if column.date else "number"
+        cells = table.columns.get(column.name)
+        if cells is None or cells.kind == kind:
+            continue
+        if count := int((cells.as_kind(kind).missing & ~cells.missing).sum()):
+            what = f"{column.name}: {count:,} cells hold no {kind}, as the model takes it; they count as missing"
+            told.append({"code": "unread", "severity": "warning", "message": what})
     for words in plan.coding.words:
+        if words.name not in table.columns:
+            continue
         unknown = {cell for cell in table[words.name].strings() if cell is not None} - set(words.levels)
         if unknown:
             what = f"{words.name}: words that the model does not know, such as {min(unknown)[:80]!r}, count as rare"

@@ -57,6 +57,11 @@ class Outcome(Part):
         place = {name: code for code, name in enumerate(self.classes)}
         return np.array([place.get(cell, -1) if cell is not None else -1 for cell in column.strings()], np.int64)
 
+    def truth(self, column: Column) -> Array:
+        """As `codes`, but values in their own unit, float64."""
+        codes = self.codes(column)
+        return codes if self.classes else codes.astype(np.float64) * self.scale + self.mean
+
 
 class TablePlan(Part):
     """What is fixed of a run, and kept with its model. rows_sha256: of the table's cells, to know it again.

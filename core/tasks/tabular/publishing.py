@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,17 +18,25 @@ from core.control import JobControl
 from core.errors import ModelError
 from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
-from core.inference.network import without_memory
 from core.inference.package import CARD, EXPERIMENT, WEIGHTS
 from core.inference.publish import model_name, next_version
 from core.metrics.calibration import fit_temperature, tempered
 from core.metrics.classification import best_threshold
+from core.models.weights import without_memory
 from core.paths import ensure_home, models_folder
 from core.tasks.tabular.explaining import background_of
 from core.tasks.tabular.measuring import measure
-from core.tasks.tabular.package import TableManifest, TablePackage, TableTraining, read_table_package
+from core.tasks.tabular.package import TableManifest, TablePackage, TableTraining
 from core.tasks.tabular.predicting import outputs
 from core.tasks.tabular.preparing import fingerprint, load_plan, load_split, read_inputs
+from core.tasks.tabular.searching import as_searched, words
+from core.tasks.tabular.searching import load as load_search
+
+Array = np.ndarray[Any, Any]
+MEASURED_ON = {
+    "val": "on the validation rows", "test": "on the test rows",
+    "folds": "each row by the network that did not see it, not by all of them together",
+}  # fmt: skip
 
 
 def publish(run: RunRow, *, name: str | None = None, facts: Facts | None = None,
@@ -37,16 +45,26 @@ def publish(run: RunRow, *, name: str | None = None, facts: Facts | None = None,
 
     Raises CatalogError, DatasetError or ModelError, with nothing half-written.
     """
+    return recorded(
+        name or run.name, run.id,
+        lambda part, slug, version: assemble(
+            run, part, name=slug, version=version, facts=facts or Facts(), control=control
+        ),
+    )  # fmt: skip
+
+
+def recorded(name: str, origin: str, make: Callable[[Path, str, str], TablePackage]) -> TablePackage:
+    """A package that `make` writes into a folder under a name and version, with its card, in the catalog."""
     ensure_home()
-    slug = model_name(name or run.name)
+    slug = model_name(name)
     version = next_version(slug)
     target = models_folder() / f"{slug}-{version}"
     with appearing(target) as part:
-        package = assemble(run, part, name=slug, version=version, facts=facts or Facts(), control=control)
+        package = make(part, slug, version)
         write_text(part / CARD, _card(package.manifest))
     with Catalog() as catalog:
-        catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=package.manifest.sha256)
-    return read_table_package(target)
+        catalog.add_model(name=slug, version=version, folder=target, run=origin, sha256=package.manifest.sha256)
+    return TablePackage.read(target)
 
 
 @contextmanager
@@ -64,17 +82,18 @@ def assemble(
         checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
     if checkpoint is None:
         raise ModelError("the run has no checkpoint", where=run.name, mend="Let it train for at least one epoch.")
-    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    experiment = as_searched(config.parse(config.read_yaml(run.config), where=run.folder), run.folder)
     plan, split = load_plan(run.folder), load_split(run.folder)
     coding, outcome = plan.coding, plan.outcome
     network = without_memory(lambda: experiment.model.build(coding.width, coding.cardinalities, outcome.outputs))
     weights = weights_of(checkpoint, network)
     write_bytes(folder / WEIGHTS, weights)
     measured_on: Any = "test" if len(split["test"]) else "val"
+    found = load_search(run.folder)
+    protocol = f"{protocol_of(experiment, checkpoint)} {'' if found is None else words(found)} {facts.notes}"
     training = TableTraining(
         data=facts.data or Path(run.data_path).name, cases={part: len(rows) for part, rows in split.items()},
-        measured_on=measured_on, protocol=f"{protocol_of(experiment, checkpoint)} {facts.notes}".strip(), figures={},
-        run=run.id,
+        measured_on=measured_on, protocol=" ".join(protocol.split()), figures={}, run=run.id,
     )  # fmt: skip
     package = TablePackage(
         folder,
@@ -101,24 +120,32 @@ def _measured(
     outcome = package.manifest.plan.outcome
     if fingerprint(table) != package.manifest.plan.rows_sha256:
         return package
+    val = table.take(split["val"])
     if outcome.classes:
-        val = table.take(split["val"])
         target = np.asarray(outcome.codes(val[outcome.column]))
-        found = outputs(package, val)
-        temperature = fit_temperature(found, target)
-        package = _with(package, temperature=temperature)
-        if len(outcome.classes) == 2 and experiment.task.decide_by != "half":
-            threshold = best_threshold(tempered(found, temperature)[:, 1], target, experiment.task.decide_by)
-            package = _with(package, threshold=threshold)
+        package = calibrated(package, experiment, outputs(package, val), target)
     coding = package.manifest.plan.coding
-    package = _with(package, background=background_of(coding, *coding.encode(table, split["train"])))
+    package = changed(package, background=background_of(coding, *coding.encode(table, split["train"])))
     training = package.manifest.training
     metrics = measure(package, table, split[training.measured_on], path, whole=False)["metrics"]
     figures = {name.removeprefix("test/"): value for name, value in metrics.items()}
-    return _with(package, training=training.model_copy(update={"figures": figures}))
+    return changed(package, training=training.model_copy(update={"figures": figures}))
 
 
-def _with(package: TablePackage, **changes: Any) -> TablePackage:
+def calibrated(package: TablePackage, experiment: Any, found: Array, target: Array) -> TablePackage:
+    """The package with its temperature, and with its threshold where one is to be chosen.
+
+    found: (rows, classes) probabilities at a temperature of 1, target: (rows,) class codes, not trained on.
+    """
+    temperature = fit_temperature(found, target)
+    package = changed(package, temperature=temperature)
+    if found.shape[1] != 2 or experiment.task.decide_by == "half":
+        return package
+    chosen = best_threshold(tempered(found, temperature)[:, 1], target, experiment.task.decide_by)
+    return changed(package, threshold=chosen)
+
+
+def changed(package: TablePackage, **changes: Any) -> TablePackage:
     return replace(package, manifest=package.manifest.model_copy(update=changes))
 
 
@@ -126,9 +153,10 @@ def _card(manifest: TableManifest) -> str:
     training = manifest.training
     figures = "\n".join(f"| {name} | {value:.4f} |" for name, value in training.figures.items())
     counts = ", ".join(f"{count:,} {part}" for part, count in training.cases.items() if count)
+    measured = MEASURED_ON[training.measured_on]
     return (
         f"# {manifest.title} {manifest.version}\n\nPredicts {manifest.plan.outcome.column} from"
         f" {len(manifest.plan.coding.inputs)} columns of a table.\n\nTrained on {training.data} ({counts} rows)."
-        f" {training.protocol}\n\n| on the {training.measured_on} rows | |\n| --- | --- |\n{figures}\n\n"
+        f" {training.protocol}\n\n| {measured} | |\n| --- | --- |\n{figures}\n\n"
         f"Use: {manifest.intended_use}\n\nNot for: {manifest.forbidden_use}\n"
     )

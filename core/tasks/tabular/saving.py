@@ -26,20 +26,37 @@ SETTINGS = "estimator.yaml"
 MOST_NETWORKS = 64
 
 
+class _Classes(Part):
+    """What a classifier has learned to tell apart."""
+
+    kind: Literal["classes"] = "classes"
+    classes: list[bool | int | float | str] = Field(min_length=2, max_length=100_000)
+    classes_type: str = Field(pattern=r"^([|<>=]?(b|i|u|f|U)\d{1,6}|[|]?O|object|bool)$")
+    temperature: float = Field(gt=0, le=100)
+    threshold: float
+
+
+class _Number(Part):
+    """The outcome of a regression, which the networks know standardised."""
+
+    kind: Literal["number"] = "number"
+    mean: float
+    scale: float = Field(gt=0)
+
+
 class _Kept(Part):
     """The contents of an estimator.yaml."""
 
     format: Literal[1] = 1
-    estimator: Literal["MLPTableClassifier", "TokenTransformerClassifier"]
+    estimator: Literal[
+        "MLPTableClassifier", "TokenTransformerClassifier", "MLPTableRegressor", "TokenTransformerRegressor"
+    ]
     settings: dict[str, Any]
     taught_by: str = Field("", max_length=200)
     features: int = Field(ge=1, le=100_000)
     feature_names: list[str] | None = Field(None, max_length=100_000)
-    classes: list[bool | int | float | str] = Field(min_length=2, max_length=100_000)
-    classes_type: str = Field(pattern=r"^([|<>=]?(b|i|u|f|U)\d{1,6}|[|]?O|object|bool)$")
+    outcome: _Classes | _Number
     coding: TableCoding
-    temperature: float = Field(gt=0, le=100)
-    threshold: float
     weights: list[str] = Field(min_length=1, max_length=MOST_NETWORKS)
 
 
@@ -74,9 +91,7 @@ def save_estimator(estimator: Any, folder: Path) -> Path:
         "format": 1, "estimator": type(estimator).__name__, "settings": {k: _plain(v) for k, v in settings.items()},
         "taught_by": type(taught_by).__name__ if own else "", "features": int(estimator.n_features_in_),
         "feature_names": None if names is None else [str(name) for name in names],
-        "classes": _plain(estimator.classes_), "classes_type": estimator.classes_.dtype.str,
-        "coding": estimator.coding_.model_dump(mode="json"), "temperature": float(estimator.temperature_),
-        "threshold": float(estimator.threshold_), "weights": sums,
+        "outcome": _outcome(estimator), "coding": estimator.coding_.model_dump(mode="json"), "weights": sums,
     }  # fmt: skip
     write_text(folder / SETTINGS, yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
     return folder
@@ -102,22 +117,45 @@ def load_estimator(folder: Path) -> Any:
     except (yaml.YAMLError, UnicodeDecodeError, ValidationError, TypeError, ValueError) as error:
         told = str(error).strip().splitlines()
         raise ModelError(f"these are no estimator's settings ({' '.join(told[:3])[:300]})", where=path) from None
-    estimator.classes_ = np.array(kept.classes, dtype=np.dtype(kept.classes_type))
+    if not _fits(estimator, kept.outcome):
+        raise ModelError("the outcome is of another kind than the estimator", where=path)
     estimator.n_features_in_ = kept.features
     if kept.feature_names is not None:
         estimator.feature_names_in_ = np.array(kept.feature_names, dtype=object)
-    estimator.coding_, estimator.temperature_ = kept.coding, kept.temperature
-    estimator.threshold_ = kept.threshold
+    outputs, estimator.coding_ = _learned(estimator, kept.outcome), kept.coding
     estimator.networks_ = []
     for place, sha256 in enumerate(kept.weights):
         file = folder / weights_file(place)
         filled = fill(
-            lambda: part.build(kept.coding.width, kept.coding.cardinalities, len(kept.classes)),  # type: ignore[attr-defined]
+            lambda: part.build(kept.coding.width, kept.coding.cardinalities, outputs),  # type: ignore[attr-defined]
             lambda file=file, sha256=sha256: checked_weights(file, sha256),  # type: ignore[misc]
             file,
         )
         estimator.networks_.append(filled.double())
     return estimator
+
+
+def _outcome(estimator: Any) -> dict[str, Any]:
+    if hasattr(estimator, "classes_"):
+        return {
+            "kind": "classes", "classes": _plain(estimator.classes_), "classes_type": estimator.classes_.dtype.str,
+            "temperature": float(estimator.temperature_), "threshold": float(estimator.threshold_),
+        }  # fmt: skip
+    return {"kind": "number", "mean": estimator.mean_, "scale": estimator.scale_}
+
+
+def _fits(estimator: Any, outcome: _Classes | _Number) -> bool:
+    return isinstance(outcome, _Classes) == hasattr(estimator, "predict_proba")
+
+
+def _learned(estimator: Any, outcome: _Classes | _Number) -> int:
+    """Give the estimator what it has learned of its outcome; returns the outputs of its networks."""
+    if isinstance(outcome, _Number):
+        estimator.mean_, estimator.scale_ = outcome.mean, outcome.scale
+        return 1
+    estimator.classes_ = np.array(outcome.classes, dtype=np.dtype(outcome.classes_type))
+    estimator.temperature_, estimator.threshold_ = outcome.temperature, outcome.threshold
+    return len(outcome.classes)
 
 
 def _plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ from core.control import JobControl
 from core.errors import DatasetError
 from core.tasks.base import Session
 from core.tasks.tabular.preparing import fingerprint, load_plan, load_split, read_inputs, subjects
+from core.tasks.tabular.searching import searched
 
 Array = np.ndarray[Any, Any]
 
@@ -28,6 +29,9 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
         raise DatasetError(
             "the table was changed since the run was begun", where=run.data_path, mend="Begin a new run on it."
         )
+    experiment = searched(
+        experiment, run, plan, table, np.sort(np.concatenate([split["train"], split["val"]])), control
+    )
     groups = None if experiment.data.group is None else subjects(table[experiment.data.group].take(split["train"]))
     numbers, codes, target = plan.encode(table, split["train"])
     train = training_rows(

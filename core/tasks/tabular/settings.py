@@ -77,6 +77,15 @@ class TableTrainerConfig(TrainerConfig):
         return self
 
 
+class SearchConfig(Part):
+    """Settings of the network and its optimizer tried before the training, on its rows alone."""
+
+    trials: int = Field(
+        0, ge=0, le=500, title="Trials", description="Settings that are tried, the experiment's own among them; 0: off."
+    )
+    folds: int = Field(3, ge=2, le=10, title="Inner folds", description="Of the training and validation rows.")
+
+
 class DistillationConfig(Part):
     """Learn from the probabilities of a teacher as well (Hinton et al., arXiv 1503.02531)."""
 

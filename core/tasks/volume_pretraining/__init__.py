@@ -1,6 +1,6 @@
 """Pretraining on scans without labels: a segmentation network learns to put back what was hidden of them.
 
-A segmentation begins with the result by `task.start_from` (see core.training.start).
+A segmentation begins with the result by `task.start_from` (see core.inference.start).
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ import numpy as np
 from core import config
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
+from core.data.plan import load_plan
+from core.data.split import load_split
 from core.errors import ConfigError, ModelError
 from core.files import write_bytes, write_text
 from core.inference.assemble import (
@@ -29,8 +31,8 @@ from core.inference.package import CARD, EXPERIMENT, WEIGHTS
 from core.inference.publish import model_name, next_version
 from core.paths import ensure_home, models_folder
 from core.tasks.base import ModelKind
-from core.tasks.segmentation.preparing import load_plan, load_split
-from core.tasks.volume_pretraining.package import PretrainedManifest, PretrainedPackage, read_pretrained
+from core.tasks.volume_pretraining.package import PretrainedManifest, PretrainedPackage
+from core.training.origin import DIGITS, seen_in
 
 INTENDED = "To start the training of a segmentation of like scans from (task.start_from)."
 
@@ -39,7 +41,7 @@ class PretrainedModels(ModelKind):
     predicts = False
 
     def read(self, folder: Path, *, bundled: bool = False) -> PretrainedPackage:
-        return read_pretrained(folder, bundled=bundled)
+        return PretrainedPackage.read(folder, bundled=bundled)
 
     def publish(
         self, run: RunRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
@@ -54,7 +56,7 @@ class PretrainedModels(ModelKind):
             write_text(part / CARD, _card(manifest))
         with Catalog() as catalog:
             catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=manifest.sha256)
-        return read_pretrained(target)
+        return PretrainedPackage.read(target)
 
     def predict(
         self, package: PretrainedPackage, paths: Sequence[Path], out: Path, options: Mapping[str, Any],
@@ -89,7 +91,6 @@ def measure(run: RunRow, data: Path, split: str | None, control: JobControl) -> 
     from core.tasks.volume_pretraining.module import PretrainingModule
     from core.tasks.volume_pretraining.patches import MiddlePatches
     from core.tasks.volume_pretraining.scans import inspect
-    from core.training.start import DIGITS, seen_in
 
     with Catalog() as catalog:
         checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
@@ -141,8 +142,7 @@ def measure(run: RunRow, data: Path, split: str | None, control: JobControl) -> 
 
 def _write(run: RunRow, folder: Path, name: str, version: str, facts: Facts, half: bool) -> PretrainedManifest:
     """Write the package of a run's best checkpoint into `folder`, without its card."""
-    from core.inference.network import without_memory
-    from core.training.start import seen_in
+    from core.models.weights import without_memory
 
     with Catalog() as catalog:
         checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")

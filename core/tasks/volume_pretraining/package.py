@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from core.data.plan import Plan
-from core.errors import ConfigError, ModelError
-from core.inference.manifest import MANIFEST, Training, network_of, parse_as, task_in
-from core.inference.package import FolderPackage, manifest_bytes
+from core.errors import ConfigError
+from core.inference.manifest import Training, network_of
+from core.inference.package import FolderPackage
 from core.registry import Part
 
 TASK = "volume_pretraining"
@@ -46,11 +45,12 @@ class PretrainedManifest(Part):
 
 @dataclass(frozen=True)
 class PretrainedPackage(FolderPackage):
-    """A package on disk with its manifest read and checked."""
+    """The package of a pretrained network."""
 
-    folder: Path
+    described_by = PretrainedManifest
+    of = "starts of a training"
+
     manifest: PretrainedManifest
-    bundled: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -66,11 +66,3 @@ class PretrainedPackage(FolderPackage):
         """One line, such as "pretrained unet to start from · 187 scans"."""
         count = self.manifest.training.cases.get("train", 0)
         return f"pretrained {self.network.name} to start from · {count} scans"
-
-
-def read_pretrained(folder: Path, *, bundled: bool = False) -> PretrainedPackage:
-    """Read the package in `folder`. Raises ModelError where it is no pretrained network."""
-    data, path = manifest_bytes(folder), folder / MANIFEST
-    if task_in(data) != TASK:
-        raise ModelError("this is no pretrained network", where=path)
-    return PretrainedPackage(folder, parse_as(PretrainedManifest, data, path), bundled)

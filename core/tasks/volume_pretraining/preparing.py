@@ -8,13 +8,14 @@ from typing import Any
 import yaml
 
 from core.control import JobControl
-from core.data.split import Split, draw
+from core.data.plan import PLAN
+from core.data.split import SPLIT, Split, draw
 from core.errors import ConfigError
 from core.tasks.base import Preparation
-from core.tasks.segmentation.preparing import FINGERPRINT, PLAN, SPLIT
+from core.tasks.segmentation.preparing import FINGERPRINT
 from core.tasks.volume_pretraining.scans import Scans, inspect
+from core.training.origin import SEEN, seen_text
 from core.training.planning import Proposal, propose
-from core.training.start import SEEN, seen_text
 
 
 def checked(experiment: Any, control: JobControl) -> Scans:

@@ -7,9 +7,10 @@ from typing import Any
 
 from core.catalog import RunRow
 from core.control import JobControl
+from core.data.plan import load_plan
+from core.data.split import load_split
 from core.errors import DatasetError
 from core.tasks.base import Session
-from core.tasks.segmentation.preparing import load_plan, load_split
 from core.tasks.volume_pretraining.scans import find
 
 

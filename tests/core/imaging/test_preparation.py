@@ -184,6 +184,42 @@ def test_a_cohort_is_prepared_into_one_that_needs_nothing_more(
     assert "mix with the cohort" in capsys.readouterr().err
 
 
+def test_a_table_with_names_of_its_own_is_read_as_for_training(
+    pair: tuple[Path, Path], prepared: Prepared, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "cohort.csv"
+    table.write_text(f"Nr,T1 file,age,cdr\n7,{pair[0]},71,4\n")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "steps").symlink_to(prepared.folder)
+    order = ["prepare", str(table), str(out)]
+    assert main(order) == 2
+    assert "data.columns.subject" in capsys.readouterr().err
+    mapping = ["data.columns.subject=Nr", "data.columns.mri=T1 file", "data.columns.target=cdr"]
+    assert main([*order, *mapping, "data.target_scale=cdr_sb", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["prepared"] == 1
+    assert len(list(out.glob("sub-7/anat/*_T1w.nii.gz"))) == 1
+    head = (out / "participants.tsv").read_text().splitlines()[0].split("\t")
+    assert head == ["participant_id", "age", "cdr"]
+    # The same words from a file, as the window saves them.
+    experiment = tmp_path / "mine.yaml"
+    experiment.write_text("task: alzheimers\ndata:\n  columns: {subject: Nr, mri: T1 file}\n")
+    assert main([*order, "--config", str(experiment), "--json"]) == 0
+    capsys.readouterr()
+    for wrong, says in (("model.width=24", "how the table is read"), ("data.columns.mri=gone", "no column 'gone'")):
+        assert main([*order, "data.columns.subject=Nr", wrong]) == 2
+        assert says in capsys.readouterr().err
+
+
+def test_two_rows_of_one_subject_do_not_take_each_others_place(
+    pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "cohort.csv"
+    table.write_text(f"ptid,mri\nA,{pair[0]}\nA,{pair[0]}\n")
+    assert main(["prepare", str(table), str(tmp_path / "out")]) == 2
+    assert "data.columns.visit" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_simulated_pair_from_dicom_reaches_template_space(data_folder: Path, tmp_path: Path) -> None:
     source = data_folder / "brain_pet_mr_simulated"

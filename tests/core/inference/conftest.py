@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from core import registry
-from core.inference.package import ModelPackage, read_package
+from core.inference.package import ModelPackage
 from core.inference.runtime import choice
 from core.paths import models_folder
 from core.registry import Part
@@ -66,7 +66,7 @@ def make_package() -> Callable[..., ModelPackage]:
         (folder / "model.yaml").write_text(yaml.safe_dump(manifest))
         (folder / "card.md").write_text("# What is bright\n")
         (folder / "experiment.yaml").write_text("name: bright\n")
-        return read_package(folder)
+        return ModelPackage.read(folder)
 
     return make
 

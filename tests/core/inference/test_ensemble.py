@@ -19,8 +19,8 @@ from core.inference import cost, likeness
 from core.inference.archive import export_package, import_package
 from core.inference.assemble import write_manifest
 from core.inference.ensemble import publish_ensemble
-from core.inference.manifest import MANIFEST, parse_manifest
-from core.inference.package import ModelPackage, read_package
+from core.inference.manifest import MANIFEST, Manifest, parse_as
+from core.inference.package import ModelPackage
 from core.inference.predictor import segment
 from core.inference.runtime import load
 from core.inference.runtime.convert import prepare_all
@@ -45,7 +45,7 @@ def three(make_package: Make, tmp_path: Path) -> ModelPackage:
         members.append({"sha256": hashlib.sha256(content).hexdigest()})
     tree = {**package.manifest.model_dump(mode="json", exclude_none=True), "format": 2, "members": members}
     (package.folder / MANIFEST).write_text(yaml.safe_dump(tree))
-    return read_package(package.folder)
+    return ModelPackage.read(package.folder)
 
 
 def test_probabilities_are_the_mean_of_the_networks(three: ModelPackage) -> None:
@@ -69,7 +69,7 @@ def test_a_package_of_one_network_is_written_as_before(make_package: Make) -> No
 def test_members_and_format_belong_together(three: ModelPackage, change: dict[str, object]) -> None:
     tree = {**three.manifest.model_dump(mode="json", exclude_none=True), **change}
     with pytest.raises(ModelError, match="not valid"):
-        parse_manifest(yaml.safe_dump(tree).encode(), three.folder)
+        parse_as(Manifest, yaml.safe_dump(tree).encode(), three.folder)
 
 
 def test_the_cost_is_said(three: ModelPackage, make_package: Make) -> None:
@@ -126,7 +126,7 @@ def test_folds_are_published_as_one_model(
     validation.train()
     assert main(["models", "publish", "tiny", "--name", "both", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    package = read_package(Path(told["folder"]))
+    package = ModelPackage.read(Path(told["folder"]))
     training = package.manifest.training
     assert len(package.networks) == 2 and training.run == validation.group.id
     assert training.measured_on == ("test" if held_out else "folds") and set(training.dice) == {"Label 1", "Label 2"}

@@ -11,7 +11,7 @@ import yaml
 
 from core.errors import ModelError
 from core.inference.network import load_network
-from core.inference.package import ModelPackage, find_package, list_packages, read_package
+from core.inference.package import ModelPackage, find_package, list_packages
 
 Make = Callable[..., ModelPackage]
 
@@ -27,7 +27,7 @@ def change(package: ModelPackage, **changes: Any) -> Path:
 def with_weights(package: ModelPackage, content: bytes) -> ModelPackage:
     """The package with other weights, their sha256 made to fit."""
     (package.folder / "weights.safetensors").write_bytes(content)
-    return read_package(change(package, sha256=hashlib.sha256(content).hexdigest()))
+    return ModelPackage.read(change(package, sha256=hashlib.sha256(content).hexdigest()))
 
 
 def test_a_package_says_what_it_is(package: ModelPackage):
@@ -86,7 +86,7 @@ def test_a_damaged_package_does_not_hide_the_others(make_package: Make):
 )
 def test_a_manifest_that_is_wrong_is_refused(package: ModelPackage, changes: dict[str, Any]):
     with pytest.raises(ModelError):
-        read_package(change(package, **changes))
+        ModelPackage.read(change(package, **changes))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_manifest_that_is_wrong_is_refused(package: ModelPackage, changes: dic
 def test_yaml_that_is_no_manifest_is_refused(package: ModelPackage, text: str):
     (package.folder / "model.yaml").write_text(text)
     with pytest.raises(ModelError):
-        read_package(package.folder)
+        ModelPackage.read(package.folder)
 
 
 def test_changed_weights_are_refused(package: ModelPackage):

@@ -13,32 +13,16 @@ import torch
 
 from core.catalog import Catalog
 from core.cli import main
-from core.data.plan import Label, Plan
+from core.data.plan import Label, Plan, load_plan
 from core.inference.package import ModelPackage
 from core.inference.region_first import Windows, order, safe
 from core.inference.runtime.on_torch import TorchRuntime
 from core.inference.sliding import probabilities, starts
-from core.tasks.segmentation.preparing import load_plan
 from core.training.launch import prepare_run
+from tests.core.inference.making import Smooth, balls
 from tests.core.making import make_dataset, tiny_experiment, write_nifti
 
 Array = np.ndarray[Any, Any]
-
-
-class Smooth(torch.nn.Module):
-    """Marks where the mean of the 5 x 5 x 5 voxels around is high: like any network it sees less at a window's edge."""
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        mean = torch.nn.functional.avg_pool3d(image, 5, stride=1, padding=2)
-        return torch.cat([torch.zeros_like(mean), 12 * (mean - 0.5)], dim=1)
-
-
-def balls(size: int, centres: list[tuple[int, int, int]], radius: float) -> Array:
-    grid = np.indices((size,) * 3)
-    found = np.zeros((size,) * 3, bool)
-    for centre in centres:
-        found |= ((grid - np.array(centre).reshape(3, 1, 1, 1)) ** 2).sum(axis=0) < radius**2
-    return found
 
 
 def dice(one: Array, other: Array) -> float:
@@ -91,15 +75,28 @@ def test_regions_that_overlap_have_no_background_to_go_by():
 
 @pytest.mark.parametrize("length", [33, 40, 64, 95, 200])
 def test_the_coarse_pass_leaves_no_voxel_out(length: int):
-    first, rest = order([starts(length, 16)], True)
+    first, rest = order([starts(length, 16)], [16], True)
     seen = np.zeros(length, bool)
     for (start,) in first:
         seen[start : start + 16] = True
     assert seen.all() and len(first) + len(rest) == len(starts(length, 16))
 
 
+def test_a_network_of_slices_sees_every_slice_in_its_coarse_pass():
+    image = balls(64, [(20, 24, 7)], 5)[None, :, :, :15].astype(np.float32)
+
+    class Bright(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return torch.cat([torch.zeros_like(image), 12 * (image - 0.5)], dim=1)
+
+    few = Windows()
+    every = probabilities(TorchRuntime(Bright()), image, patch=(16, 16, 1))
+    found = probabilities(TorchRuntime(Bright()), image, patch=(16, 16, 1), region_first=True, windows=few)
+    assert few.asked < few.whole and np.allclose(found, every, atol=1e-6)
+
+
 def test_two_windows_a_side_are_all_taken_at_once():
-    assert order([[0, 8]] * 3, True)[1] == [] and order([[0, 8, 16]] * 3, False)[1] == []
+    assert order([[0, 8]] * 3, [16] * 3, True)[1] == [] and order([[0, 8, 16]] * 3, [16] * 3, False)[1] == []
 
 
 def test_it_is_safe_where_the_smallest_structure_is_not_tiny():

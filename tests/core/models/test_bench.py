@@ -12,25 +12,12 @@ from torch import Tensor, nn
 
 from core import registry
 from core.data.plan import Label, Plan
-from core.inference.network import own_tensors, skeleton
+from core.inference.network import skeleton
 from core.inference.runtime.on_torch import TorchRuntime
 from core.inference.sliding import probabilities
+from core.models.weights import own_tensors
+from tests.core.making import TINY, networks_of_slices
 
-# Settings that make a network small; one that is not named here is tested as it comes.
-TINY: dict[str, dict[str, Any]] = {
-    "dformer": {"width": 8, "depths": [2, 2], "heads": [2, 4], "patch": [2, 2, 2], "group": [4, 4, 2]},
-    "nnunet": {
-        "features": [4, 8],
-        "blocks": [1, 2],
-        "decoder_blocks": [1],
-        "kernels": [[3, 3, 1], [3, 3, 3]],
-        "strides": [[1, 1, 1], [2, 2, 1]],
-    },
-    "segresnet": {"width": 8, "blocks": [1, 1]},
-    "swinunetr": {"width": 12, "heads": [1, 2, 4, 8], "depths": [2, 1, 1, 1], "window": 3},
-    "unet": {"channels": [4, 8, 8]},
-    "unetr": {"hidden": 24, "mlp": 48, "heads": 2, "width": 4, "grid": [2, 1, 1]},
-}
 # The same networks by another road through their code.
 VARIANTS: dict[str, dict[str, Any]] = {
     "dformer": {"checkpointing": True, "dropout": 0.1},
@@ -41,12 +28,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "unetr": {"checkpointing": True, "dropout": 0.1},
 }
 CHANNELS, CLASSES = 1, 3
-NETWORKS = sorted(registry.parts("model"))
+ACROSS = " across "  # between a network's name and the axis whose slices it sees one by one
+NETWORKS = sorted([*registry.parts("model"), *(f"{name}{ACROSS}z" for name in networks_of_slices())])
 
 
 @cache
 def configured(name: str, variant: bool = False) -> Any:
-    return registry.part("model", name)(**TINY.get(name, {}), **(VARIANTS.get(name, {}) if variant else {}))
+    name, _, axis = name.partition(ACROSS)
+    slices = {"slices": axis} if axis else {}
+    return registry.part("model", name)(**TINY.get(name, {}), **(VARIANTS.get(name, {}) if variant else {}), **slices)
 
 
 def built(name: str, variant: bool = False) -> nn.Module:
@@ -85,7 +75,7 @@ def loss_of(output: Tensor | list[Tensor], target: Tensor) -> Tensor:
 @pytest.mark.parametrize("variant", [False, True], ids=["plain", "variant"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_logits_have_the_images_sides_and_one_channel_for_each_class(name: str, variant: bool) -> None:
-    patch = smallest_patch(name)[:: -1 if variant else 1]
+    patch = smallest_patch(name)[:: -1 if variant and ACROSS not in name else 1]
     network = built(name, variant).eval()
     with torch.inference_mode():
         assert network(torch.zeros(1, CHANNELS, *patch)).shape == (1, CLASSES, *patch)
@@ -160,5 +150,5 @@ def test_saved_weights_give_the_same_prediction_in_a_network_made_without_memory
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_setting_has_a_title_and_says_what_it_does(name: str) -> None:
-    fields = {key: field for key, field in registry.part("model", name).model_fields.items() if key != "name"}
+    fields = {key: field for key, field in type(configured(name)).model_fields.items() if key != "name"}
     assert [key for key, field in fields.items() if not (field.title and field.description)] == []

@@ -99,7 +99,7 @@ def test_sampling_varies_what_follows_the_encoders_and_ends_with_its_block(netwo
 
 def test_the_sizes_are_those_that_are_asked_for() -> None:
     config = SwinFusionConfig()
-    from core.inference.network import without_memory
+    from core.models.weights import without_memory
 
     network = without_memory(lambda: config.build((91, 120, 91), 118))
     assert config.stages == [96, 192, 384, 768]

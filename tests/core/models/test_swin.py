@@ -93,7 +93,7 @@ def _take(ours: SwinEncoder, theirs: torch.nn.Module) -> None:
 
 
 def test_the_default_volume_has_14520_patches_and_stages_of_96_to_768() -> None:
-    from core.inference.network import without_memory
+    from core.models.weights import without_memory
 
     assert math.prod(patch_grid((91, 120, 91))) == 14_520
     assert math.prod(patch_grid((32, 32, 32))) == 512

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from torch import nn
 
 from core.data.plan import Label, Plan
-from core.inference.network import own_tensors
 from core.models.unet import UNetConfig
+from core.models.weights import own_tensors
 
 THICK = {"channels": [4, 8, 8, 8], "strides": [[2, 2, 1], [2, 2, 1], [2, 2, 2]]}
 

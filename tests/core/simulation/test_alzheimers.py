@@ -14,7 +14,8 @@ from core.cli import main
 from core.control import JobControl
 from core.errors import Cancelled, IsocenterError
 from core.imaging.mni import Grid, tissues
-from core.simulation.alzheimers import GRIDS, MOST_AT_ONCE, Recipe, simulate
+from core.side_by_side import MOST
+from core.simulation.alzheimers import GRIDS, Recipe, simulate
 from core.simulation.clinical import clinical_values
 from core.simulation.heads import SCANNERS, Disease, lesions, make_head
 
@@ -154,7 +155,7 @@ def test_a_cancel_ends_it(tmp_path: Path) -> None:
     control.listener = listen
     with pytest.raises(Cancelled):
         simulate(tmp_path / "c", Recipe(subjects=50, seed=0), control)
-    assert len(list((tmp_path / "c").glob("sub-*"))) <= 2 + MOST_AT_ONCE
+    assert len(list((tmp_path / "c").glob("sub-*"))) <= 2 + 2 * MOST
 
 
 def test_the_grid_is_centred_and_its_axes_point_right_front_up() -> None:

@@ -12,10 +12,9 @@ import pytest
 from core import config
 from core.catalog import RunRow
 from core.data.patches import CaseCache, PatchDataset
-from core.data.plan import IGNORED
+from core.data.plan import IGNORED, load_plan
 from core.inference.predictor import predict_file
 from core.inference.publish import publish
-from core.tasks.segmentation.preparing import load_plan
 from core.training.launch import execute, prepare_run
 from tests.core.making import make_dataset, tiny_experiment, write_nifti
 

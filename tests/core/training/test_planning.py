@@ -12,9 +12,8 @@ import pytest
 from core import config
 from core.catalog import Catalog
 from core.data.dataset import Dataset, inspect
-from core.data.plan import Plan
+from core.data.plan import Plan, load_plan
 from core.errors import ConfigError, DatasetError
-from core.tasks.segmentation.preparing import load_plan
 from core.training.launch import prepare_run
 from core.training.planning import class_shares, propose
 from tests.core.making import ball_case, make_dataset, tiny_experiment, write_nifti

@@ -12,13 +12,12 @@ import pytest
 
 from core import config
 from core.data.dataset import inspect
-from core.data.plan import IGNORED, Label
+from core.data.plan import IGNORED, Label, load_plan
 from core.data.regions import described, inside, read_back, regions, written
 from core.errors import ConfigError, DatasetError
 from core.inference.evaluate import evaluate
 from core.inference.predictor import predict_file
 from core.inference.publish import publish
-from core.tasks.segmentation.preparing import load_plan
 from core.training.launch import execute, prepare_run
 from core.training.planning import propose
 from tests.core.making import tiny_experiment, write_nifti

@@ -12,9 +12,8 @@ import pytest
 import torch
 
 from core.catalog import Catalog, RunRow
-from core.data.plan import Plan
+from core.data.plan import Plan, load_plan
 from core.errors import ConfigError, DatasetError, IsocenterError, ModelError, TrainingFailed
-from core.tasks.segmentation.preparing import load_plan
 from core.training import control
 from core.training.checkpoints import load, load_weights
 from core.training.launch import execute, prepare_run

@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from core import config
+from core import config, registry
 from core.config import AugmentConfig
 from core.data.augment import Pose
 from core.data.dataset import inspect
+from core.errors import ConfigError
 from core.inference.predictor import predict_file
 from core.inference.publish import publish
-from core.models.unet import UNetConfig
 from core.training.launch import execute, prepare_run
 from core.training.layout import lay_out_for_cpu
 from core.training.planning import propose
-from tests.core.making import make_dataset, tiny_experiment, write_nifti
+from tests.core.making import TINY, make_dataset, networks_of_slices, tiny_experiment, write_nifti
+
+SLICED = networks_of_slices()
 
 
 @pytest.fixture
@@ -32,15 +34,15 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("axis", ["x", "y", "z"])
-def test_each_slice_is_answered_by_itself(axis: str) -> None:
+@pytest.mark.parametrize("name", SLICED)
+def test_each_slice_is_answered_by_itself(name: str, axis: str) -> None:
     torch.manual_seed(0)
-    network = UNetConfig(channels=[4, 8, 8], slices=axis, deep_supervision=True)
+    network = registry.part("model", name)(**TINY[name], slices=axis)
     built = network.build(1, 3)
     lay_out_for_cpu(built)
-    sides = [3 if name == axis else 8 for name in "xyz"]
+    sides = [3 if of == axis else 2 * max(network.divisor) for of in "xyz"]
     assert [side % step for side, step in zip(sides, network.divisor, strict=True)] == [0, 0, 0]
     image = torch.randn(2, 1, *sides)
-    assert [one.shape[1] for one in built.train()(image)] == [3, 3]
     built.eval()
     where = 2 + "xyz".index(axis)
     with torch.inference_mode():
@@ -63,7 +65,32 @@ def test_data_of_single_slices_is_planned_for_a_2d_network(pictures: Path) -> No
     tree["data"]["patch_size"] = tree["model"]["channels"] = None
     proposal = propose(config.parse(tree), inspect(pictures))
     assert proposal.experiment.model.slices == "z" and proposal.plan.patch_size == (32, 32, 1)
-    assert "a single slice along this axis" in proposal.reasons()
+    assert "a single slice along z" in proposal.reasons()
+
+
+@pytest.mark.parametrize("name", sorted({*registry.parts("model")} - {*SLICED, "nnunet"}))
+def test_a_network_of_volumes_is_refused_for_single_slices(pictures: Path, name: str) -> None:
+    tree = config.to_tree(tiny_experiment(pictures))
+    tree["data"]["patch_size"], tree["model"] = None, {"name": name}
+    with pytest.raises(ConfigError, match=f"a single slice along z, and {name} sees volumes only") as refused:
+        propose(config.parse(tree), inspect(pictures))
+    assert ", ".join(SLICED) in refused.value.mend
+
+
+def test_a_network_whose_strides_leave_an_axis_alone_takes_single_slices(pictures: Path) -> None:
+    tree = config.to_tree(tiny_experiment(pictures))
+    flat = {"features": [4, 8], "blocks": [1, 1], "decoder_blocks": [1], "kernels": [[3, 3, 1]] * 2}
+    tree["data"]["patch_size"] = None
+    tree["model"] = {"name": "nnunet", **flat, "strides": [[1, 1, 1], [2, 2, 1]]}
+    assert propose(config.parse(tree), inspect(pictures)).plan.flat == 2
+
+
+@pytest.mark.parametrize("name", SLICED)
+def test_every_network_of_slices_is_planned_for_data_of_single_ones(pictures: Path, name: str) -> None:
+    tree = config.to_tree(tiny_experiment(pictures))
+    tree["data"]["patch_size"], tree["model"] = None, {"name": name}
+    proposal = propose(config.parse(tree), inspect(pictures))
+    assert proposal.experiment.model.slices == "z" and proposal.plan.patch_size[2] == 1
 
 
 def test_a_patch_of_one_slice_asks_for_a_2d_network(tmp_path: Path) -> None:
@@ -74,10 +101,13 @@ def test_a_patch_of_one_slice_asks_for_a_2d_network(tmp_path: Path) -> None:
     assert proposal.experiment.model.slices == "y" and proposal.plan.patch_size == (16, 1, 16)
 
 
-def test_single_slices_are_learned_published_and_predicted(pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", [{"name": "unet", "channels": [8, 16, 16]}, {"name": "segresnet", "width": 8}])
+def test_single_slices_are_learned_published_and_predicted(
+    pictures: Path, tmp_path: Path, model: dict[str, object]
+) -> None:
     tree = config.to_tree(tiny_experiment(pictures, epochs=12, patches_per_case=4, validate_every=12, ema=0.9))
     tree["data"]["patch_size"] = [32, 32, 1]
-    tree["model"]["channels"] = [8, 16, 16]
+    tree["model"] = model
     tree["optimizer"]["lr"] = 1e-2
     run = execute(prepare_run(config.parse(tree)))
     assert run.summary["val/dice"] > 0.7

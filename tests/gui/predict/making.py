@@ -23,8 +23,8 @@ def make_package(home: Path, *, name: str = "tiny", simulated: bool = False) -> 
     import torch
     from safetensors.torch import save
 
-    from core.inference.network import own_tensors
     from core.models.unet import UNetConfig
+    from core.models.weights import own_tensors
 
     torch.manual_seed(7)
     network = UNetConfig(channels=[2, 2, 4])

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PySide6.QtGui import QDesktopServices
 from pytestqt.qtbot import QtBot
 
 from core.catalog import Catalog
@@ -57,7 +58,7 @@ def test_doctest() -> None:
 
 
 def test_a_model_for_tables_is_evaluated_from_the_form_and_kept(
-    qtbot: QtBot, page: ReviewPage, table_model: Path, tmp_path: Path
+    qtbot: QtBot, page: ReviewPage, table_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page._context.models_changed.emit()
     page.ask("deaths-1.0")
@@ -76,7 +77,10 @@ def test_a_model_for_tables_is_evaluated_from_the_form_and_kept(
     assert wrong == sorted(wrong, reverse=True)
     found.confusion.slider.setValue(200)
     assert "Threshold 0.2" in found.roc.read.text()
-    assert page.report_button.isHidden()
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda _url: True)
+    page.save_report(tmp_path / "report.html")
+    qtbot.waitUntil((tmp_path / "report.html").is_file, timeout=10_000)
+    assert "Decision curve" in (tmp_path / "report.html").read_text()
 
 
 def test_numbers_are_shown_against_the_truth_with_what_matters_most(qtbot: QtBot, page: ReviewPage) -> None:

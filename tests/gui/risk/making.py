@@ -24,8 +24,8 @@ def make_risk_model(name: str = "risk") -> Path:
     import torch
     from safetensors.torch import save
 
-    from core.inference.network import own_tensors
     from core.models.risk.swin_fusion import SwinFusionConfig
+    from core.models.weights import own_tensors
     from core.tasks.alzheimers.norms import Norms
 
     torch.manual_seed(7)

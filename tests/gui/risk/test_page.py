@@ -11,10 +11,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from core.control import JobControl
+from core.imaging.mni import Grid, tissues
 from gui.context import AppContext
+from gui.risk import reporting
 from gui.risk.asking import LOWERS, RAISES, read_maps
 from gui.risk.page import RiskPage
 from gui.risk.result import RiskResult
@@ -35,9 +38,20 @@ def page(qtbot: QtBot, app_context: AppContext) -> Iterator[RiskPage]:
     qtbot.waitUntil(lambda: not app_context.jobs.jobs and not app_context.jobs._threads, timeout=60_000)
 
 
-@pytest.mark.parametrize("name", ["values", "place"])
-def test_doctests(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"gui.risk.{name}")).failed == 0
+def write_scan_in_template(path: Path) -> Path:
+    """A head that says itself that it lies in template space."""
+    known = tissues(Grid((24, 31, 25), (6.0, 6.0, 6.0)))
+    rng = np.random.default_rng(0)
+    values = (300 * known.white + 200 * known.grey + rng.normal(0, 5, known.white.shape)) * known.brain
+    image = nib.Nifti1Image(values.astype(np.float32), Grid((24, 31, 25), (6.0, 6.0, 6.0)).affine_ras)
+    image.set_sform(image.affine, 4)
+    image.set_qform(image.affine, 4)
+    nib.save(image, path)
+    return path
+
+
+def test_doctests() -> None:
+    assert doctest.testmod(importlib.import_module("gui.risk.place")).failed == 0
 
 
 def test_values_stand_in_groups_and_are_found_by_a_word(page: RiskPage) -> None:
@@ -55,7 +69,7 @@ def test_a_pasted_column_fills_the_form_and_odd_values_are_told(qtbot: QtBot, pa
     assert page.form.values == {"age": 171.0, "sex": 1.0, "mmse": 24.0}
     text = page.form.told.text()
     assert "3 of 4 values given" in text
-    assert "age: plausible is 50 to 100 years" in text
+    assert "age: not within 50 to 100 years" in text
     assert "abeta 42: no number" in text
 
 
@@ -97,6 +111,38 @@ def test_clinical_values_alone_give_a_score_with_an_interval_and_reasons(qtbot: 
     qtbot.waitUntil(lambda: page.answer is not None, timeout=30_000)
     assert page.result.figure.text() == score
     assert page.form.values == {"age": 71.0, "sex": 0.0, "mmse": 18.0}
+
+
+def test_the_answer_is_saved_as_a_report_by_button_and_by_key(
+    qtbot: QtBot, page: RiskPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    offered: list[str] = []
+    monkeypatch.setattr(reporting.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+
+    def choose(_parent: object, _title: str, start: str, _filter: str) -> tuple[str, str]:
+        offered.append(Path(start).name)
+        return str(tmp_path / f"report{len(offered)}"), ""
+
+    monkeypatch.setattr(reporting.QFileDialog, "getSaveFileName", choose)
+    page.save_report()
+    assert not offered  # there is no answer to save
+    page.subject.setText("P 17/b")
+    page.set_images(mri=write_scan_in_template(tmp_path / "sub_T1w.nii"))
+    page.form.set_texts({"age": "71", "mmse": "18"})
+    page.predict.click()
+    qtbot.waitUntil(lambda: page._job is None and page.answer is not None, timeout=60_000)
+    with qtbot.waitSignal(page._context.notice, timeout=60_000) as told:
+        qtbot.mouseClick(page.result.save, Qt.MouseButton.LeftButton)
+    assert told.args[0] == "ok"
+    assert offered == ["P_17_b risk.pdf"]
+    assert (tmp_path / "report1.pdf").read_bytes().startswith(b"%PDF")
+    page.activateWindow()
+    page.result.save.setFocus()
+    with qtbot.waitSignal(page._context.notice, timeout=60_000):
+        qtbot.keyClick(page.result.save, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    assert [Path(path).name for path in opened] == ["report1.pdf", "report2.pdf"]
+    assert page.result.save.accessibleName()
 
 
 def test_a_dropped_image_is_shown_and_can_be_taken_away(qtbot: QtBot, page: RiskPage, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QAbstractButton
 from pytestqt.qtbot import QtBot
 
@@ -61,6 +62,13 @@ def test_methods_stand_beside_each_other_with_their_difference_and_its_test(
     line = [panel.table.item(1, n).text() for n in range(panel.table.columnCount())]
     assert line == ["XGBoost", "0.880", "0.500", "-0.020 (-0.050 to +0.010)", "0.200"]
     assert "Fold 1: stopped" in panel.note.text()
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda _url: True)
+    panel.save_report(tmp_path / "folds.html")
+    qtbot.waitUntil((tmp_path / "folds.html").is_file, timeout=10_000)
+    assert "XGBoost" in (tmp_path / "folds.html").read_text()
+    panel.publish.click()
+    qtbot.waitUntil(lambda: not page.publisher.busy, timeout=60_000)
+    assert "Published as tiny-table, version 1.0" in page.publisher.bar.accessibleName()
 
 
 def test_the_train_page_offers_as_many_folds_as_the_table_has_rows_for(

@@ -55,7 +55,7 @@ def test_doctests() -> None:
 def test_a_stay_is_shown_by_variable_with_its_facts_apart(page: StaysPage) -> None:
     assert page.count.text() == "3 stays"
     assert [one.name for one in page.stay.series] == ["HR", "Temp"]
-    assert page.facts.text() == "Age 70 years · Gender 1"
+    assert page.facts.text() == "Age 70 years · Gender male"
     assert page.stay.series[0].normal == (60, 100)
     assert page.stay.series[0].outside == pytest.approx(19 / 24)
     assert not page.grab().isNull()
@@ -105,7 +105,9 @@ ANSWER: dict[str, Any] = {
     "interval": [0.5, 0.8], "interval_of": "1", "explained": "1", "measurements": 29,
     "findings": [{"code": "x", "severity": "warning", "message": "One variable is in another unit."}],
     "course": [{"hours": h, "value": h / 60, "interval": [h / 70, h / 50]} for h in (0, 12, 24, 48)],
-    "contributions": {"unit": "log odds", "variables": {"Temp": 0.9, "HR": -0.1}, "hours": []},
+    "contributions": {"unit": "log odds", "variables": {"Temp": 0.9, "HR": -0.1}, "hours": [
+        {"hours": [12, 24], "value": 0.4}, {"hours": [24, 48], "value": -0.6},
+    ]},
 }  # fmt: skip
 
 
@@ -132,6 +134,10 @@ def test_the_answer_grows_under_the_series_and_says_what_it_hangs_on(
     page.span.point_at(13.0)
     assert page.course.said() == "0.20 (0.17–0.24)"
     assert [one.name for one in page.strips.series] == ["Temp", "HR"]  # what matters most stands first
+    assert page.strips.beside(0) == "normal 36.1–37.5 · adds +0.90"
+    assert page.reasons.isVisible() and page.reasons.said() == "+0.40 at 12–24 h"
+    page.span.point_at(None)
+    assert page.reasons.said() == "most: -0.60 at 24–48 h"
     assert page.variables.bars[0].note == "36.8 °C"
     assert page.simulated.isVisible()
     assert not page.grab().isNull()

@@ -26,7 +26,8 @@ from tests.gui.tables_making import write_table
 @pytest.fixture
 def page(qtbot: QtBot, app_context: AppContext) -> Iterator[TablesPage]:
     made = TablesPage(app_context)
-    qtbot.addWidget(made)
+    for widget in (made, *made.toolbar_widgets()):
+        qtbot.addWidget(widget)
     made.resize(1300, 800)
     made.show()
     yield made

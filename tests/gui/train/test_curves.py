@@ -224,3 +224,28 @@ def test_a_torn_preview_is_an_error_and_no_crash(qtbot: QtBot, tmp_path: Path) -
         assert answered.args == ["runs", 0]
     finally:
         reader.close()
+
+
+def test_filled_stays_are_drawn_over_the_truth(qtbot: QtBot, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shape = (2, 8, 3)
+    values, observed, hidden = rng.normal(80, 5, shape), np.ones(shape, bool), np.zeros(shape, bool)
+    hidden[0, 2:5, 1] = hidden[1, 3, 2] = True
+    file = tmp_path / "epoch_0002.npz"
+    np.savez(
+        file, values=values, observed=observed, hidden=hidden, filled=values + 1, times=np.arange(8.0),
+        variables=["HR", "Temp", "Urine"], ids=["132539", "132540"], error=0.25,
+    )  # fmt: skip
+    panel = PreviewPanel()
+    qtbot.addWidget(panel)
+    panel.show()
+    panel.show_preview(read_preview(file, 2))
+    assert panel.title.text() == "STAY 132539" and not panel.view.isVisible() and panel.filled.isVisible()
+    assert [row.name for row in panel.filled.rows] == ["Temp"]
+    assert panel.filled.accessibleDescription() == "Temp: 3 hidden of 8, off by 1 on the mean"
+    assert "0.25 of a variable's spread" in panel.caption.text()
+    panel.next.click()
+    assert panel.title.text() == "STAY 132540" and [row.name for row in panel.filled.rows] == ["Urine"]
+    np.savez(file, values=values[:1], filled=values)
+    with pytest.raises((ValueError, KeyError)):
+        read_preview(file, 2)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from core import registry
-from core.inference.package import ModelPackage, read_package
+from core.inference.package import ModelPackage
 from core.paths import models_folder
 
 UNET = {"name": "unet", "channels": [4, 8, 8]}
@@ -25,7 +25,7 @@ def make_unet() -> Callable[..., ModelPackage]:
         import torch
         from safetensors.torch import save
 
-        from core.inference.network import own_tensors
+        from core.models.weights import own_tensors
 
         torch.manual_seed(0)
         built = registry.part("model", network["name"]).model_validate(network).build(1, 3).eval()
@@ -42,6 +42,6 @@ def make_unet() -> Callable[..., ModelPackage]:
         folder.mkdir(parents=True)
         (folder / "weights.safetensors").write_bytes(content)
         (folder / "model.yaml").write_text(yaml.safe_dump(manifest))
-        return read_package(folder)
+        return ModelPackage.read(folder)
 
     return make

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -26,10 +27,11 @@ def test_shares_of_labels_are_compared_on_the_same_test(tmp_path: Path, capsys: 
     make_stays(folder, 30, first=5000, part="set-b")
     parts: dict[str, Any] = {"parts": ["set-a"]}
     start = execute(prepare_run(config.parse(tree("pretraining", folder, data=parts, trainer={"epochs": 1}))))
-    recipe, out = tmp_path / "recipe.yaml", tmp_path / "points.json"
+    recipe, out, plot = tmp_path / "recipe.yaml", tmp_path / "points.json", tmp_path / "curve.svg"
     settings = tree("finetuning", folder, data={**parts, "test_parts": ["set-b"]}, trainer={"early_stopping": 2})
     recipe.write_text(yaml.safe_dump(settings))
     command = ["fractions", str(recipe), f"encoder.checkpoint={start.id}", "--shares", "25,100", "--out", str(out)]
+    command += ["--plot", str(plot)]
     assert cli.main([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [(p["method"], p["share"]) for p in found["points"]] == [
@@ -37,6 +39,9 @@ def test_shares_of_labels_are_compared_on_the_same_test(tmp_path: Path, capsys: 
     ]
     assert [p["labels"] for p in found["points"]] == [15] * 3 + [60] * 3
     assert all(0 <= p["test/auroc"] <= 1 for p in found["points"]) and json.loads(out.read_text()) == found
+    picture = ElementTree.fromstring(plot.read_text())
+    lines = picture.findall("{*}polyline")
+    assert len(lines) == 6 and all(len(line.attrib["points"].split()) == 2 for line in lines)
     means = {(m["method"], m["share"]): m for m in found["means"]}
     gain = next(g for g in found["gains"] if g["share"] == 1)
     expected = means["pretrained", 1.0]["test/auprc"] - means["scratch", 1.0]["test/auprc"]
@@ -52,6 +57,7 @@ def test_fewer_labels_keep_the_weight_of_a_penalty_and_get_more_epochs(tmp_path:
     tenth = of_share(experiment, 0.1, "pretrained", 3)
     assert tenth.optimizer.weight_decay == 0.5 and tenth.trainer.epochs == 8 and tenth.data.label_fraction == 0.1
     scratch = of_share(experiment, 0.1, "scratch", 3)
+    assert scratch.task.members == tenth.task.members == 1
     assert scratch.encoder.checkpoint is None and scratch.encoder.d_model == 16 and scratch.task.mode == "full"
 
 

@@ -79,3 +79,28 @@ def test_resampled_heads_of_one_encoder_differ(tmp_path: Path) -> None:
         one, two = (weights[f"heads.{n}.3.weight"] for n in range(2))
         apart[resample] = float((one - two).norm() / one.norm())
     assert apart[True] > 2 * apart[False]
+
+
+def test_an_early_answer_that_is_too_sure_is_cooled() -> None:
+    from core.metrics.calibration import tempered
+
+    sure = np.array([[0.1, 0.9], [0.1, 0.9]])
+    part = np.array([[1.0], [0.125]])
+    found = tempered(sure, part**-0.3)
+    assert found[0, 1] == pytest.approx(0.9) and 0.5 < found[1, 1] < 0.8
+
+
+def test_the_spread_of_members_is_the_interval_and_the_same_each_time(rows: StayRows, tmp_path: Path) -> None:
+    from core.tasks.finetuning.answering import answer, doubt
+    from core.tasks.finetuning.publishing import package_of
+
+    settings = tree("finetuning", make_stays(tmp_path), task={"mode": "probe", "members": 6})
+    with package_of(execute(prepare_run(config.parse(settings)))) as package:
+        network, coding = package.load(), package.manifest.coding
+        stays = read_stays(tmp_path)
+        batch = StayRows(coding, grid(coding, stays)).stays(torch.arange(20))
+        point = answer(package.manifest, network, batch)
+        low, high = doubt(package.manifest, network, batch)
+        again = doubt(package.manifest, network, batch)
+    assert (low <= point).all() and (point <= high).all() and (high - low).max() > 0
+    assert np.array_equal(low, again[0]) and np.array_equal(high, again[1])

@@ -18,7 +18,7 @@ from core.data.stays.grid import grid
 from core.data.stays.read import read_stays
 from core.errors import ConfigError, DatasetError, ModelError
 from core.tasks.pretraining.encoders import origin_of
-from core.tasks.pretraining.monitors import effective_rank, probe, spread
+from core.tasks.pretraining.monitors import effective_rank, nearest, probe, spread
 from core.tasks.pretraining.objective import hide
 from core.tasks.pretraining.preparing import prepare
 from core.training.launch import execute, prepare_run
@@ -100,12 +100,12 @@ def test_a_run_logs_its_monitors_and_leaves_its_encoder(folder: Path) -> None:
         keys = {point.key for point in catalog.metrics(run.id)}
         assert [point.epoch for point in catalog.metrics(run.id, key="val/probe_auroc")] == [1]
     assert {"train/value_loss", "val/presence_loss", "val/embedding_std", "val/embedding_rank"} <= keys
-    assert {"lr", "val/probe_auroc", "val/probe_auprc"} <= keys
+    assert {"lr", "val/probe_auroc", "val/probe_auprc", "val/knn_auroc", "val/knn_auprc"} <= keys
     by_run, by_file = origin_of(run.id), origin_of(str(run.folder / "encoder.safetensors"))
     assert by_file.card is not None and by_run.card == by_file.card and by_file.card.objective == "mae"
     assert all(torch.equal(by_run.weights[name], by_file.weights[name]) for name in by_run.weights)
     assert by_file.overlap(read_stays(folder)).all()
-    kept = np.load(run.folder / "reconstructions" / "epoch_0002.npz")
+    kept = np.load(run.folder / "previews" / "epoch_0002.npz")
     cells = kept["observed"] & ~np.isnan(kept["values"])
     assert kept["hidden"].any() and kept["values"][cells].max() > 60  # in the variables' own units
 
@@ -183,4 +183,5 @@ def test_monitors_tell_collapse_from_health() -> None:
     outcome = (healthy[:, 0] > 0.8).astype(float)
     outcome[:50] = -1
     assert probe(healthy[:300], outcome[:300], healthy[300:], outcome[300:])["auroc"] > 0.95
-    assert probe(healthy, np.zeros(500), healthy, outcome) == {}
+    assert nearest(healthy[:300], outcome[:300], healthy[300:], outcome[300:])["auroc"] > 0.8
+    assert probe(healthy, np.zeros(500), healthy, outcome) == nearest(healthy, np.zeros(500), healthy, outcome) == {}

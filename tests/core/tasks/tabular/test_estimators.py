@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -14,7 +14,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from core.errors import ModelError
-from core.tasks.tabular.estimators import MLPTableClassifier, TokenTransformerClassifier
+from core.tasks.tabular.estimators import (
+    MLPTableClassifier,
+    MLPTableRegressor,
+    TokenTransformerClassifier,
+    TokenTransformerRegressor,
+)
 from core.tasks.tabular.saving import load_estimator, save_estimator
 
 SMALL = {
@@ -22,6 +27,7 @@ SMALL = {
     TokenTransformerClassifier: {"d_model": 8, "heads": 2, "layers": 1, "epochs": 30, "batch_size": 16, "lr": 1e-2,
                                  "patience": 0},
 }  # fmt: skip
+SMALL |= {MLPTableRegressor: SMALL[MLPTableClassifier], TokenTransformerRegressor: SMALL[TokenTransformerClassifier]}
 TINY = {"epochs": 3, "random_state": 3}
 
 
@@ -41,11 +47,12 @@ def test_an_estimator_passes_all_of_scikit_learns_checks(kind):
 @pytest.mark.parametrize("kind", SMALL)
 def test_the_same_seed_gives_the_same_probabilities_to_the_bit_also_after_a_save(kind, cancer, tmp_path):
     model = kind(**{**SMALL[kind], **TINY})
-    first, again = (model.fit(*cancer).predict_proba(cancer[0]) for _ in range(2))
-    other = clone(model).set_params(random_state=4).fit(*cancer).predict_proba(cancer[0])
+    ask = "predict_proba" if hasattr(model, "predict_proba") else "predict"
+    first, again = (getattr(model.fit(*cancer), ask)(cancer[0]) for _ in range(2))
+    other = getattr(clone(model).set_params(random_state=4).fit(*cancer), ask)(cancer[0])
     loaded = load_estimator(save_estimator(model, tmp_path / "model"))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
-    assert np.array_equal(loaded.predict_proba(cancer[0]), first)
+    assert np.array_equal(getattr(loaded, ask)(cancer[0]), first)
     assert np.array_equal(loaded.predict(cancer[0]), model.predict(cancer[0]))
 
 
@@ -64,8 +71,9 @@ def test_damaged_files_of_an_estimator_are_refused(cancer, tmp_path):
     settings = tmp_path / "estimator.yaml"
     kept = settings.read_text()
     tree = yaml.safe_load(kept)
-    for key, value in (("estimator", "os.system"), ("settings", {"hidden": [10**9]}), ("classes_type", "<V8"),
-                       ("settings", {"no_such": 1})):  # fmt: skip
+    number = {"kind": "number", "mean": 0.0, "scale": 1.0}
+    for key, value in (("estimator", "os.system"), ("settings", {"hidden": [10**9]}), ("settings", {"no_such": 1}),
+                       ("outcome", {**tree["outcome"], "classes_type": "<V8"}), ("outcome", number)):  # fmt: skip
         settings.write_text(yaml.safe_dump({**tree, key: value}))
         with pytest.raises(ModelError):
             load_estimator(tmp_path)
@@ -91,3 +99,12 @@ def test_the_threshold_is_chosen_on_rows_that_the_networks_did_not_see():
     assert 0 < found < 1 and found != 0.5
     chosen = model.predict_proba(X)[:, 1] > found
     assert np.array_equal(model.predict(X), chosen.astype(int))
+
+
+def test_a_number_is_predicted_in_its_own_unit_by_bags_that_stop_early():
+    X, y = load_diabetes(return_X_y=True)
+    model = MLPTableRegressor(
+        hidden=(32,), bags=2, epochs=60, batch_size=32, patience=10, mixup=0.2, noise=0.1, random_state=0
+    )
+    assert model.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.35
+    assert 100 < model.predict(X[300:]).mean() < 200 and len(model.networks_) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -216,3 +217,31 @@ def test_a_run_learns_from_its_teachers_and_says_so_in_words_where_it_cannot(tmp
     assert code == 0 and trained["metrics"]["val/auroc"] > 0.85
     code, _, err = run_cli(capsys, "train", recipe, "task.distillation.teacher=[oracle]")
     assert code == 2 and "teacher" in err
+
+
+def test_what_is_no_table_or_teaches_nothing_is_refused_in_one_sentence_with_its_reasons(tmp_path, capsys):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump({**tree("x"), "task": "tabular"}))
+    (tmp_path / "bytes.csv").write_bytes(bytes(range(1, 256)) * 20)
+    (tmp_path / "short.csv.gz").write_bytes(gzip.compress(write_table(tmp_path / "a.csv").read_bytes())[:300])
+    columns = {"died": [0, 1] * 30, "same": [1] * 60, "none": [""] * 60}
+    rows = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    (tmp_path / "nothing.csv").write_text("\n".join(rows))
+    for name, words in (("bytes.csv", "no text file"), ("short.csv.gz", "ends too early"),
+                        ("nothing.csv", "none is empty in every row")):  # fmt: skip
+        code, _, err = run_cli(capsys, "train", recipe, f"data.path={tmp_path / name}")
+        assert code == 2 and words in err.splitlines()[-1]
+    code, _, err = run_cli(capsys, "train", recipe, f"data.path={tmp_path / 'a.csv'}", "task.kind=regression")
+    assert code == 0 and "warning: record is different in every row" in err
+
+
+def test_a_column_that_holds_words_where_the_model_takes_numbers_is_told(tmp_path, capsys):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tree(write_table(tmp_path / "stays.csv"))))
+    _, trained, _ = run_cli(capsys, "train", recipe, "trainer.epochs=1", "--json")
+    (tmp_path / "new.csv").write_text("age,sex,died\nold,f,1\nyoung,m,0\n")
+    _, found, _ = run_cli(capsys, "evaluate", trained["run"], tmp_path / "new.csv", "--json")
+    assert any(one["message"].startswith("age: 2 cells hold no number") for one in found["findings"])
+    (tmp_path / "new.csv").write_text("sex,died\nf,1\nm,0\n")
+    code, _, err = run_cli(capsys, "evaluate", trained["run"], tmp_path / "new.csv")
+    assert code == 2 and "lacks columns that the model needs: age" in err

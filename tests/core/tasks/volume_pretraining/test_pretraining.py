@@ -15,11 +15,11 @@ from core.catalog import Catalog
 from core.cli import main
 from core.control import JobControl
 from core.data.patches import CaseCache
-from core.data.plan import Plan
+from core.data.plan import Plan, load_plan
+from core.data.split import load_split
 from core.errors import ConfigError, DatasetError, ModelError
 from core.inference.kinds import find_model
 from core.registry import parts
-from core.tasks.segmentation.preparing import load_plan, load_split
 from core.tasks.volume_pretraining.objectives.masked import MaskedConfig, blocks
 from core.tasks.volume_pretraining.objectives.restored import RestoredConfig, bend
 from core.tasks.volume_pretraining.patches import HiddenPatches, places

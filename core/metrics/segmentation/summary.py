@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from core.metrics.intervals import bootstrap_mean
-from core.tasks.segmentation.metrics.pair import Array, metrics
+from core.metrics.segmentation.pair import Array, metrics
 
 
 def summarise(

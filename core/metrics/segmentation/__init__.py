@@ -14,7 +14,7 @@ can be compared; these are the values then, and a case is always counted, never 
 | plain      | accuracy                 | the function is asked, whatever the masks hold                           |
 """
 
-from core.tasks.segmentation.metrics.overlap import dice, dice_per_class, jaccard
-from core.tasks.segmentation.metrics.pair import Metric, Pair, metrics, register_metric
+from core.metrics.segmentation.overlap import dice, dice_per_class, jaccard
+from core.metrics.segmentation.pair import Metric, Pair, metrics, register_metric
 
 __all__ = ["Metric", "Pair", "dice", "dice_per_class", "jaccard", "metrics", "register_metric"]

@@ -1,13 +1,15 @@
-"""The clinical values as a list in groups: typed, pasted from a spreadsheet or read from a file; odd ones are told."""
+"""One case's values as a list in groups: typed, chosen, pasted or read from a file; what is odd is told."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
+    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
@@ -21,12 +23,12 @@ from PySide6.QtWidgets import (
 )
 
 from gui.context import AppContext
-from gui.risk.values import FAR, ClinicalField, pasted, read_values
 from gui.theme import theme
+from gui.values.fields import FAR, ValueField, pasted, read_values
 from gui.widgets import button, label
 
 NAME, VALUE, UNIT, RANGE = range(4)
-FILES = "Clinical values (*.csv *.tsv *.xlsx *.parquet *.json);;All files (*)"
+FILES = "Values (*.csv *.tsv *.xlsx *.parquet *.json);;All files (*)"
 MOST_NAMED = 4
 Index = QModelIndex | QPersistentModelIndex
 
@@ -46,39 +48,68 @@ class _Tree(QTreeWidget):
         super().keyPressEvent(event)
 
 
-class _OnlyValues(QStyledItemDelegate):
-    """Only the values are edited."""
+class _Editors(QStyledItemDelegate):
+    """Only the values are edited: words are chosen, all else is typed."""
+
+    def __init__(self, form: ValuesForm) -> None:
+        super().__init__(form)
+        self._form = form
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget | None:  # type: ignore[override]  # noqa: N802
-        return super().createEditor(parent, option, index) if index.column() == VALUE else None
+        if index.column() != VALUE:
+            return None
+        field = self._form.field_named(index.siblingAtColumn(NAME).data(Qt.ItemDataRole.UserRole))
+        if field is None or not field.words:
+            return super().createEditor(parent, option, index)
+        combo = QComboBox(parent)
+        combo.setObjectName("value-choice")
+        combo.setAccessibleName(field.title)
+        combo.setEditable(field.other_words)
+        combo.addItems(["", *field.words])
+        combo.view().setMinimumWidth(combo.view().sizeHintForColumn(0) + 24)
+        combo.activated.connect(lambda: (self.commitData.emit(combo), self.closeEditor.emit(combo)))
+        return combo
+
+    def setEditorData(self, editor: QWidget, index: Index) -> None:  # noqa: N802 - Qt's name
+        if isinstance(editor, QComboBox):
+            editor.setCurrentText(str(index.data() or ""))
+        else:
+            super().setEditorData(editor, index)
+
+    def setModelData(self, editor: QWidget, model: Any, index: Index) -> None:  # noqa: N802 - Qt's name
+        if isinstance(editor, QComboBox):
+            model.setData(index, editor.currentText())
+        else:
+            super().setModelData(editor, model, index)
 
 
-class ClinicalForm(QWidget):
+class ValuesForm(QWidget):
     """`values` are those that can be read; `changed` at each edit."""
 
     changed = Signal()
 
-    def __init__(self, context: AppContext) -> None:
+    def __init__(self, context: AppContext, name: str, title: str, range_title: str) -> None:
+        """name: that the widgets' own begin with; title: of the list; range_title: what the ranges are."""
         super().__init__()
-        self.setObjectName("clinical-form")
+        self.setObjectName(f"{name}-form")
         self._context = context
-        self._fields: list[ClinicalField] = []
+        self._fields: list[ValueField] = []
         self._items: dict[str, QTreeWidgetItem] = {}
         self.search = QLineEdit()
-        self.search.setObjectName("clinical-search")
-        self.search.setAccessibleName("Find a clinical value")
+        self.search.setObjectName(f"{name}-search")
+        self.search.setAccessibleName("Find a value")
         self.search.setPlaceholderText("Find a value")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
         self.tree = _Tree()
-        self.tree.setObjectName("clinical-values")
-        self.tree.setAccessibleName("Clinical values")
+        self.tree.setObjectName(f"{name}-values")
+        self.tree.setAccessibleName(title)
         self.tree.setColumnCount(4)
-        self.tree.setHeaderLabels(["Value", "", "Unit", "Plausible"])
+        self.tree.setHeaderLabels(["Value", "", "Unit", range_title])
         self.tree.setRootIsDecorated(True)
         self.tree.setIndentation(8)
         self.tree.setUniformRowHeights(True)
-        self.tree.setItemDelegate(_OnlyValues(self.tree))
+        self.tree.setItemDelegate(_Editors(self))
         self.tree.setEditTriggers(
             QTreeWidget.EditTrigger.DoubleClicked
             | QTreeWidget.EditTrigger.AnyKeyPressed
@@ -93,14 +124,14 @@ class ClinicalForm(QWidget):
         self.tree.itemChanged.connect(self._edited)
         self.tree.pasted.connect(self.paste)
         self.told = label("", "small", wrap=True)
-        self.told.setObjectName("clinical-told")
+        self.told.setObjectName(f"{name}-told")
         row = QHBoxLayout()
         row.setSpacing(8)
-        paste = button("Paste", "clinical-paste", self._paste, tip="Names and values from a spreadsheet (Ctrl+V)")
+        paste = button("Paste", f"{name}-paste", self._paste, tip="Names and values from a spreadsheet (Ctrl+V)")
         row.addWidget(self.search, 1)
         row.addWidget(paste)
-        row.addWidget(button("Open…", "clinical-open", self._ask, tip="A table's first row, or a JSON file"))
-        row.addWidget(button("Clear", "clinical-clear", self.clear, role="quiet"))
+        row.addWidget(button("Open…", f"{name}-open", self._ask, tip="A table's first row, or a JSON file"))
+        row.addWidget(button("Clear", f"{name}-clear", self.clear, role="quiet"))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -108,7 +139,7 @@ class ClinicalForm(QWidget):
         column.addWidget(self.tree, 1)
         column.addWidget(self.told)
 
-    def show_fields(self, fields: Sequence[ClinicalField]) -> None:
+    def show_fields(self, fields: Sequence[ValueField]) -> None:
         """The values of another model; what was typed stays where the names are the same."""
         kept = self.texts()
         self._fields = list(fields)
@@ -133,6 +164,9 @@ class ClinicalForm(QWidget):
             self.tree.expandAll()
         self._judge()
 
+    def field_named(self, name: str) -> ValueField | None:
+        return next((field for field in self._fields if field.name == name), None)
+
     def texts(self) -> dict[str, str]:
         """What is written, by name."""
         return {name: item.text(VALUE) for name, item in self._items.items() if item.text(VALUE).strip()}
@@ -142,6 +176,11 @@ class ClinicalForm(QWidget):
         """The numbers, by name."""
         read = {field.name: field.read(self._items[field.name].text(VALUE))[0] for field in self._fields}
         return {name: value for name, value in read.items() if value is not None}
+
+    @property
+    def readable(self) -> dict[str, str]:
+        """What is written, by name, where it can be read."""
+        return {name: self._items[name].text(VALUE).strip() for name in self.values}
 
     def set_texts(self, texts: dict[str, str]) -> None:
         """Write these values; the others stay."""
@@ -163,7 +202,7 @@ class ClinicalForm(QWidget):
         self.paste(QGuiApplication.clipboard().text())
 
     def _ask(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "Open clinical values", "", FILES)
+        chosen, _ = QFileDialog.getOpenFileName(self, "Open values", "", FILES)
         if chosen:
             self.open(Path(chosen))
 

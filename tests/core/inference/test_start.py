@@ -13,18 +13,18 @@ import torch
 from core import config
 from core.catalog import Catalog, RunRow
 from core.data.dataset import inspect
-from core.data.split import draw, with_fewer_labels
+from core.data.split import draw, load_split, with_fewer_labels
 from core.errors import ConfigError, DatasetError, IsocenterError, ModelError
+from core.inference import start
 from core.inference.assemble import Facts, assemble
 from core.inference.card import card_text
 from core.inference.kinds import find_model
 from core.inference.publish import publish
-from core.tasks.segmentation.preparing import load_split
+from core.inference.start_weights import head_of
 from core.tasks.segmentation.session import session
-from core.training import start
 from core.training.checkpoints import load_weights
 from core.training.launch import execute, prepare_run
-from core.training.start_weights import head_of
+from core.training.origin import SEEN, check_overlap, start_of
 from tests.core.making import make_dataset, tiny_experiment
 from tests.core.tasks.volume_pretraining.making import make_scans, pretraining
 
@@ -181,7 +181,7 @@ def test_a_file_of_unknown_making_is_taken_with_a_warning(dataset: Path, pretrai
     run, begun = first_weights(segmentation(dataset, foreign))
     assert any("looked for not at all" in text for text in events(run))
     assert begun["input_block.conv1.conv.weight"].dtype == torch.float32
-    assert not (run.folder / start.SEEN).exists()
+    assert not (run.folder / SEEN).exists()
 
 
 def test_an_encoder_alone_is_a_start(dataset: Path, pretrained: RunRow, tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_cross_validation_starts_each_fold_from_the_weights(dataset: Path, pretr
 
     experiment = segmentation(dataset, "pre", data__label_fraction=0.5)
     runs = cross_validation.prepare(experiment, 2).train(only=[0])
-    assert runs[0].state == "finished" and start.start_of(runs[0].folder) is not None
+    assert runs[0].state == "finished" and start_of(runs[0].folder) is not None
     assert len(load_split(runs[0].folder)["train"]) == 2
 
 
@@ -295,9 +295,9 @@ def test_cases_of_a_model_that_keeps_only_names_are_known_by_them(dataset: Path)
     assert origin.seen is None and "hippocampus_001" in origin.names
     one, other = min(origin.names), "hippocampus_999"
     with pytest.raises(DatasetError, match=f"1 of the 2 test cases have the names of .*{one}"):
-        start.check_overlap(origin, {one: "a", other: "b"}, allowed=False)
-    assert start.check_overlap(origin, {other: "b"}, allowed=False) == []
-    assert len(start.check_overlap(origin, {one: "a"}, allowed=True)) == 1
+        check_overlap(origin, {one: "a", other: "b"}, allowed=False)
+    assert check_overlap(origin, {other: "b"}, allowed=False) == []
+    assert len(check_overlap(origin, {one: "a"}, allowed=True)) == 1
 
 
 def test_a_model_of_another_task_is_no_start(dataset: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from core.tasks.segmentation.metrics.pair import Array, Pair, register_metric
+from core.metrics.segmentation.pair import Array, Pair, register_metric
 
 PERCENTILE = 95.0
 ROUNDING_MM = 1e-4  # spacings are stored as float32

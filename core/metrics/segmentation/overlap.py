@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.tasks.segmentation.metrics.pair import Array, Pair, register_metric
+from core.metrics.segmentation.pair import Array, Pair, register_metric
 
 
 def dice(truth: Array, prediction: Array) -> float:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from core.metrics.intervals import bootstrap_mean
-from core.tasks.segmentation.metrics import Pair, metrics, register_metric
-from core.tasks.segmentation.metrics import pair as pair_module
-from core.tasks.segmentation.metrics.summary import summarise
-from core.tasks.segmentation.metrics.surface import measure_surfaces, surface_areas
+from core.metrics.segmentation import Pair, metrics, register_metric
+from core.metrics.segmentation import pair as pair_module
+from core.metrics.segmentation.summary import summarise
+from core.metrics.segmentation.surface import measure_surfaces, surface_areas
 
 Array = np.ndarray[Any, Any]
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ModelError
 from core.files import sha256
 from core.inference.importing.checkpoint import MAX_BYTES, read_checkpoint, tensors
-from core.inference.network import own_tensors, without_memory
+from core.inference.start import recorded
+from core.models.weights import own_tensors, without_memory
 from core.training.checkpoints import NETWORK_PREFIX
-from core.training.start import Origin, recorded
+from core.training.origin import Origin
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

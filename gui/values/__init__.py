@@ -1,0 +1,1 @@
+"""One case typed in: the values that a model takes (`fields`), and the form that they are written in (`form`)."""
