@@ -54,7 +54,7 @@ class PredictPanel(QFrame):
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "panel")
-        self.setObjectName("predict_panel")
+        self.setObjectName("predict-panel")
         self._context = context
         self._worker = worker_of(context)
         self._choice = choice_of(context)
@@ -76,7 +76,7 @@ class PredictPanel(QFrame):
 
     def _build(self) -> None:
         self._no_scan = EmptyState("predict", *NO_SCAN)
-        to_models = button("Go to models", "predict_to_models", lambda: self._context.page_requested.emit("models"))
+        to_models = button("Go to models", "predict-to-models", lambda: self._context.page_requested.emit("models"))
         self._no_model = EmptyState(
             "models", "No model yet", "Import a model package, or publish one from a run of your own.", to_models
         )
@@ -85,9 +85,9 @@ class PredictPanel(QFrame):
             empty.setContentsMargins(12, 0, 12, 0)
         self._card = ModelCard(self._choice)
         self.thoroughness = Thoroughness(self._choice)
-        self.predict_button = self._predict_button("predict_button")
+        self.predict_button = self._predict_button("predict-button")
         self.on_drop = QCheckBox("Predict on drop")
-        self.on_drop.setObjectName("predict_on_drop")
+        self.on_drop.setObjectName("predict-on-drop")
         self.on_drop.setAccessibleName("Predict a scan as soon as it is dropped")
         self.on_drop.setChecked(self._context.settings.value(ON_DROP_KEY, False, type=bool))
         self.on_drop.toggled.connect(partial(self._context.settings.setValue, ON_DROP_KEY))
@@ -119,7 +119,7 @@ class PredictPanel(QFrame):
         head.setContentsMargins(16, 12, 16, 8)
         head.addWidget(section("Prediction"))
         research = label(RESEARCH_ONLY, "small", wrap=True)
-        research.setObjectName("research_only")
+        research.setObjectName("research-only")
         research.setContentsMargins(16, 8, 16, 12)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -137,7 +137,7 @@ class PredictPanel(QFrame):
     def toolbar_widgets(self) -> list[QWidget]:
         """The chooser and the button once more, for the bar on top; they stay in step with the panel's."""
         if not self._toolbar:
-            self._toolbar = [ModelChooser(self._choice, "top_model_chooser"), self._predict_button("top_predict")]
+            self._toolbar = [ModelChooser(self._choice, "top-model-chooser"), self._predict_button("top-predict")]
             self._refresh()
         return self._toolbar
 
