@@ -90,6 +90,7 @@ class TablesPage(QWidget):
         inside.addWidget(self.failure)
         inside.addWidget(self.empty, 1)
         self.view = QTableView()
+        self.view.setTabKeyNavigation(False)
         self.view.setObjectName("table-rows")
         self.view.setAccessibleName("Rows of the table")
         self.view.setModel(self.rows)
