@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -22,10 +22,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import RESEARCH_ONLY
 from core.data.tables.read import is_table
 from core.inference.package import AnyPackage
 from gui.context import AppContext
+from gui.file_drops import FileDrops
 from gui.jobs.jobs import Job
 from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
@@ -37,12 +37,11 @@ from gui.risk.place import ImagePlace, kind_by_name
 from gui.risk.reporting import save_report
 from gui.risk.result import RiskResult, mean_score
 from gui.risk.values import fields_of
-from gui.scans.opening import dropped_paths
 from gui.theme.structures import structure_colours
 from gui.values.form import ValuesForm
 from gui.viewer.scene import OpenedScan, Scene
 from gui.viewer.slice_grid import SliceGrid
-from gui.widgets import EmptyState, button, label, notice, scrolled, section
+from gui.widgets import EmptyState, answer_panel, button, label, notice, section
 
 if TYPE_CHECKING:
     from core.catalog import PredictionRow
@@ -57,7 +56,7 @@ class RiskPage(QWidget):
         super().__init__()
         self.setObjectName("risk-page")
         self.setProperty("role", "page")
-        self.setAcceptDrops(True)
+        FileDrops(self).dropped.connect(self._take_dropped)
         self._context = context
         self._choice = choice_of(context)
         self._models: list[AnyPackage] = []
@@ -174,9 +173,6 @@ class RiskPage(QWidget):
         return middle
 
     def _right(self) -> QFrame:
-        frame = QFrame()
-        frame.setProperty("role", "panel")
-        frame.setMinimumWidth(290)
         self.progress = ProgressCard("risk-progress")
         self.progress.cancel_requested.connect(self.cancel)
         self.failure = FailureCard("risk-failure")
@@ -193,13 +189,7 @@ class RiskPage(QWidget):
         for widget in (self.nothing, self.progress, self.failure, self.result):
             column.addWidget(widget)
         column.addStretch(1)
-        outer = QVBoxLayout(frame)
-        outer.setContentsMargins(0, 0, 0, 8)
-        outer.addWidget(scrolled(inside), 1)
-        research = label(RESEARCH_ONLY, "small", wrap=True)
-        research.setContentsMargins(16, 0, 16, 4)
-        outer.addWidget(research)
-        return frame
+        return answer_panel(inside, 290)
 
     # ---- the model ----------------------------------------------------------------------------------------------
 
@@ -355,13 +345,8 @@ class RiskPage(QWidget):
 
     # ---- drops --------------------------------------------------------------------------------------------------
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        event.acceptProposedAction()
-        for path in dropped_paths(event.mimeData().urls()):
+    def _take_dropped(self, paths: list[Path]) -> None:
+        for path in paths:
             if is_table(path) or path.suffix.lower() == ".json":
                 self.form.open(path)
             else:
