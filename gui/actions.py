@@ -46,6 +46,12 @@ PREDICTION = (
     ("Ctrl+Z, Ctrl+Shift+Z", "Take the segmentation off, put it back"),
 )
 RISK = (("Ctrl+S", "Save the report of the answer"),)
+STAYS = (
+    ("Left, right", "Earlier and later (or drag)"),
+    ("+ and −, wheel", "Zoom in time"),
+    ("Double click", "The whole stay"),
+)
+SETTINGS = (("Ctrl+Z, Ctrl+Shift+Z", "Undo, redo a change of the settings"),)
 REVIEW = (
     ("T, P", "Show or hide the truth, the prediction"),
     ("N, Shift+N", "Next or previous case"),
@@ -60,49 +66,50 @@ class Actions:
         self._window = window
         self.all: list[QAction] = []
         menu = self.menu = QMenu(window)
-        menu.setObjectName("main_menu")
-        self.open_files = self._add(menu, "open_files", "Open files…", window.choose_files, "Ctrl+O")
-        self.open_folder = self._add(menu, "open_folder", "Open a DICOM folder…", window.choose_folder, "Ctrl+Shift+O")
-        self.open_sample = self._add(menu, "open_sample_scan", "Open the sample scan", window.open_sample)
-        self.close_scan = self._add(menu, "close_front_scan", "Close this scan", window.scans.close_scan, "Ctrl+W")
+        menu.setObjectName("main-menu")
+        self.open_files = self._add(menu, "open-files", "Open files…", window.choose_files, "Ctrl+O")
+        self.open_folder = self._add(menu, "open-folder", "Open a DICOM folder…", window.choose_folder, "Ctrl+Shift+O")
+        self.open_sample = self._add(menu, "open-sample-scan", "Open the sample scan", window.open_sample)
+        self.close_scan = self._add(menu, "close-front-scan", "Close this scan", window.scans.close_scan, "Ctrl+W")
         self.save_picture = self._add(
-            menu, "save_picture", "Save a picture of the views…", window.save_picture, "Ctrl+Shift+S"
+            menu, "save-picture", "Save a picture of the views…", window.save_picture, "Ctrl+Shift+S"
         )
         self.anonymise = self._add(
-            menu, "export_without_patient_data", "Export without patient data…", window.export_without_patient_data
+            menu, "export-without-patient-data", "Export without patient data…", window.export_without_patient_data
         )
         menu.addSeparator()
         self.to_template = self._add(
-            menu, "register_to_template", "Register to template…", lambda: window.register(to_template=True)
+            menu, "register-to-template", "Register to template…", lambda: window.register(to_template=True)
         )
         self.to_scan = self._add(
-            menu, "register_to_scan", "Register to another open scan…", lambda: window.register(to_template=False)
+            menu, "register-to-scan", "Register to another open scan…", lambda: window.register(to_template=False)
         )
-        self.save_registered = self._add(menu, "save_registered", "Save the registered scan…", window.save_registered)
+        self.save_registered = self._add(menu, "save-registered", "Save the registered scan…", window.save_registered)
         menu.addSeparator()
         view = menu.addMenu("View")
-        self.reset = self._add(view, "reset_views", "Fit all views", window.reset_views, "Ctrl+0")
-        self.next = self._add(view, "next_slice", "Next slice", lambda: window.step_slice(1), "]")
-        self.previous = self._add(view, "previous_slice", "Previous slice", lambda: window.step_slice(-1), "[")
+        self.reset = self._add(view, "reset-views", "Fit all views", window.reset_views, "Ctrl+0")
+        self.next = self._add(view, "next-slice", "Next slice", lambda: window.step_slice(1), "]")
+        self.previous = self._add(view, "previous-slice", "Previous slice", lambda: window.step_slice(-1), "[")
         self.overlay = self._add(
-            view, "toggle_overlay", "Show or hide the segmentation", window.scans.toggle_overlay, "O"
+            view, "toggle-overlay", "Show or hide the segmentation", window.scans.toggle_overlay, "O"
         )
         self.uncertainty = self._add(
-            view, "toggle_uncertainty", "Show or hide the uncertainty", window.scans.toggle_uncertainty, "U"
+            view, "toggle-uncertainty", "Show or hide the uncertainty", window.scans.toggle_uncertainty, "U"
         )
         self.measure = self._add(view, "measure", "Measure lengths", window.toggle_measuring, "M")
-        self.remove_lines = self._add(view, "remove_lines", "Remove all measured lines", window.remove_lines)
-        self.auto_window = self._add(view, "auto_window", "Window from the picture", window.auto_window, "A")
+        self.remove_lines = self._add(view, "remove-lines", "Remove all measured lines", window.remove_lines)
+        self.auto_window = self._add(view, "auto-window", "Window from the picture", window.auto_window, "A")
         self.flicker = self._add(
-            view, "flicker_scans", "Flicker between registered scan and target", window.scans.flicker, "B"
+            view, "flicker-scans", "Flicker between registered scan and target", window.scans.flicker, "B"
         )
-        self.flip = self._add(view, "flip_sides_action", "Swap left and right of the pictures", window.flip_sides)
+        self.flip = self._add(view, "flip-sides-action", "Swap left and right of the pictures", window.flip_sides)
         go = menu.addMenu("Go to")
         for number, (key, words) in enumerate(PAGES.items(), start=1):
-            self._add(go, f"go_{key}", words, lambda key=key: window.show_page(key), f"Ctrl+{number}")
+            self._add(go, f"go-{key}", words, lambda key=key: window.show_page(key), f"Ctrl+{number}")
         menu.addMenu(self._theme_menu())
         menu.addSeparator()
-        self.shortcuts = self._add(menu, "show_shortcuts", "Keys and mouse", self.show_shortcuts, "F1")
+        self.shortcuts = self._add(menu, "show-shortcuts", "Keys and mouse", self.show_shortcuts, "F1")
+        self.shortcuts.setShortcuts([QKeySequence("F1"), QKeySequence("?")])
         self.about = self._add(menu, "about", "About Isocenter", window.show_about)
         self.quit = self._add(menu, "quit", "Quit", window.close, "Ctrl+Q")
 
@@ -129,7 +136,7 @@ class Actions:
         group = QActionGroup(menu)
         for mode, words in zip(MODES, ("As the system", "Dark", "Light"), strict=True):
             action = QAction(words, menu, checkable=True)
-            action.setObjectName(f"theme_{mode}")
+            action.setObjectName(f"theme-{mode}")
             action.setChecked(theme().mode == mode)
             action.triggered.connect(lambda _=False, mode=mode: self._set_theme(mode))
             group.addAction(action)
@@ -152,7 +159,7 @@ class ShortcutSheet(QDialog):
 
     def __init__(self, actions: list[QAction], parent: QWidget) -> None:
         super().__init__(parent)
-        self.setObjectName("shortcut_sheet")
+        self.setObjectName("shortcut-sheet")
         self.setWindowTitle("Keys and mouse")
         keyed = [
             (a.shortcut().toString(QKeySequence.SequenceFormat.NativeText), a.text())
@@ -164,16 +171,19 @@ class ShortcutSheet(QDialog):
         left = (
             ("In a slice view", MOUSE), ("While measuring (M)", MEASURE), ("In the 3D view", THREE_D),
             ("On the Review page", REVIEW),
-            ("On the Risk page", RISK),
+            ("On the Risk page", RISK), ("On the Stays page", STAYS),
         )  # fmt: skip
-        right = (("Commands", keyed), ("Prediction", PREDICTION))
+        right = (
+            ("Commands", keyed), ("Prediction", PREDICTION),
+            ("On the Train page", SETTINGS),
+        )  # fmt: skip
         for parts in (left, right):
             columns.addLayout(_keys(parts))
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(16)
         column.addLayout(columns)
-        column.addWidget(button("Close", "close_sheet", self.accept), 0, Qt.AlignmentFlag.AlignRight)
+        column.addWidget(button("Close", "close-sheet", self.accept), 0, Qt.AlignmentFlag.AlignRight)
 
 
 def _keys(parts: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> QVBoxLayout:

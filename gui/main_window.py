@@ -50,7 +50,7 @@ class MainWindow(QMainWindow):
 
     def __init__(self, context: AppContext) -> None:
         super().__init__()
-        self.setObjectName("main_window")
+        self.setObjectName("main-window")
         self.setWindowTitle("Isocenter")
         self.setAcceptDrops(True)
         self.setMinimumSize(900, 600)

@@ -36,6 +36,7 @@ def add(commands: Any) -> None:
         help="folder for the segmentations (SCAN_seg.nii.gz), and of several scans for volumes.csv",
     )  # fmt: skip
     parser.add_argument("--series", metavar="UID", help="of a DICOM folder, the series to predict")
+    parser.add_argument("--time", type=int, metavar="N", help="of a scan of several volumes, which one: 1, 2, ...")
     parser.add_argument(
         "--uncertainty", action="store_true",
         help="write SCAN_uncertainty.nii.gz too: 1 - the probability of the label of each voxel",
@@ -95,6 +96,8 @@ def run(args: Namespace) -> int:
     cases, walked = _cases(args, package.plan.channels)
     batch = walked or args.resume or len(cases) > 1
     settings = settings_of(ALWAYS[args.mirror], args.members, args.uncertainty, ALWAYS[args.roi])
+    if args.time is not None:
+        settings["time"] = args.time
     ledger = Ledger(args.out, package, settings) if batch else None
     resume = (walked or args.resume) and not args.overwrite
     results: list[dict[str, Any]] = []
@@ -170,7 +173,8 @@ def _predict(
             return predict_file(
                 case.scan, package, args.out / case.folder, further=case.further,
                 series=args.series or case.series or None, name=case.name, device=args.device,
-                mirror=ALWAYS[args.mirror], roi=ALWAYS[args.roi], uncertainty=args.uncertainty, control=control,
+                mirror=ALWAYS[args.mirror], roi=ALWAYS[args.roi], uncertainty=args.uncertainty,
+                time_point=None if args.time is None else args.time - 1, control=control,
             )  # fmt: skip
         except Cancelled:
             raise

@@ -18,7 +18,7 @@ from core.errors import UnsuitableScan
 from core.imaging.geometry import corners_ras_mm
 from core.imaging.reader import read
 from core.imaging.titles import is_volume_name, stem_of
-from core.imaging.volume import Volume
+from core.imaging.volume import Finding, Volume
 
 MOST = 16  # channels
 _NUMBERED = re.compile(r"(.+)_(\d{4})")
@@ -37,6 +37,21 @@ def numbered(stem: str) -> tuple[str, int] | None:
 def channels_of(volume: Volume) -> int:
     """How many images a volume holds."""
     return int(np.prod(volume.shape[3:]))
+
+
+def one_of(volume: Volume, number: int) -> Volume:
+    """One of the images of a volume that holds several, counted from 0. Raises UnsuitableScan where there is none."""
+    held = channels_of(volume)
+    if not 0 <= number < held:
+        raise UnsuitableScan(
+            f"there is no volume {number + 1} in it; it holds {held}", where=volume.source.path,
+            mend=f"Choose one from 1 to {held}.",
+        )  # fmt: skip
+    if volume.voxels.ndim == 3:
+        return volume
+    told = Finding("time_point", "info", f"Volume {number + 1} of the {held} in the scan.")
+    others = tuple(finding for finding in volume.findings if finding.code != "time_series")
+    return replace(volume, voxels=volume.voxels[..., number], findings=(told, *others))
 
 
 def read_subject(paths: Sequence[Path], control: JobControl | None = None) -> Volume:

@@ -42,7 +42,9 @@ def is_colour(size: int, dtype: np.dtype[Any]) -> bool:
 
 
 def time_series(count: int) -> Finding:
-    return Finding("time_series", "info", f"The scan holds {count} volumes; the first is shown.")
+    return Finding(
+        "time_series", "info", f"The scan holds {count} volumes, such as time points; one is shown at a time."
+    )
 
 
 def vector(count: int) -> Finding:

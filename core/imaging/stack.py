@@ -14,6 +14,7 @@ import numpy as np
 
 from core.control import JobControl
 from core.errors import UnreadableScan
+from core.imaging.layout import time_series
 from core.imaging.pixels import Pixels
 from core.imaging.straighten import Straightening
 from core.imaging.transform import LPS, check_affine, ras_from
@@ -172,8 +173,7 @@ def _times(
         return groups, []
     if len(counts) == 1:
         times = counts.pop()
-        message = f"The series holds {times} volumes; the first is shown."
-        findings.append(Finding("time_series", "info", message))
+        findings.append(time_series(times))
         return groups, []
     doubled = sum(len(group) > 1 for group in groups)
     if doubled > len(groups) // 4 or max(counts) > 2:

@@ -42,7 +42,7 @@ def refuse_unusable(volume: Volume, plan: Plan) -> None:
     if plan.channels == 1 and held > 1:
         raise UnsuitableScan(
             f"the scan holds {held} volumes (time points or channels); the model takes one", where=where,
-            mend="Split it and give one volume.",
+            mend="Choose one of them: with the time slider, or with --time N.",
         )  # fmt: skip
     if held != plan.channels:
         names = plan.named_channels

@@ -202,7 +202,7 @@ def measure(labels: Array, certainty: Array, named: Sequence[Label], volume: Vol
 def predict_file(
     scan: Path, package: ModelPackage, out_dir: Path, *, further: Sequence[Path] = (), series: str | None = None,
     name: str = "", device: str = "auto", mirror: bool | None = None, roi: bool | None = None,
-    uncertainty: bool = False, control: JobControl | None = None,
+    uncertainty: bool = False, time_point: int | None = None, control: JobControl | None = None,
 ) -> PredictionResult:  # fmt: skip
     """Read a scan, predict it, write `<stem>_seg.nii.gz` into `out_dir` and record it in the catalog.
 
@@ -210,9 +210,11 @@ def predict_file(
     further: the files of the other channels, for a model of several; those beside `scan` are found by their names.
     series: the UID of the series to predict of a DICOM folder; without it the one with most images.
     name: stands for the stem of the scan's file.
+    time_point: of a scan of several volumes, the one that is predicted, counted from 0.
     Raises IsocenterError (bad scan, bad model, a folder that cannot be written) with nothing half-written.
     """
     from core.catalog import Catalog
+    from core.imaging.channels import one_of
     from core.imaging.writer import write_segmentation
     from core.inference.uncertainty import write_uncertainty
 
@@ -223,6 +225,9 @@ def predict_file(
     with Catalog() as catalog:
         control.progress(0.0, "Reading the scan")
         volume = _read(scan, further, package, series, control.part(0.0, 0.05))
+        if time_point is not None:
+            volume = one_of(volume, time_point)
+            name = f"{name or _name(volume)}_t{time_point + 1}"
         answer = segment(volume, package, device=device, mirror=mirror, roi=roi, control=control.part(0.05, 0.97))
         control.progress(0.97, "Writing the segmentation")
         _make(out_dir)
@@ -238,7 +243,7 @@ def predict_file(
         row = catalog.add_prediction(
             scan=Path(scan).absolute(), model=package.name, model_version=package.version, output=output.absolute(),
             sha256=sha256, structures=structures, findings=findings, seconds=seconds, device=answer.device,
-            series=volume.source.series,
+            series=volume.source.series, given={} if time_point is None else {"time": time_point},
         )  # fmt: skip
     return PredictionResult(
         Path(scan), package.name, package.version, output, structures, findings, seconds, answer.device, row,

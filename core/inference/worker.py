@@ -1,8 +1,8 @@
 """A child process that predicts: JSON lines in and out, libraries loaded once, ended when its input closes.
 
 A request is {"id", "scan", "model", "out", "device", "series", "name", "mirror", "roi", "members", "uncertainty",
-"further", "ledger"}, the last nine at will; further are the files of a subject's other channels, ledger is the folder
-of results that keeps what became of the scan (core.inference.ledger).
+"further", "ledger", "time_point"}, the last ten at will; further are the files of a subject's other channels, ledger is
+the folder of results that keeps what became of the scan (core.inference.ledger).
 Each answer is a line {"id", "event", ...} with event "ready" (once, when the libraries are loaded; id null),
 "progress" (fraction, message), "done" (result) or "failed" (error: what, where, mend). Cancelling is ending the
 process: nothing half-written stays behind.
@@ -115,7 +115,7 @@ def _predict(request: dict[str, Any], listener: Any) -> tuple[ModelPackage, dict
     device = str(request.get("device") or "auto")
     series = str(request.get("series") or "") or None
     package, control = find_package(model), JobControl(listener)
-    members, mirror = request.get("members"), request.get("mirror")
+    members, mirror, time_point = request.get("members"), request.get("mirror"), request.get("time_point")
     used = package if members is None else package.first(int(members))
     mirror = None if mirror is None else bool(mirror)
     roi = request.get("roi")
@@ -131,7 +131,8 @@ def _predict(request: dict[str, Any], listener: Any) -> tuple[ModelPackage, dict
     try:
         result = predict_file(
             Path(scan), used, Path(out), further=further, series=series, name=name, device=device, mirror=mirror,
-            roi=roi, uncertainty=uncertainty, control=control,
+            roi=roi, uncertainty=uncertainty, time_point=None if time_point is None else int(time_point),
+            control=control,
         )  # fmt: skip
     except IsocenterError as error:
         keep(error)

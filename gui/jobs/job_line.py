@@ -14,18 +14,18 @@ class JobLine(QWidget):
 
     def __init__(self, runner: JobRunner, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("job_line")
+        self.setObjectName("job-line")
         self._runner = runner
         self._job: Job | None = None
         self._text = ElidedLabel("", "small", mode=Qt.TextElideMode.ElideRight)
-        self._text.setObjectName("job_text")
+        self._text.setObjectName("job-text")
         self._text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._more = label("", "small")
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setFixedWidth(120)
         self._bar.setAccessibleName("Progress")
-        self._cancel = tool_button("close", "job_cancel", "Cancel this job", self._cancel_job)
+        self._cancel = tool_button("close", "job-cancel", "Cancel this job", self._cancel_job)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)

@@ -103,13 +103,13 @@ class ModelCard(QFrame):
     def __init__(self, choice: ModelChoice, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "card")
-        self.setObjectName("model_card")
+        self.setObjectName("model-card")
         self.setAccessibleName("Chosen model")
         self._choice = choice
         self._title = label("", "strong", wrap=True)
         self.summary = label("", "dim", wrap=True)
         self.simulated = label("! Trained on simulated data", "warn", wrap=True)
-        self._chooser = ModelChooser(choice, "model_chooser")
+        self._chooser = ModelChooser(choice, "model-chooser")
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 10, 12, 10)
         column.setSpacing(4)

@@ -54,7 +54,7 @@ class PredictionsPage(QWidget):
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "page")
-        self.setObjectName("predictions_page")
+        self.setObjectName("predictions-page")
         self.setAcceptDrops(True)
         self._context = context
         self._choice = choice_of(context)
@@ -85,21 +85,21 @@ class PredictionsPage(QWidget):
     def _drop_zone(self) -> QFrame:
         self._zone = QFrame()
         self._zone.setProperty("role", "dropzone")
-        self._zone.setObjectName("prediction_drop")
+        self._zone.setObjectName("prediction-drop")
         self._zone.setAccessibleName("Drop scans here to predict them")
         self._hint = label("", "dim", wrap=True)
-        self.add_button = button("Choose scans", "predict_choose_scans", self.choose_scans, role="primary", icon="open")
-        chooser = ModelChooser(self._choice, "batch_model")
+        self.add_button = button("Choose scans", "predict-choose-scans", self.choose_scans, role="primary", icon="open")
+        chooser = ModelChooser(self._choice, "batch-model")
         chooser.setMinimumWidth(200)
         self._folder = ElidedLabel("", "dim")
-        self._folder.setObjectName("batch_folder")
+        self._folder.setObjectName("batch-folder")
         self._folder.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         words = QVBoxLayout()
         words.setSpacing(4)
         words.addWidget(label("Predict", "title"))
         words.addWidget(self._hint)
         change = button(
-            "Change", "batch_folder_change", self.choose_folder, role="link", tip="Change the results' folder"
+            "Change", "batch-folder-change", self.choose_folder, role="link", tip="Change the results' folder"
         )
         where = QHBoxLayout()
         where.setSpacing(4)
@@ -120,18 +120,18 @@ class PredictionsPage(QWidget):
 
     def _past_head(self) -> QHBoxLayout:
         self._search = QLineEdit()
-        self._search.setObjectName("predictions_search")
+        self._search.setObjectName("predictions-search")
         self._search.setAccessibleName("Find a prediction")
         self._search.setPlaceholderText("Find by name, model or result")
         self._search.setClearButtonEnabled(True)
         self._search.setFixedWidth(220)
         self._search.textChanged.connect(self._sorted.setFilterFixedString)
         self.open_button = button(
-            "Open", "prediction_open", self.open_selected, tip="Open it on the page of its kind (Enter)"
+            "Open", "prediction-open", self.open_selected, tip="Open it on the page of its kind (Enter)"
         )
-        self.folder_button = button("Show in folder", "predictions_folder", self.show_in_folder)
+        self.folder_button = button("Show in folder", "predictions-folder", self.show_in_folder)
         self.export_button = button(
-            "Export volumes", "predictions_export", self.export, tip="Volumes as CSV: of what is selected, or of all"
+            "Export volumes", "predictions-export", self.export, tip="Volumes as CSV: of what is selected, or of all"
         )
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -148,7 +148,7 @@ class PredictionsPage(QWidget):
         self._sorted.setFilterKeyColumn(-1)
         self._sorted.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         table = QTableView()
-        table.setObjectName("predictions_table")
+        table.setObjectName("predictions-table")
         table.setAccessibleName("Past predictions")
         table.setModel(self._sorted)
         table.setShowGrid(False)

@@ -54,13 +54,14 @@ class PredictPanel(QFrame):
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "panel")
-        self.setObjectName("predict_panel")
+        self.setObjectName("predict-panel")
         self._context = context
         self._worker = worker_of(context)
         self._choice = choice_of(context)
         self._volume: Volume | None = None
         self._states: dict[tuple[Path, str], ScanState] = {}
         self._loading: Job | None = None
+        self._time = 0
         self._overlay: Overlay | None = None
         self._awaited: PredictionRow | None = None  # to be laid over its scan as soon as that is open
         self._warm_up = QTimer(self, singleShot=True, interval=WARM_UP_AFTER_MS)
@@ -75,7 +76,7 @@ class PredictPanel(QFrame):
 
     def _build(self) -> None:
         self._no_scan = EmptyState("predict", *NO_SCAN)
-        to_models = button("Go to models", "predict_to_models", lambda: self._context.page_requested.emit("models"))
+        to_models = button("Go to models", "predict-to-models", lambda: self._context.page_requested.emit("models"))
         self._no_model = EmptyState(
             "models", "No model yet", "Import a model package, or publish one from a run of your own.", to_models
         )
@@ -84,9 +85,9 @@ class PredictPanel(QFrame):
             empty.setContentsMargins(12, 0, 12, 0)
         self._card = ModelCard(self._choice)
         self.thoroughness = Thoroughness(self._choice)
-        self.predict_button = self._predict_button("predict_button")
+        self.predict_button = self._predict_button("predict-button")
         self.on_drop = QCheckBox("Predict on drop")
-        self.on_drop.setObjectName("predict_on_drop")
+        self.on_drop.setObjectName("predict-on-drop")
         self.on_drop.setAccessibleName("Predict a scan as soon as it is dropped")
         self.on_drop.setChecked(self._context.settings.value(ON_DROP_KEY, False, type=bool))
         self.on_drop.toggled.connect(partial(self._context.settings.setValue, ON_DROP_KEY))
@@ -118,7 +119,7 @@ class PredictPanel(QFrame):
         head.setContentsMargins(16, 12, 16, 8)
         head.addWidget(section("Prediction"))
         research = label(RESEARCH_ONLY, "small", wrap=True)
-        research.setObjectName("research_only")
+        research.setObjectName("research-only")
         research.setContentsMargins(16, 8, 16, 12)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -136,7 +137,7 @@ class PredictPanel(QFrame):
     def toolbar_widgets(self) -> list[QWidget]:
         """The chooser and the button once more, for the bar on top; they stay in step with the panel's."""
         if not self._toolbar:
-            self._toolbar = [ModelChooser(self._choice, "top_model_chooser"), self._predict_button("top_predict")]
+            self._toolbar = [ModelChooser(self._choice, "top-model-chooser"), self._predict_button("top-predict")]
             self._refresh()
         return self._toolbar
 
@@ -188,6 +189,19 @@ class PredictPanel(QFrame):
         if self.isVisible() and self._choice.current is not None:
             self._worker.warm_up()
 
+    def set_time(self, time: int) -> None:
+        """Another volume of a scan of several is shown: that one would be predicted."""
+        if time != self._time:
+            self._time = time
+            self._refresh()
+
+    @property
+    def _time_point(self) -> int | None:
+        """Of a scan of several volumes the one that a model of single ones takes; else None."""
+        volume, package = self._volume, self._choice.current
+        several = volume is not None and volume.voxels.ndim == 4 and volume.shape[3] > 1
+        return self._time if several and package is not None and package.plan.channels == 1 else None
+
     # ---- predicting ---------------------------------------------------------------------------------------------
 
     @property
@@ -203,7 +217,7 @@ class PredictPanel(QFrame):
         request = PredictionRequest(
             volume.source.path, key(package), own_folder(), series=volume.source.series,
             mirror=self.thoroughness.mirror, members=self.thoroughness.members, roi=self.thoroughness.roi,
-            uncertainty=True,
+            uncertainty=True, time_point=self._time_point,
         )  # fmt: skip
         job = self._worker.predict(request)
         state.job, state.error = job, None
@@ -337,7 +351,8 @@ class PredictPanel(QFrame):
         self._card.setVisible(package is not None)
         for one in (self.predict_button, *self._toolbar[1:]):
             one.setEnabled(self.can_predict)
-        self.predict_button.setText("Predict" if row is None else "Predict again")
+        which = "" if self._time_point is None else f" time {self._time_point + 1}"
+        self.predict_button.setText(f"Predict{which}{'' if row is None else ' again'}")
         _set_role(self.predict_button, "primary" if row is None or error is not None else "")
         self.predict_button.setVisible(package is not None and not running)
         for chooser in self._toolbar[:1]:

@@ -96,6 +96,8 @@ def of_what(row: PredictionRow) -> str:
     if "subject" in row.given:
         return str(row.given["subject"])
     file = file_title(row.scan)
+    if "time" in row.given:
+        return f"{file}, time {row.given['time'] + 1}"
     return f"{row.given['stay']} · {file}" if "stay" in row.given else file
 
 

@@ -29,12 +29,12 @@ class QueueView(QFrame):
     def __init__(self, batch: Batch, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "card")
-        self.setObjectName("prediction_queue")
+        self.setObjectName("prediction-queue")
         self._batch = batch
         self._lines: list[QueueLine] = []
         self._count = label("", "dim")
-        self.cancel_all = button("Cancel all", "queue_cancel_all", batch.cancel_all)
-        self.clear = button("Clear", "queue_clear", batch.clear_over, tip="Take those that are over from the list")
+        self.cancel_all = button("Cancel all", "queue-cancel-all", batch.cancel_all)
+        self.clear = button("Clear", "queue-clear", batch.clear_over, tip="Take those that are over from the list")
         head = QHBoxLayout()
         head.setSpacing(8)
         for widget in (section("Queue"), self._count):
@@ -110,9 +110,9 @@ class QueueLine(QWidget):
         in_slot.setContentsMargins(0, 0, 0, 0)
         in_slot.addWidget(self._bar)
         in_slot.addWidget(self._state)
-        self._cancel = self._button("Cancel", "queue_cancel", lambda: self.cancel_requested.emit(item))
-        self._open = self._button("Open", "queue_open", lambda: self.open_requested.emit(item.prediction))
-        self._again = self._button("Predict again", "queue_again", lambda: self.again_requested.emit(item))
+        self._cancel = self._button("Cancel", "queue-cancel", lambda: self.cancel_requested.emit(item))
+        self._open = self._button("Open", "queue-open", lambda: self.open_requested.emit(item.prediction))
+        self._again = self._button("Predict again", "queue-again", lambda: self.again_requested.emit(item))
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(12)

@@ -36,8 +36,8 @@ class ResultsView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.made = label("", "small", wrap=True)
-        self.made.setObjectName("prediction_made")
-        self.table = StructuresTable("prediction_structures")
+        self.made.setObjectName("prediction-made")
+        self.table = StructuresTable("prediction-structures")
         self._notices = QVBoxLayout()
         self._notices.setSpacing(8)
         column = QVBoxLayout(self)

@@ -35,17 +35,17 @@ class ReviewActions(QWidget):
         self._volume: Volume | None = None
         self._overlay: Overlay | None = None
         self._saved: Path | None = None
-        self.save_button = button("Save", "prediction_save", role="primary", tip="Save the segmentation")
+        self.save_button = button("Save", "prediction-save", role="primary", tip="Save the segmentation")
         self.save_menu = self._save_menu()
         self.save_button.setMenu(self.save_menu)
         self.save_button.setProperty("has_menu", True)
-        self.copy_button = button("Copy table", "prediction_copy", self.copy, tip="Copy the table for a spreadsheet")
-        self.folder_button = tool_button("folder", "prediction_folder", "Show in folder", self.show_in_folder)
+        self.copy_button = button("Copy table", "prediction-copy", self.copy, tip="Copy the table for a spreadsheet")
+        self.folder_button = tool_button("folder", "prediction-folder", "Show in folder", self.show_in_folder)
         self.clear_button = tool_button(
-            "eye-off", "prediction_clear", "Take the segmentation off the scan", self.clear_requested.emit
+            "eye-off", "prediction-clear", "Take the segmentation off the scan", self.clear_requested.emit
         )
         self.undo_button = button(
-            "Bring the segmentation back", "prediction_undo", self.undo_requested.emit, icon="reset"
+            "Bring the segmentation back", "prediction-undo", self.undo_requested.emit, icon="reset"
         )
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -71,12 +71,12 @@ class ReviewActions(QWidget):
 
     def _save_menu(self) -> QMenu:
         menu = QMenu(self)
-        menu.setObjectName("save_menu")
+        menu.setObjectName("save-menu")
         menu.setToolTipsVisible(True)
         for way in WAYS:
             action = menu.addAction(way.words)
             action.triggered.connect(lambda _=False, way=way: self.save(way))
-            action.setObjectName(f"save_{way.key}")
+            action.setObjectName(f"save-{way.key}")
             action.setToolTip(way.tip)
         return menu
 

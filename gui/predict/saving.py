@@ -45,7 +45,7 @@ SEG = SaveAs(
 )  # fmt: skip
 SURFACES = SaveAs("surfaces", "Surfaces (STL, OBJ, PLY)…", "All structures in one file, in RAS millimetres", _SURFACES)
 SEPARATE = SaveAs(
-    "surfaces_each", "Surfaces, one file each…", "Each structure in a file of its own, in RAS millimetres", _SURFACES
+    "surfaces-each", "Surfaces, one file each…", "Each structure in a file of its own, in RAS millimetres", _SURFACES
 )
 WAYS = (LABELS, SEG, SURFACES, SEPARATE)
 

@@ -32,13 +32,14 @@ class Overlay(NamedTuple):
     """A segmentation to lay over a scan: (i, j, k) labels on the scan's own grid, and its structures.
 
     uncertainty: uint8 on the same grid, in steps of core.inference.uncertainty, where one was kept. calibrated: whether
-    the model's probabilities were.
+    the model's probabilities were. time: of a scan of several volumes, the one it was made on, counted from 0.
     """
 
     labels: np.ndarray[Any, Any]
     structures: list[dict[str, Any]]
     uncertainty: np.ndarray[Any, Any] | None = None
     calibrated: bool = False
+    time: int | None = None
 
 
 def check_scan(row: PredictionRow, what: str = "scan") -> None:
@@ -83,7 +84,7 @@ def load_overlay(row: PredictionRow, scan: Volume, control: JobControl) -> Overl
         )
     map_ = _uncertainty(row.output, scan, control)
     calibrated = any(finding["code"] == CODE for finding in row.findings)
-    return Overlay(np.asarray(segmentation.voxels), row.structures, map_, calibrated)
+    return Overlay(np.asarray(segmentation.voxels), row.structures, map_, calibrated, row.given.get("time"))
 
 
 def _uncertainty(segmentation: Path, scan: Volume, control: JobControl) -> np.ndarray[Any, Any] | None:

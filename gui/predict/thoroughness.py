@@ -16,9 +16,9 @@ class Thoroughness(QWidget):
         self.setObjectName("thoroughness")
         self._choice = choice
         self._shown = ""
-        self._networks = _list("predict_members", "Networks to predict with")
-        self._mirror = _list("predict_mirror", "Mirroring")
-        self._region = _list("predict_roi", "Where to look closely in a wide scan")
+        self._networks = _list("predict-members", "Networks to predict with")
+        self._mirror = _list("predict-mirror", "Mirroring")
+        self._region = _list("predict-roi", "Where to look closely in a wide scan")
         self._form = QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setHorizontalSpacing(12)

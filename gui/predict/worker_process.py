@@ -49,6 +49,7 @@ class PredictionRequest:
     roi: bool | None = None
     uncertainty: bool = False  # whether its map is written too
     further: tuple[Path, ...] = ()
+    time_point: int | None = None  # of a scan of several volumes, counted from 0
 
 
 class PredictionJob(Job):
@@ -165,7 +166,7 @@ class PredictionWorker(QObject):
             "id": self._number, "scan": str(request.scan), "model": request.model, "out": str(request.out),
             "device": request.device, "series": request.series, "mirror": request.mirror, "members": request.members,
             "roi": request.roi, "uncertainty": request.uncertainty, "name": request.name,
-            "further": [str(path) for path in request.further],
+            "further": [str(path) for path in request.further], "time_point": request.time_point,
             "ledger": None if request.ledger is None else str(request.ledger),
         }  # fmt: skip
         self._current.report(None, "Starting")

@@ -64,7 +64,7 @@ class LayersPanel(QWidget):
             return
         overlay = scene.overlay
         check = QCheckBox(overlay.name)
-        check.setObjectName("layer_segmentation")
+        check.setObjectName("layer-segmentation")
         check.setAccessibleName("Show the segmentation")
         check.setChecked(overlay.shown)
         check.toggled.connect(lambda shown: scene.set_overlay_look(shown=shown))
@@ -92,7 +92,7 @@ class LayersPanel(QWidget):
         percent = _percent(opacity)
         head.addWidget(percent)
         slider = QSlider(Qt.Orientation.Horizontal)
-        slider.setObjectName(f"opacity_{name}")
+        slider.setObjectName(f"opacity-{name}")
         slider.setAccessibleName(f"Opacity of the {name}")
         slider.setRange(0, 100)
         slider.setValue(round(100 * opacity))
@@ -123,7 +123,7 @@ class LayersPanel(QWidget):
         row.setContentsMargins(4, 0, 0, 0)
         row.setSpacing(8)
         check = QCheckBox()
-        check.setObjectName(f"structure_{value}")
+        check.setObjectName(f"structure-{value}")
         check.setAccessibleName(f"Show {name}")
         check.setChecked(value not in overlay.hidden)
         check.toggled.connect(lambda shown: self._scene.set_structure_shown(value, shown))

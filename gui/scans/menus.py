@@ -20,7 +20,7 @@ def fill_layout_menu(menu: QMenu, grid: SliceGrid, settings: QSettings) -> None:
     for name, words in LAYOUTS.items():
         action = actions[name] = menu.addAction(words)
         action.setCheckable(True)
-        action.setObjectName(f"layout_{name}")
+        action.setObjectName(f"layout-{name}")
         action.triggered.connect(lambda _=False, name=name: grid.set_layout(name))
         group.addAction(action)
 
@@ -36,11 +36,11 @@ def fill_layout_menu(menu: QMenu, grid: SliceGrid, settings: QSettings) -> None:
 def fill_window_menu(menu: QMenu, scene: Scene) -> None:
     """The windows that make sense for the scan in front: the field's presets are for CT only."""
     menu.clear()
-    menu.addAction("Auto\tA", scene.auto_window).setObjectName("window_auto")
-    menu.addAction("Full range", scene.full_window).setObjectName("window_full")
+    menu.addAction("Auto\tA", scene.auto_window).setObjectName("window-auto")
+    menu.addAction("Full range", scene.full_window).setObjectName("window-full")
     if scene.opened is not None and scene.opened.is_ct:
         menu.addSeparator()
         for name, preset in CT_PRESETS.items():
             words = f"CT {name.lower()}\t{preset.text()}"
             action = menu.addAction(words, lambda preset=preset: scene.set_window(preset))
-            action.setObjectName(f"window_{name.lower().replace(' ', '_')}")
+            action.setObjectName(f"window-{name.lower().replace(' ', '-')}")

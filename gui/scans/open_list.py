@@ -26,13 +26,13 @@ class ScanCard(QFrame):
 
     def __init__(self, volume: Volume, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("scan_card")
+        self.setObjectName("scan-card")
         self.setProperty("role", "card")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(f"Open scan {volume.title}")
         self.setToolTip(str(volume.source.path))
-        close = tool_button("close", "close_scan", f"Close {volume.title}", self.close_requested.emit)
+        close = tool_button("close", "close-scan", f"Close {volume.title}", self.close_requested.emit)
         close.setIconSize(QSize(16, 16))
         close.setFixedSize(QSize(22, 22))
         head = QHBoxLayout()
@@ -72,7 +72,7 @@ class OpenList(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("open_scans")
+        self.setObjectName("open-scans")
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(6)

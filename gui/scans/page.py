@@ -53,7 +53,7 @@ class ScansPage(QStackedWidget):
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("scans_page")
+        self.setObjectName("scans-page")
         self._context = context
         self.welcome = WelcomePage(context, self)
         self.addWidget(self.welcome)
@@ -101,7 +101,7 @@ class ScansPage(QStackedWidget):
         self.predict_panel = PredictPanel(self._context)
         self.predict_panel.overlay_ready.connect(self._lay_over)
         self._splitter = QSplitter()
-        self._splitter.setObjectName("scans_splitter")
+        self._splitter.setObjectName("scans-splitter")
         self._splitter.setHandleWidth(1)
         self._splitter.addWidget(side_panel(self._list, self._layers, self._checks))
         self._splitter.addWidget(self.grid)
@@ -131,9 +131,9 @@ class ScansPage(QStackedWidget):
         if self.grid is None or self.predict_panel is None:
             return []
         own: list[QWidget] = [
-            menu_button("Layout", "layout_menu", self._layout_menu, tip="Which views are shown, and how large"),
+            menu_button("Layout", "layout-menu", self._layout_menu, tip="Which views are shown, and how large"),
             menu_button(
-                "Window", "window_menu", self._window_menu, tip="Window and level: which values are black, which white"
+                "Window", "window-menu", self._window_menu, tip="Window and level: which values are black, which white"
             ),
         ]
         offered = getattr(self.predict_panel, "toolbar_widgets", list)
@@ -359,7 +359,9 @@ class ScansPage(QStackedWidget):
             self._context.tell(error)
             return
         if more and more[0] is not None:
-            self.scene.set_uncertainty(UncertaintyMap(more[0], calibrated=more[1:] == [True]))
+            self.scene.set_uncertainty(UncertaintyMap(more[0], calibrated=more[1:2] == [True]))
+        if (time := getattr(given, "time", None)) is not None:
+            self.scene.set_time(time)
         self.scene.go_to_overlay()
 
     def toggle_uncertainty(self) -> None:
@@ -381,6 +383,8 @@ class ScansPage(QStackedWidget):
         settings = self._context.settings
         if change in ("cursor", "volume", "time", "overlay", "look"):
             self.cursor_changed.emit()
+        if change in ("volume", "time") and self.predict_panel is not None:
+            self.predict_panel.set_time(self.scene.time)
         if change == "side":
             settings.setValue("viewer/radiological", self.scene.radiological)
         if change == "look" and self.scene.overlay is not None:

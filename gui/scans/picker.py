@@ -22,18 +22,18 @@ class SeriesPicker(QWidget):
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("series_picker")
+        self.setObjectName("series-picker")
         self.setProperty("role", "page")
         self.model = PickerModel(context)
         self._title = label("Which scans?", "headline")
         self._hint = label("", "dim", wrap=True)
         self.table = self._make_table()
-        self.open_button = button("Open", "picker_open", self.open_selected, role="primary", tip="Open (Enter)")
+        self.open_button = button("Open", "picker-open", self.open_selected, role="primary", tip="Open (Enter)")
         self._count = label("", "dim")
         foot = QHBoxLayout()
         foot.setSpacing(8)
         foot.addWidget(self.open_button)
-        foot.addWidget(button("Cancel", "picker_cancel", self.cancel, tip="Go back (Escape)"))
+        foot.addWidget(button("Cancel", "picker-cancel", self.cancel, tip="Go back (Escape)"))
         foot.addStretch(1)
         foot.addWidget(self._count)
         column = QVBoxLayout(self)
@@ -50,7 +50,7 @@ class SeriesPicker(QWidget):
 
     def _make_table(self) -> QTableView:
         table = _Table()
-        table.setObjectName("picker_table")
+        table.setObjectName("picker-table")
         table.setAccessibleName("Scans to choose from")
         table.setModel(self.model)
         table.setShowGrid(False)

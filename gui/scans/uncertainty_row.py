@@ -27,7 +27,7 @@ class UncertaintyRow(QWidget):
         shown = scene.uncertainty
         highest = shown.highest if shown is not None else 1.0
         self.check = QCheckBox("Uncertainty (U)")
-        self.check.setObjectName("layer_uncertainty")
+        self.check.setObjectName("layer-uncertainty")
         self.check.setAccessibleName("Show the uncertainty")
         known = shown is not None and shown.calibrated
         self.setToolTip(CALIBRATED if known else NOT_CALIBRATED)

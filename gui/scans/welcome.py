@@ -70,9 +70,9 @@ class WelcomePage(QWidget):
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addStretch(1)
-        row.addWidget(button("Open the sample", "open_sample", self.sample_requested.emit, role="primary"))
-        row.addWidget(button("Choose files…", "choose_files", self.files_requested.emit))
-        row.addWidget(button("Choose a folder…", "choose_folder", self.folder_requested.emit))
+        row.addWidget(button("Open the sample", "open-sample", self.sample_requested.emit, role="primary"))
+        row.addWidget(button("Choose files…", "choose-files", self.files_requested.emit))
+        row.addWidget(button("Choose a folder…", "choose-folder", self.folder_requested.emit))
         row.addStretch(1)
         column.addLayout(row)
         column.addStretch(1)
@@ -99,7 +99,7 @@ class WelcomePage(QWidget):
         self._recent.setVisible(bool(scans))
         if not scans:
             return
-        clear = button("Clear", "clear_recent", self._clear, role="link", tip="Forget the recent scans")
+        clear = button("Clear", "clear-recent", self._clear, role="link", tip="Forget the recent scans")
         self._recent_rows.addWidget(section("Recent"), 0, 0)
         self._recent_rows.addWidget(clear, 0, 2, Qt.AlignmentFlag.AlignRight)
         for place, scan in enumerate(scans):
@@ -107,7 +107,7 @@ class WelcomePage(QWidget):
 
     def _add_row(self, row: int, place: int, scan: RecentScan) -> None:
         title = file_title(scan.path)
-        name = button(title, f"recent_{place}", lambda: self._open(scan), role="quiet")
+        name = button(title, f"recent-{place}", lambda: self._open(scan), role="quiet")
         name.setText(name.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, 240))
         name.setToolTip(str(scan.path))
         name.setStyleSheet("text-align: left;")

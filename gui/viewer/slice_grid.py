@@ -38,7 +38,7 @@ class SliceGrid(QWidget):
     def __init__(self, context: AppContext, scene: Scene, parent: QWidget | None = None, *, tools: bool = True) -> None:
         """`tools`: whether buttons are shown in the views; a picture for print does without."""
         super().__init__(parent)
-        self.setObjectName("slice_grid")
+        self.setObjectName("slice-grid")
         self.scene = scene
         self.layout_name = "four"
         self._before_maximise = "four"
@@ -49,14 +49,14 @@ class SliceGrid(QWidget):
             view.maximise_requested.connect(lambda name=name: self.toggle_maximised(name))
 
         self.marker = label("", "sidemarker")
-        self.marker.setObjectName("side_marker")
+        self.marker.setObjectName("side-marker")
         self.marker.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.note = label("", "sidemarker", wrap=True)
-        self.note.setObjectName("oblique_note")
+        self.note.setObjectName("oblique-note")
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        flip = tool_button("flip", "flip_sides", "Swap left and right of the pictures", self.flip_sides, self)
+        flip = tool_button("flip", "flip-sides", "Swap left and right of the pictures", self.flip_sides, self)
         icons.bind(flip, "flip", "view_dim")
-        self.measure = tool_button("ruler", "measure_tool", "Measure a length (M)", self.toggle_measuring, self)
+        self.measure = tool_button("ruler", "measure-tool", "Measure a length (M)", self.toggle_measuring, self)
         self.measure.setCheckable(True)
         icons.bind(self.measure, "ruler", "view_dim", "measure")
         bar = QFrame(self)
@@ -97,7 +97,7 @@ class SliceGrid(QWidget):
         inside = QHBoxLayout(row)
         inside.setContentsMargins(12, 4, 12, 4)
         slider = QSlider(Qt.Orientation.Horizontal, row)
-        slider.setObjectName("time_slider")
+        slider.setObjectName("time-slider")
         slider.setAccessibleName("Time point")
         slider.valueChanged.connect(self.scene.set_time)
         text = label("", "sidemarker")

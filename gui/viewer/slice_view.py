@@ -47,7 +47,7 @@ class SliceView(QWidget):
     def __init__(self, scene: Scene, plane: Plane, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.plane = plane
-        self.setObjectName(f"view_{plane.name.lower()}")
+        self.setObjectName(f"view-{plane.name.lower()}")
         self.setAccessibleName(f"{plane.name} view")
         self.setAccessibleDescription(
             "Arrow and page keys change the slice; plus and minus zoom; Home fits; M measures; A chooses the window."

@@ -38,7 +38,7 @@ class VolumeView(QWidget):
 
     def __init__(self, context: AppContext, scene: Scene, parent: QWidget | None = None, *, tools: bool = True) -> None:
         super().__init__(parent)
-        self.setObjectName("view_3d")
+        self.setObjectName("view-3d")
         self.setAccessibleName("3D view")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -77,7 +77,7 @@ class VolumeView(QWidget):
         for side, words in SIDES.items():
             one = QToolButton(self)
             one.setText(side)
-            one.setObjectName(f"look_from_{side.lower()}")
+            one.setObjectName(f"look-from-{side.lower()}")
             one.setProperty("role", "view")
             one.setToolTip(f"Look from the {words}")
             one.setAccessibleName(f"Look from the {words}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from core import RESEARCH_ONLY
 from gui.theme import icons
 from gui.theme.theme import theme
 from gui.widgets.controls import tool_button
@@ -63,6 +64,20 @@ def scrolled(inside: QWidget, parent: QWidget | None = None) -> QScrollArea:
     return area
 
 
+def answer_panel(inside: QWidget, least_px: int) -> QFrame:
+    """The right side of a page with a model's answers: `inside`, scrolled, over the line about its use."""
+    frame = QFrame()
+    frame.setProperty("role", "panel")
+    frame.setMinimumWidth(least_px)
+    research = label(RESEARCH_ONLY, "small", wrap=True)
+    research.setContentsMargins(16, 0, 16, 4)
+    column = QVBoxLayout(frame)
+    column.setContentsMargins(0, 0, 0, 8)
+    column.addWidget(scrolled(inside), 1)
+    column.addWidget(research)
+    return frame
+
+
 class EmptyState(QWidget):
     """What a place says while it has nothing to show: a picture, a line, what to do next, and buttons for it."""
 
@@ -117,7 +132,7 @@ class NoticeBar(QFrame):
         self.setProperty("role", "notice")
         self._sign = label("", "sign")
         self._text = label("", wrap=True)
-        self._text.setObjectName("notice_text")
+        self._text.setObjectName("notice-text")
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -127,7 +142,7 @@ class NoticeBar(QFrame):
         row.setSpacing(10)
         row.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._text, 1)
-        close = tool_button("close", "notice_close", "Close this notice", self.dismiss)
+        close = tool_button("close", "notice-close", "Close this notice", self.dismiss)
         close.setFixedSize(QSize(20, 20))
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()

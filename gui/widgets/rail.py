@@ -37,14 +37,14 @@ class Rail(QFrame):
         column.setContentsMargins(6, 8, 6, 8)
         column.setSpacing(4)
         for number, (key, words) in enumerate(PAGES.items(), start=1):
-            button = self._make(key, f"rail_{key}", words, f"{words} (Ctrl+{number})")
+            button = self._make(key, f"rail-{key}", words, f"{words} (Ctrl+{number})")
             button.setCheckable(True)
             button.clicked.connect(lambda _=False, key=key: self.page_chosen.emit(key))
             group.addButton(button)
             self._buttons[key] = button
             column.addWidget(button)
         column.addStretch(1)
-        foot = self._make("settings", "rail_menu", "Menu", "All commands and settings")
+        foot = self._make("settings", "rail-menu", "Menu", "All commands and settings")
         foot.setMenu(menu)
         foot.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         foot.setStyleSheet("QToolButton::menu-indicator { image: none; }")
@@ -65,4 +65,7 @@ class Rail(QFrame):
         return button
 
     def mark(self, page: str) -> None:
+        """Show which page is in front; Tab comes to its button, and from there arrow keys go to the others."""
         self._buttons[page].setChecked(True)
+        for key, one in self._buttons.items():
+            one.setFocusPolicy(Qt.FocusPolicy.TabFocus if key == page else Qt.FocusPolicy.NoFocus)

@@ -24,14 +24,14 @@ class StatusLine(QFrame):
 
     def __init__(self, jobs: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("status_line")
+        self.setObjectName("status-line")
         self.setProperty("role", "status")
         self.setFixedHeight(28)
         self._index = label("", "small")
         self._point = label("", "small")
         self._value = label("", "small")
         self._structure = label("", "small")
-        self._structure.setObjectName("structure_at_cursor")
+        self._structure.setObjectName("structure-at-cursor")
         self._swatch = Swatch(QColor(Qt.GlobalColor.transparent))
         self._device = label(f"CPU, {os.cpu_count() or 1} cores", "small")
         self._device.setObjectName("device")

@@ -15,11 +15,11 @@ class TopBar(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("top_bar")
+        self.setObjectName("top-bar")
         self.setProperty("role", "bar")
         self.setFixedHeight(44)
         self._what = ElidedLabel("", "dim", mode=Qt.TextElideMode.ElideMiddle)
-        self._what.setObjectName("open_name")
+        self._what.setObjectName("open-name")
         self._hosts: dict[str, QWidget] = {}
         row = self._row = QHBoxLayout(self)  # no stack, which would keep the room of the widest page's tools
         row.setContentsMargins(16, 0, 16, 0)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from tests.benchmarks.dropping import drop
 from tests.benchmarks.window import report
 
-VIEWS = {"view_axial", "view_coronal", "view_sagittal"}
+VIEWS = {"view-axial", "view-coronal", "view-sagittal"}
 SETTLED_MS = 2000  # a person needs longer than this to find a file; what the window prepares while idle is done then
 GIVE_UP_MS = 30_000
 
@@ -87,7 +87,7 @@ class Peak(threading.Thread):
 
 
 def scene_of(view: Any) -> Any:
-    while view is not None and view.objectName() != "slice_grid":
+    while view is not None and view.objectName() != "slice-grid":
         view = view.parent()
     return view.scene if view is not None else None
 

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QImage
-from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QComboBox, QFileDialog, QLineEdit, QWidget
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QComboBox,
+    QFileDialog,
+    QHeaderView,
+    QLineEdit,
+    QTabBar,
+    QTableView,
+    QWidget,
+)
 
 from core.errors import UnreadableScan
 from gui import main_window
@@ -18,7 +32,7 @@ from tests.gui.making import write_scan
 
 
 def test_an_empty_window_says_what_to_do(window: MainWindow):
-    for name in ("open_sample", "choose_files", "choose_folder"):
+    for name in ("open-sample", "choose-files", "choose-folder"):
         button = window.findChild(QAbstractButton, name)
         assert button.isVisible()
         assert button.accessibleName()
@@ -50,7 +64,7 @@ def test_an_error_is_told_in_its_three_parts(window: MainWindow):
 def test_a_name_that_looks_like_markup_is_shown_as_it_is(window: MainWindow):
     window.context.notice.emit("warn", "<b>bold</b>.nii is no scan")
     assert window.notice.text == "<b>bold</b>.nii is no scan"
-    assert "<b>" in window.notice.findChild(QWidget, "notice_text").text()
+    assert "<b>" in window.notice.findChild(QWidget, "notice-text").text()
 
 
 @pytest.mark.parametrize(("answer", "closed", "cancelled"), [("CANCEL", False, False), ("STOP", True, True)])
@@ -110,7 +124,7 @@ def test_with_a_tray_the_window_hides_behind_an_icon_that_brings_it_back(
 
 
 def test_the_theme_chosen_is_remembered(window: MainWindow):
-    window.findChild(QAction, "theme_light").trigger()
+    window.findChild(QAction, "theme-light").trigger()
     assert not theme().is_dark
     assert window.context.settings.value("appearance/theme") == "light"
     theme().set_mode("dark")
@@ -134,18 +148,51 @@ def test_the_views_can_be_saved_as_a_picture(
 def test_everything_that_can_be_acted_on_has_a_name(qtbot: object, window: MainWindow, tmp_path: Path):
     window.open_paths([write_scan(tmp_path / "head.nii")])
     qtbot.waitUntil(lambda: window.scans.volume is not None, timeout=10_000)
-    kinds = (QAbstractButton, QAbstractSlider, QComboBox, QLineEdit)
+    for page in PAGES:
+        window.show_page(page)
+    kinds = (QAbstractButton, QAbstractSlider, QComboBox, QLineEdit, QAbstractItemView)
     own = [w for kind in kinds for w in window.findChildren(kind) if not type(w).__name__.startswith("QScroll")]
-    own = [w for w in own if not w.objectName().startswith("qt_")]
+    own = [w for w in own if not w.objectName().startswith("qt_") and not _of_qt(w)]
     nameless = [(type(w).__name__, w.objectName()) for w in own if not w.objectName()]
     unspoken = [w.objectName() for w in own if not (w.accessibleName() or getattr(w, "text", str)())]
     assert not nameless
     assert not unspoken
+    named = window.findChildren(QObject)
+    # A field is named by its key, which has underscores of its own.
+    odd = {o.objectName() for o in named if "_" in o.objectName() and not re.match(r"_|qt_|\w+:", o.objectName())}
+    assert not odd, "words of object names stand apart by a dash"
     window.close()
+
+
+def test_tab_leads_from_the_rail_through_every_page_and_is_caught_nowhere(qtbot: object, window: MainWindow):
+    for page in PAGES:
+        window.show_page(page)
+        buttons = [window.rail.findChild(QAbstractButton, f"rail-{key}") for key in PAGES]
+        stops = [one.objectName() for one in buttons if one.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        assert stops == [f"rail-{page}"]
+    entered = [view for view in window.findChildren(QTableView) if view.focusPolicy() & Qt.FocusPolicy.TabFocus]
+    caught = [view.objectName() for view in entered if view.tabKeyNavigation()]
+    assert entered
+    assert not caught
+    shown = window.rail.findChild(QAbstractButton, f"rail-{window.page}")
+    shown.setFocus()
+    QTest.keyClick(shown, Qt.Key.Key_Up)
+    assert window.page == list(PAGES)[-2]
+
+
+def _of_qt(widget: QWidget) -> bool:
+    """Whether Qt made it inside one of its own: a combo box's list, a line's clear button, a table's head."""
+    parent = widget.parent()
+    inside = parent.parent() if parent is not None else None
+    return (
+        isinstance(widget, QHeaderView)
+        or isinstance(parent, QTabBar | QComboBox | QLineEdit | QAbstractItemView)
+        or isinstance(inside, QComboBox)
+    )
 
 
 def test_the_sheet_of_keys_opens_and_closes(qtbot: object, window: MainWindow):
     window.actions_.shortcuts.trigger()
-    sheet = window.findChild(QWidget, "shortcut_sheet")
+    sheet = window.findChild(QWidget, "shortcut-sheet")
     assert sheet.isVisible()
     sheet.close()

@@ -122,7 +122,7 @@ def open_first_prediction(qtbot: QtBot, window: MainWindow) -> tuple[list[str], 
     shown = page.table.model()
     words = [shown.index(0, column).data() for column in (KIND, OF, RESULT)]
     page.table.selectRow(0)
-    click(qtbot, page, "prediction_open")
+    click(qtbot, page, "prediction-open")
     return words, window.pages[window.page]
 
 

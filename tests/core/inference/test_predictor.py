@@ -148,6 +148,19 @@ def test_a_prediction_is_in_the_catalog(package: ModelPackage, scan: Path, tmp_p
     assert row.structures == result.structures
 
 
+def test_of_a_scan_of_several_volumes_one_is_predicted_when_it_is_named(package: ModelPackage, tmp_path: Path):
+    bright, mask = bright_box()
+    several = write_nifti(tmp_path / "several.nii.gz", np.stack([np.flip(bright, axis=0), bright], axis=-1))
+    with pytest.raises(UnsuitableScan, match="holds 2 volumes"):
+        predict_file(several, package, tmp_path / "out")
+    result = predict_file(several, package, tmp_path / "out", time_point=1)
+    assert result.output.name == "several_t2_seg.nii.gz"
+    assert np.array_equal(np.asarray(nib.load(result.output).dataobj) == 1, mask)
+    assert "Volume 2 of the 2 in the scan." in [finding["message"] for finding in result.findings]
+    with pytest.raises(UnsuitableScan, match="no volume 3 in it"):
+        predict_file(several, package, tmp_path / "out", time_point=2)
+
+
 def test_progress_only_rises(package: ModelPackage, scan: Path, tmp_path: Path):
     fractions: list[float] = []
     control = JobControl(lambda fraction, _message: fractions.append(fraction or 0.0))

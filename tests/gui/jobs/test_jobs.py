@@ -136,7 +136,7 @@ def test_the_job_line_shows_the_newest_job_and_cancels_it(qtbot: object, runner:
     shown.report(0.25, "Averaging")
     assert line.job is shown
     with qtbot.waitSignal(shown.cancel_requested):
-        line.findChild(object, "job_cancel").click()
+        line.findChild(object, "job-cancel").click()
     shown.finish("cancelled")
     hidden.finish()
     assert line.job is None

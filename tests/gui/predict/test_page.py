@@ -67,7 +67,7 @@ def test_a_folder_dropped_again_goes_on_where_it_stopped(qtbot, page, context, t
     assert [item.state for item in page.batch.items] == ["known", "done"]
     first = page.batch.items[0]
     assert first.prediction == min(row.id for row in context.catalog().predictions())
-    again = page.queue.findChild(QPushButton, "queue_again")
+    again = page.queue.findChild(QPushButton, "queue-again")
     assert again.isVisible() and again.accessibleName() == "Predict again: one.nii.gz"
     with qtbot.waitSignal(page.batch.finished, timeout=60_000):
         qtbot.mouseClick(again, Qt.MouseButton.LeftButton)

@@ -55,7 +55,26 @@ def test_a_prediction_lies_over_the_scan_and_is_in_the_catalog(qtbot, panel, con
     assert table.item(0, 1).text() == f"{overlay.structures[0]['volume_ml']:.2f}"
     assert [table.item(at, 0).text() for at in (2, 3, 4)] == ["Total, left", "Total, right", "Total"]
     assert panel.review.save_button.isVisible()
-    assert "Research use only" in panel.findChild(object, "research_only").text()
+    assert "Research use only" in panel.findChild(object, "research-only").text()
+
+
+def test_of_a_scan_over_time_the_shown_volume_is_predicted_and_comes_back(qtbot, panel, context, tmp_path) -> None:
+    first, second = (read(make_scan(tmp_path / f"{n}.nii.gz", seed=n)) for n in (1, 2))
+    both = np.stack([first.voxels, second.voxels], axis=-1)
+    nib.save(nib.Nifti1Image(both, first.affine_ras), tmp_path / "over_time.nii.gz")
+    scan = read(tmp_path / "over_time.nii.gz")
+    panel.set_scan(scan)
+    qtbot.waitUntil(lambda: panel.can_predict)
+    assert panel.predict_button.text() == "Predict time 1"
+    panel.set_time(1)
+    assert panel.predict_button.text() == "Predict time 2"
+    with qtbot.waitSignal(panel.overlay_ready, timeout=PREDICTED_MS) as ready:
+        panel.predict()
+    row = only_row(context)
+    assert (row.given, row.output.name) == ({"time": 1}, "over_time_t2_seg.nii.gz")
+    assert ready.args[0].time == 1 and ready.args[0].labels.shape == scan.grid_shape
+    alone = predict(qtbot, panel, second)
+    assert np.array_equal(alone.labels, ready.args[0].labels)
 
 
 def test_volumes_are_those_of_the_labels(qtbot, panel, scan) -> None:
@@ -228,7 +247,7 @@ def test_with_no_model_the_panel_says_what_to_do(qtbot, bare_context, scan, monk
     panel.set_scan(scan)
     qtbot.waitUntil(lambda: panel._no_model.isVisible())
     with qtbot.waitSignal(bare_context.page_requested) as asked:
-        qtbot.mouseClick(panel._no_model.findChild(object, "predict_to_models"), Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(panel._no_model.findChild(object, "predict-to-models"), Qt.MouseButton.LeftButton)
     assert asked.args == ["models"]
 
 

@@ -36,7 +36,7 @@ def offered(panel) -> list[str]:
 
 def save(qtbot, panel, context, way: str, target: Path, monkeypatch) -> tuple[str, str]:
     monkeypatch.setattr(panel.review, "ask_where", lambda _proposed, _way: target)
-    (action,) = [a for a in panel.review.save_menu.actions() if a.objectName() == f"save_{way}"]
+    (action,) = [a for a in panel.review.save_menu.actions() if a.objectName() == f"save-{way}"]
     with qtbot.waitSignal(context.notice, timeout=20_000) as told:
         action.trigger()
     return tuple(told.args)
@@ -44,9 +44,9 @@ def save(qtbot, panel, context, way: str, target: Path, monkeypatch) -> tuple[st
 
 def test_dicom_is_offered_for_a_dicom_series_only(qtbot, panel, context, scan, series, tmp_path):
     lay(qtbot, panel, context, scan, tmp_path / "one")
-    assert offered(panel) == ["save_labels", "save_surfaces", "save_surfaces_each"]
+    assert offered(panel) == ["save-labels", "save-surfaces", "save-surfaces-each"]
     lay(qtbot, panel, context, series, tmp_path / "two")
-    assert offered(panel) == ["save_labels", "save_seg", "save_surfaces", "save_surfaces_each"]
+    assert offered(panel) == ["save-labels", "save-seg", "save-surfaces", "save-surfaces-each"]
 
 
 def test_a_dicom_segmentation_has_the_voxels_and_names_of_the_result(
@@ -69,7 +69,7 @@ def test_surfaces_are_one_file_or_one_each(qtbot, panel, context, scan, tmp_path
     place = tmp_path / "saved"
     place.mkdir()
     assert save(qtbot, panel, context, "surfaces", place / "all.ply", monkeypatch)[0] == "ok"
-    assert save(qtbot, panel, context, "surfaces_each", place / "one.stl", monkeypatch)[0] == "ok"
+    assert save(qtbot, panel, context, "surfaces-each", place / "one.stl", monkeypatch)[0] == "ok"
     names = {path.name for path in place.iterdir()}
     assert names == {"all.ply", "one_anterior_left.stl", "one_posterior_right.stl"}
 

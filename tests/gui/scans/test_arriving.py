@@ -76,7 +76,7 @@ def half_there(window: MainWindow) -> bool:
 
 
 def picture(window: MainWindow, name: str) -> QImage:
-    return window.findChild(QWidget, f"view_{name}").grab().toImage()
+    return window.findChild(QWidget, f"view-{name}").grab().toImage()
 
 
 def test_decoded_slices_are_seen_and_the_rest_is_hatched_until_the_whole_scan_takes_their_place(
@@ -85,7 +85,7 @@ def test_decoded_slices_are_seen_and_the_rest_is_hatched_until_the_whole_scan_ta
     window.open_paths([write_scan(tmp_path / "head.nii.gz")])
     qtbot.waitUntil(lambda: half_there(window), timeout=WAIT)
     scans, scene = window.scans, window.scans.scene
-    assert window.findChild(QWidget, "open_name").text() == "head"
+    assert window.findChild(QWidget, "open-name").text() == "head"
     assert scans.grid.isVisible()
     coronal = scans.grid.slices[1]
     there, absent = (coronal.index_to_screen((12, 20, k)).toPoint() for k in (8, 18))
@@ -141,7 +141,7 @@ def test_nothing_is_offered_for_a_scan_that_is_not_whole(qtbot: object, window: 
     assert scans.volume is None
     assert scans.open_scans == []
     assert scene.volume is None
-    assert not window.findChild(QWidget, "predict_button").isEnabled()
+    assert not window.findChild(QWidget, "predict-button").isEnabled()
     scene.set_tool("measure")
     view = scans.grid.slices[0]
     qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))

@@ -105,7 +105,7 @@ def test_closing_the_last_scan_brings_the_welcome_page_with_the_scan_under_recen
     qtbot.waitUntil(lambda: window.scans.volume is not None, timeout=WAIT)
     window.scans.close_scan()
     assert window.scans.currentWidget() is window.scans.welcome
-    assert window.findChild(QWidget, "recent_0") is not None
+    assert window.findChild(QWidget, "recent-0") is not None
 
 
 def test_a_segmentation_from_the_panel_gets_layers_with_switches(qtbot: object, window: MainWindow, tmp_path: Path):
@@ -116,10 +116,10 @@ def test_a_segmentation_from_the_panel_gets_layers_with_switches(qtbot: object, 
     panel.overlay_ready.emit((labels, [{"label": 1, "name": "Marker"}]))
     scene = window.scans.scene
     scene.set_index(MARKER_RAS)
-    assert window.findChild(QWidget, "structure_at_cursor").text() == "Marker"
-    window.findChild(QWidget, "structure_1").setChecked(False)
+    assert window.findChild(QWidget, "structure-at-cursor").text() == "Marker"
+    window.findChild(QWidget, "structure-1").setChecked(False)
     assert scene.overlay.hidden == {1}
-    window.findChild(QSlider, "opacity_segmentation").setValue(80)
+    window.findChild(QSlider, "opacity-segmentation").setValue(80)
     assert scene.overlay.opacity == 0.8
     window.actions_.overlay.trigger()
     assert not scene.overlay.shown

@@ -44,7 +44,7 @@ def tree(make_series: SeriesMaker, tmp_path: Path) -> Path:
 def picker(qtbot: object, window: MainWindow, tree: Path) -> SeriesPicker:
     window.open_paths([tree])
     qtbot.waitUntil(lambda: window.scans.choosing, timeout=WAIT)
-    found = window.findChild(SeriesPicker, "series_picker")
+    found = window.findChild(SeriesPicker, "series-picker")
     assert found is not None
     return found
 
@@ -93,7 +93,7 @@ def test_cancelling_with_a_scan_open_shows_that_scan_again(
     qtbot.waitUntil(lambda: window.scans.volume is not None, timeout=WAIT)
     window.open_paths([tree])
     qtbot.waitUntil(lambda: window.scans.choosing, timeout=WAIT)
-    window.findChild(QWidget, "picker_cancel").click()
+    window.findChild(QWidget, "picker-cancel").click()
     assert window.scans.grid.isVisible()
     assert window.windowTitle() == "first – Isocenter"
 

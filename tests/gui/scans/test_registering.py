@@ -84,7 +84,7 @@ def test_a_scan_is_registered_to_the_template_shown_over_it_saved_and_undone(
     assert scene.scan_opacity == 0.5
     qtbot.waitUntil(lambda: any("similarity 0.9" in one.text() for one in visible_labels(window)), timeout=WAIT)
 
-    slider = window.findChild(QSlider, "opacity_scan")
+    slider = window.findChild(QSlider, "opacity-scan")
     for opacity in (100, 0, 100):
         window.actions_.flicker.trigger()
         assert slider.value() == opacity

@@ -141,4 +141,4 @@ def test_only_ct_is_taken_for_ct(modality: str, lowest: int, is_ct: bool):
 def test_a_saved_picture_is_finer_than_the_screen(shown: SliceGrid):
     image = shown.picture(2)
     assert (image.width(), image.height()) == (2 * shown.width(), 2 * shown.height())
-    assert shown.findChild(QWidget, "side_marker").isVisible()
+    assert shown.findChild(QWidget, "side-marker").isVisible()
