@@ -12,7 +12,7 @@ from core.errors import IsocenterError
 
 if TYPE_CHECKING:
     from core.catalog.groups import GroupRow
-    from core.tasks.base import ModelKind
+    from core.inference.model_kind import ModelKind
 
 SUBJECT_PARTS = ("mri", "pet", "clinical")
 NO_REPORT = "predictions of this model have no report"

@@ -53,7 +53,7 @@ class Answers:
 
 
 def measure_folds(row: GroupRow, *, against: Sequence[str] = (), control: JobControl | None = None) -> dict[str, Any]:
-    """See `core.tasks.base.ModelKind.folds`.
+    """See `core.inference.model_kind.ModelKind.folds`.
 
     against: names of `NAMES`, other groups on the same folds, or "all" for the simple methods that a table is usually
     compared with. Each of them is fitted to all rows that its fold does not keep out.
@@ -93,7 +93,7 @@ def beside(
     package: TablePackage, path: Path, *, against: Sequence[str], split: str | None = None,
     control: JobControl | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """See `core.tasks.base.ModelKind.beside`: simple methods fitted to the rows that the run trained or validated on.
+    """See `core.inference.model_kind.ModelKind.beside`: methods fitted to the rows the run trained or validated on.
 
     Raises DatasetError where the run or its table is gone.
     """
