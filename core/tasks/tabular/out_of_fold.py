@@ -98,6 +98,10 @@ def beside(
     Raises DatasetError where the run or its table is gone.
     """
     control = control or JobControl()
+    wanted = methods_named(against)
+    for name in wanted:
+        if name not in NAMES:
+            raise ConfigError(f"there is no method named {name!r}", mend=f"Choose from: {', '.join(NAMES)}, or all.")
     table, rows, _ = asked(package, path, split, control)
     judged = judge(package, table, rows, path)
     own = Answers(package.name, judged.rows, np.zeros(len(judged.rows), np.int64), judged.found,
@@ -105,11 +109,8 @@ def beside(
     experiment, found, fitted = trained_with(package, control)
     outcome = package.manifest.plan.outcome
     others = []
-    wanted = methods_named(against)
     for number, name in enumerate(wanted):
         share = control.part(number / len(wanted), (number + 1) / len(wanted))
-        if name not in NAMES:
-            raise ConfigError(f"there is no method named {name!r}", mend=f"Choose from: {', '.join(NAMES)}, or all.")
         share.progress(0.0, f"Fitting {NAMES[name]}")
         said = fit_and_ask(name, experiment, found, fitted, judged.part)
         other = Answers(name, own.rows, own.fold, said)
