@@ -46,6 +46,12 @@ PREDICTION = (
     ("Ctrl+Z, Ctrl+Shift+Z", "Take the segmentation off, put it back"),
 )
 RISK = (("Ctrl+S", "Save the report of the answer"),)
+STAYS = (
+    ("Left, right", "Earlier and later (or drag)"),
+    ("+ and −, wheel", "Zoom in time"),
+    ("Double click", "The whole stay"),
+)
+SETTINGS = (("Ctrl+Z, Ctrl+Shift+Z", "Undo, redo a change of the settings"),)
 REVIEW = (
     ("T, P", "Show or hide the truth, the prediction"),
     ("N, Shift+N", "Next or previous case"),
@@ -103,6 +109,7 @@ class Actions:
         menu.addMenu(self._theme_menu())
         menu.addSeparator()
         self.shortcuts = self._add(menu, "show-shortcuts", "Keys and mouse", self.show_shortcuts, "F1")
+        self.shortcuts.setShortcuts([QKeySequence("F1"), QKeySequence("?")])
         self.about = self._add(menu, "about", "About Isocenter", window.show_about)
         self.quit = self._add(menu, "quit", "Quit", window.close, "Ctrl+Q")
 
@@ -164,9 +171,12 @@ class ShortcutSheet(QDialog):
         left = (
             ("In a slice view", MOUSE), ("While measuring (M)", MEASURE), ("In the 3D view", THREE_D),
             ("On the Review page", REVIEW),
-            ("On the Risk page", RISK),
+            ("On the Risk page", RISK), ("On the Stays page", STAYS),
         )  # fmt: skip
-        right = (("Commands", keyed), ("Prediction", PREDICTION))
+        right = (
+            ("Commands", keyed), ("Prediction", PREDICTION),
+            ("On the Train page", SETTINGS),
+        )  # fmt: skip
         for parts in (left, right):
             columns.addLayout(_keys(parts))
         column = QVBoxLayout(self)

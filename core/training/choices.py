@@ -32,6 +32,7 @@ FEWEST_STEPS = 1_500  # where the time leaves fewer than these, a smaller patch 
 UNLIMITED_CPU_MINUTES = 240.0
 EPOCH_STEPS = 50  # at least, so that what happens once an epoch does not weigh
 VALIDATION_SHARE = 0.06  # of the time
+VALIDATION_BESIDES = 2.0  # the loss, the metrics and the weights that are saved take about as long as the forward pass
 MEMORY_SHARE = 0.6  # of the device's memory
 LARGEST_PATCH = {"cpu": 96**3, "mps": 96**3, "cuda": 160**3}
 
@@ -242,8 +243,9 @@ def averaging(steps: int) -> tuple[float, str]:
 
 def validation_ratio(found_cases: int, sides: Sequence[float], size: Three, patches: int) -> float:
     """The time of validating so many whole cases by that of training on so many patches."""
-    windows = 1.0 if math.prod(sides) <= 4 * math.prod(size) else 4.0  # overlapping windows see a voxel several times
-    return found_cases * float(np.prod(sides)) * windows / (costs.FORWARD_AND_BACKWARD * patches * math.prod(size))
+    windows = 1.5 if math.prod(sides) <= 4 * math.prod(size) else 8.0  # of the case's voxels: rounded up, overlapping
+    seen = found_cases * float(np.prod(sides)) * windows * VALIDATION_BESIDES
+    return seen / (costs.FORWARD_AND_BACKWARD * patches * math.prod(size))
 
 
 def text_of(value: Any) -> str:

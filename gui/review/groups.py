@@ -42,6 +42,7 @@ class GroupsTable(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.table = QTableWidget()
+        self.table.setTabKeyNavigation(False)
         self.table.setObjectName("outcome-groups")
         self.table.setAccessibleName("Figures of groups")
         self.table.verticalHeader().hide()

@@ -24,6 +24,7 @@ class SummaryTable(QTableWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(HEADS), parent)
+        self.setTabKeyNavigation(False)
         self.setObjectName("review-summary")
         self.setAccessibleName("Figures per structure")
         self.setHorizontalHeaderLabels(list(HEADS))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -22,26 +22,26 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import RESEARCH_ONLY
 from core.data.tables.read import is_table
 from core.inference.package import AnyPackage
 from gui.context import AppContext
+from gui.file_drops import FileDrops
 from gui.jobs.jobs import Job
 from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.risk.asking import STRUCTURES, Answer, Subject, ask, open_image, overlay_of, takes_subjects
+from gui.risk.legend import Legend
 from gui.risk.past import model_gone, reopen, subject_of
 from gui.risk.place import ImagePlace, kind_by_name
-from gui.risk.reporting import ask_report, save_report
-from gui.risk.result import RiskResult
+from gui.risk.reporting import save_report
+from gui.risk.result import RiskResult, mean_score
 from gui.risk.values import fields_of
-from gui.scans.opening import dropped_paths
 from gui.theme.structures import structure_colours
 from gui.values.form import ValuesForm
 from gui.viewer.scene import OpenedScan, Scene
 from gui.viewer.slice_grid import SliceGrid
-from gui.widgets import EmptyState, Swatch, button, label, notice, scrolled, section
+from gui.widgets import EmptyState, answer_panel, button, label, notice, section
 
 if TYPE_CHECKING:
     from core.catalog import PredictionRow
@@ -56,7 +56,7 @@ class RiskPage(QWidget):
         super().__init__()
         self.setObjectName("risk-page")
         self.setProperty("role", "page")
-        self.setAcceptDrops(True)
+        FileDrops(self).dropped.connect(self._take_dropped)
         self._context = context
         self._choice = choice_of(context)
         self._models: list[AnyPackage] = []
@@ -155,13 +155,7 @@ class RiskPage(QWidget):
         self.reasons.setAccessibleName("Show what the score rests on over the image")
         self.reasons.setChecked(True)
         self.reasons.toggled.connect(lambda on: self.scene.set_overlay_look(shown=on))
-        self.legend = QWidget()
-        legend = QHBoxLayout(self.legend)
-        legend.setContentsMargins(0, 0, 12, 0)
-        legend.setSpacing(6)
-        for structure in STRUCTURES:
-            legend.addWidget(Swatch(structure_colours(STRUCTURES)[structure["label"]]))
-            legend.addWidget(label(structure["name"], "small"))
+        self.legend = Legend()
         row.addWidget(self.legend)
         row.addWidget(self.reasons)
         self._no_image = EmptyState(
@@ -179,9 +173,6 @@ class RiskPage(QWidget):
         return middle
 
     def _right(self) -> QFrame:
-        frame = QFrame()
-        frame.setProperty("role", "panel")
-        frame.setMinimumWidth(290)
         self.progress = ProgressCard("risk-progress")
         self.progress.cancel_requested.connect(self.cancel)
         self.failure = FailureCard("risk-failure")
@@ -198,13 +189,7 @@ class RiskPage(QWidget):
         for widget in (self.nothing, self.progress, self.failure, self.result):
             column.addWidget(widget)
         column.addStretch(1)
-        outer = QVBoxLayout(frame)
-        outer.setContentsMargins(0, 0, 0, 8)
-        outer.addWidget(scrolled(inside), 1)
-        research = label(RESEARCH_ONLY, "small", wrap=True)
-        research.setContentsMargins(16, 0, 16, 4)
-        outer.addWidget(research)
-        return frame
+        return answer_panel(inside, 290)
 
     # ---- the model ----------------------------------------------------------------------------------------------
 
@@ -334,22 +319,15 @@ class RiskPage(QWidget):
 
     def _take(self, answer: Answer) -> None:
         self.answer = answer
-        package = self.chosen
-        plan: Any = package.as_dict().get("plan") if package is not None else None
-        mean = plan.get("mean_score") if isinstance(plan, dict) else None
-        self.result.show_prediction(answer.prediction, mean)
+        self.result.show_prediction(answer.prediction, mean_score(self.chosen))
         if self._looked in self._scans:
             self._lay(self._scans[self._looked])
         self._show_state()
 
     def save_report(self) -> None:
         """Ask where, and write the answer that is shown as a PDF."""
-        package = self.chosen
-        if self.answer is None or package is None:
-            return
-        target = ask_report(self.answer.prediction, self)
-        if target is not None:
-            save_report(self._context, package, self.answer.prediction, target)
+        if self.answer is not None and self.chosen is not None:
+            save_report(self._context, self.chosen, self.answer.prediction, self)
 
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)
@@ -367,13 +345,8 @@ class RiskPage(QWidget):
 
     # ---- drops --------------------------------------------------------------------------------------------------
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        event.acceptProposedAction()
-        for path in dropped_paths(event.mimeData().urls()):
+    def _take_dropped(self, paths: list[Path]) -> None:
+        for path in paths:
             if is_table(path) or path.suffix.lower() == ".json":
                 self.form.open(path)
             else:

@@ -88,6 +88,7 @@ class ComparePanel(QWidget):
         self.loss = CurveCard("Loss, validation", "compare-loss", whole=True)
         self.title = section("Settings")
         self.table = QTableWidget()
+        self.table.setTabKeyNavigation(False)
         self.table.setObjectName("differences")
         self.table.setAccessibleName("Settings that differ")
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

@@ -261,6 +261,7 @@ class FoldsPanel(QWidget):
 def figures_table(name: str, accessible: str) -> QTableWidget:
     """An empty table of figures."""
     made = QTableWidget()
+    made.setTabKeyNavigation(False)
     made.setObjectName(name)
     made.setAccessibleName(accessible)
     made.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

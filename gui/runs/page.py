@@ -91,6 +91,7 @@ class RunsPage(QWidget):
         column.addWidget(self.trash)
         column.addWidget(self.publisher.bar)
         self.table = QTableView()
+        self.table.setTabKeyNavigation(False)
         self.table.setObjectName("runs-table")
         self.table.setAccessibleName("Runs")
         self.table.setModel(self.shown)

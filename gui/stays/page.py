@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import RESEARCH_ONLY
 from core.data.stays.read import read_stays
 from core.data.stays.series import Stays
 from core.inference.answers import named
@@ -40,7 +39,7 @@ from gui.stays.series import OneStay, one_stay
 from gui.stays.span import Span
 from gui.stays.strips import CourseStrip, HoursStrip, SeriesStrips
 from gui.train.data_check import LEVELS
-from gui.widgets import ElidedLabel, EmptyState, button, label, notice, scrolled, section
+from gui.widgets import ElidedLabel, EmptyState, answer_panel, button, label, notice, scrolled, section
 
 if TYPE_CHECKING:
     from core.catalog import PredictionRow
@@ -171,9 +170,6 @@ class StaysPage(QWidget):
         return middle
 
     def _right(self) -> QFrame:
-        frame = QFrame()
-        frame.setProperty("role", "panel")
-        frame.setMinimumWidth(280)
         self.chooser = QComboBox()
         self.chooser.setObjectName("stays-model")
         self.chooser.setAccessibleName("Model for stays")
@@ -199,13 +195,7 @@ class StaysPage(QWidget):
         column.addWidget(self.variables_title)
         column.addWidget(self.variables)
         column.addStretch(1)
-        outer = QVBoxLayout(frame)
-        outer.setContentsMargins(0, 0, 0, 8)
-        outer.addWidget(scrolled(inside), 1)
-        research = label(RESEARCH_ONLY, "small", wrap=True)
-        research.setContentsMargins(16, 0, 16, 4)
-        outer.addWidget(research)
-        return frame
+        return answer_panel(inside, 280)
 
     # ---- opening ------------------------------------------------------------------------------------------------
 

@@ -173,6 +173,7 @@ class ColumnsView(QWidget):
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self.found.setFilterFixedString)
         self.table = QTableView()
+        self.table.setTabKeyNavigation(False)
         self.table.setObjectName("table-columns")
         self.table.setAccessibleName("Columns of the table")
         self.table.setModel(self.found)

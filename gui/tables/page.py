@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import RESEARCH_ONLY
 from core.data.tables.read import SUFFIXES, is_table
 from core.inference.package import AnyPackage
 from gui.context import AppContext
@@ -36,7 +35,7 @@ from gui.tables.reading import OpenedTable, open_table
 from gui.tables.row_card import RowCard
 from gui.tables.rows import RowsModel
 from gui.train.data_check import LEVELS, grouped
-from gui.widgets import EmptyState, button, label, notice, scrolled, section
+from gui.widgets import EmptyState, answer_panel, button, label, notice, section
 
 if TYPE_CHECKING:
     from core.catalog import PredictionRow
@@ -91,6 +90,7 @@ class TablesPage(QWidget):
         inside.addWidget(self.failure)
         inside.addWidget(self.empty, 1)
         self.view = QTableView()
+        self.view.setTabKeyNavigation(False)
         self.view.setObjectName("table-rows")
         self.view.setAccessibleName("Rows of the table")
         self.view.setModel(self.rows)
@@ -135,9 +135,6 @@ class TablesPage(QWidget):
         outer.addWidget(self.stack, 1)
 
     def _right(self) -> QFrame:
-        frame = QFrame()
-        frame.setProperty("role", "panel")
-        frame.setMinimumWidth(280)
         self.name = label("", "title", wrap=True)
         self.name.setObjectName("table-name")
         self.line = label("", "dim")
@@ -176,13 +173,7 @@ class TablesPage(QWidget):
         column.addWidget(section("Findings"))
         column.addLayout(self._notices)
         column.addStretch(1)
-        outer = QVBoxLayout(frame)
-        outer.setContentsMargins(0, 0, 0, 8)
-        outer.addWidget(scrolled(inside), 1)
-        research = label(RESEARCH_ONLY, "small", wrap=True)
-        research.setContentsMargins(16, 0, 16, 4)
-        outer.addWidget(research)
-        return frame
+        return answer_panel(inside, 280)
 
     def toolbar_widgets(self) -> list[QWidget]:
         """What the window's bar shows for this page."""

@@ -188,6 +188,7 @@ class ColumnsDialog(QDialog):
         self.search.setPlaceholderText("Find a column")
         self.search.textChanged.connect(self._filter)
         self.table = QTableWidget(len(self._names), 2)
+        self.table.setTabKeyNavigation(False)
         self.table.setObjectName("columns-table")
         self.table.setAccessibleName(title)
         self.table.setHorizontalHeaderLabels(["Column", "Holds"])

@@ -123,6 +123,8 @@ class ValuesForm(QWidget):
         head.setStretchLastSection(False)
         self.tree.itemChanged.connect(self._edited)
         self.tree.pasted.connect(self.paste)
+        self._cleared: dict[str, str] = {}
+        self.clear_button = button("Clear", f"{name}-clear", self._clear_or_undo, role="quiet")
         self.told = label("", "small", wrap=True)
         self.told.setObjectName(f"{name}-told")
         row = QHBoxLayout()
@@ -131,7 +133,7 @@ class ValuesForm(QWidget):
         row.addWidget(self.search, 1)
         row.addWidget(paste)
         row.addWidget(button("Open…", f"{name}-open", self._ask, tip="A table's first row, or a JSON file"))
-        row.addWidget(button("Clear", f"{name}-clear", self.clear, role="quiet"))
+        row.addWidget(self.clear_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -192,6 +194,22 @@ class ValuesForm(QWidget):
         self._judge()
         self.changed.emit()
 
+    def _clear_or_undo(self) -> None:
+        """Take all values away; while the form is empty, put them back."""
+        kept = self.texts()
+        if kept:
+            self.clear()
+            self._cleared = kept
+            self._show_clear()
+        else:
+            self.set_texts(self._cleared)
+
+    def _show_clear(self) -> None:
+        undo = bool(self._cleared) and not self.texts()
+        self.clear_button.setText("Undo" if undo else "Clear")
+        self.clear_button.setAccessibleName("Put the cleared values back" if undo else "Clear all values")
+        self.clear_button.setEnabled(undo or bool(self.texts()))
+
     def clear(self) -> None:
         self.set_texts(dict.fromkeys(self._items, ""))
 
@@ -250,6 +268,7 @@ class ValuesForm(QWidget):
             named = "; ".join(odd[:2]) + (f"; and {len(odd) - 2} more" if len(odd) > 2 else "")
             text += f". ! {named}"
         self.told.setText(text)
+        self._show_clear()
 
     def _filter(self, text: str) -> None:
         for place in range(self.tree.topLevelItemCount()):

@@ -1,6 +1,6 @@
 """Small parts that every page uses."""
 
-from gui.widgets.cards import EmptyState, NoticeBar, card, line, notice, scrolled
+from gui.widgets.cards import EmptyState, NoticeBar, answer_panel, card, line, notice, scrolled
 from gui.widgets.controls import button, menu_button, tool_button
 from gui.widgets.labels import ElidedLabel, label, section
 from gui.widgets.swatch import Swatch
@@ -10,6 +10,7 @@ __all__ = [
     "EmptyState",
     "NoticeBar",
     "Swatch",
+    "answer_panel",
     "button",
     "card",
     "label",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from core import RESEARCH_ONLY
 from gui.theme import icons
 from gui.theme.theme import theme
 from gui.widgets.controls import tool_button
@@ -61,6 +62,20 @@ def scrolled(inside: QWidget, parent: QWidget | None = None) -> QScrollArea:
     area.setWidget(inside)
     area.viewport().setAutoFillBackground(False)
     return area
+
+
+def answer_panel(inside: QWidget, least_px: int) -> QFrame:
+    """The right side of a page with a model's answers: `inside`, scrolled, over the line about its use."""
+    frame = QFrame()
+    frame.setProperty("role", "panel")
+    frame.setMinimumWidth(least_px)
+    research = label(RESEARCH_ONLY, "small", wrap=True)
+    research.setContentsMargins(16, 0, 16, 4)
+    column = QVBoxLayout(frame)
+    column.setContentsMargins(0, 0, 0, 8)
+    column.addWidget(scrolled(inside), 1)
+    column.addWidget(research)
+    return frame
 
 
 class EmptyState(QWidget):

@@ -65,4 +65,7 @@ class Rail(QFrame):
         return button
 
     def mark(self, page: str) -> None:
+        """Show which page is in front; Tab comes to its button, and from there arrow keys go to the others."""
         self._buttons[page].setChecked(True)
+        for key, one in self._buttons.items():
+            one.setFocusPolicy(Qt.FocusPolicy.TabFocus if key == page else Qt.FocusPolicy.NoFocus)

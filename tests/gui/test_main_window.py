@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QImage
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLineEdit,
     QTabBar,
+    QTableView,
     QWidget,
 )
 
@@ -160,6 +162,22 @@ def test_everything_that_can_be_acted_on_has_a_name(qtbot: object, window: MainW
     odd = {o.objectName() for o in named if "_" in o.objectName() and not re.match(r"_|qt_|\w+:", o.objectName())}
     assert not odd, "words of object names stand apart by a dash"
     window.close()
+
+
+def test_tab_leads_from_the_rail_through_every_page_and_is_caught_nowhere(qtbot: object, window: MainWindow):
+    for page in PAGES:
+        window.show_page(page)
+        buttons = [window.rail.findChild(QAbstractButton, f"rail-{key}") for key in PAGES]
+        stops = [one.objectName() for one in buttons if one.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        assert stops == [f"rail-{page}"]
+    entered = [view for view in window.findChildren(QTableView) if view.focusPolicy() & Qt.FocusPolicy.TabFocus]
+    caught = [view.objectName() for view in entered if view.tabKeyNavigation()]
+    assert entered
+    assert not caught
+    shown = window.rail.findChild(QAbstractButton, f"rail-{window.page}")
+    shown.setFocus()
+    QTest.keyClick(shown, Qt.Key.Key_Up)
+    assert window.page == list(PAGES)[-2]
 
 
 def _of_qt(widget: QWidget) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,20 +13,23 @@ from torch import Tensor, nn
 from core.models.nets.stays import StayBatch, StayEncoder, described
 from core.models.nets.trees import Trees
 
+HALVED = math.log(2)  # of log(1 + hours)
+
 
 class StayNetwork(nn.Module):
     """members: (B stays) -> (members, B, outputs). A frozen encoder is shared by all heads.
 
     frozen: the encoder answers as it is, without dropout and gradients. trees: on the plain statistics of a stay; each
-    member's log odds are then the mean of its head's and of an ensemble's.
+    member's log odds are then the mean of its head's and of an ensemble's. early: the second half of the ensembles is
+    for stays that have just begun; from half the time on the first half counts more and more.
     """
 
     def __init__(
         self, encoder: StayEncoder, head: Callable[[int, int], nn.Module], members: int, shared: bool,
-        trees: Trees | None = None,
+        trees: Trees | None = None, early: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.trees = trees
+        self.trees, self.early = trees, early
         self.stay_width = encoder.stay_width
         self.encoders = nn.ModuleList([encoder, *(copy.deepcopy(encoder) for _ in range(0 if shared else members - 1))])
         self.heads = nn.ModuleList(head(encoder.stay_width, encoder.facts_width) for _ in range(members))
@@ -53,7 +57,13 @@ class StayNetwork(nn.Module):
         """The heads' outputs with what the trees say, where there are any."""
         if self.trees is None:
             return outputs
-        grown = self.trees(encoded[0][:, self.stay_width :])
+        rows = encoded[0][:, self.stay_width :]
+        grown = self.trees(rows)
+        if self.early:
+            time: Any = self.heads[0][0]
+            part = (1 + (rows[:, -1] - time.center[-1]) / HALVED).clamp(0, 1)
+            late, begun = grown.chunk(2)
+            grown = part * late + (1 - part) * begun
         place = torch.arange(len(outputs), device=outputs.device) % len(grown)
         return (outputs + grown[place][..., None]) / 2
 
@@ -96,12 +106,13 @@ class StayNetwork(nn.Module):
 
 def build(encoder: Any, head: Any, task: Any, variables: int, static_width: int, outputs: int) -> StayNetwork:
     """The network of an experiment, with random weights and empty trees."""
-    from core.tasks.finetuning.boosting import trees_for
+    from core.tasks.finetuning.boosting import empty_trees
 
     return StayNetwork(
         encoder.build(variables, static_width),
         lambda learned, plain: head.build(learned, plain, outputs),
         task.members,
         shared=task.mode == "probe",
-        trees=trees_for(task),
+        trees=empty_trees(task.members, bool(task.truncate)) if task.trees else None,
+        early=bool(task.truncate),
     )

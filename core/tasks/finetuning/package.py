@@ -103,7 +103,8 @@ class StayPackage(FolderPackage):
             lambda learned, plain: head.build(learned, plain, manifest.target.outputs),
             manifest.members,
             manifest.shared,
-            empty_trees(manifest.members) if manifest.trees else None,
+            empty_trees(manifest.members, bool(manifest.training.truncate)) if manifest.trees else None,
+            early=bool(manifest.training.truncate),
         )
 
     def load(self) -> Any:

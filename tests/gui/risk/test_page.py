@@ -73,6 +73,15 @@ def test_a_pasted_column_fills_the_form_and_odd_values_are_told(qtbot: QtBot, pa
     assert "abeta 42: no number" in text
 
 
+def test_cleared_values_can_be_put_back(qtbot: QtBot, page: RiskPage) -> None:
+    assert not page.form.clear_button.isEnabled()
+    page.form.set_texts({"age": "71", "mmse": "18"})
+    page.form.clear_button.click()
+    assert page.form.values == {} and page.form.clear_button.text() == "Undo"
+    page.form.clear_button.click()
+    assert page.form.values == {"age": 71.0, "mmse": 18.0} and page.form.clear_button.text() == "Clear"
+
+
 def test_values_are_read_from_the_first_row_of_a_table_and_from_json(
     qtbot: QtBot, page: RiskPage, tmp_path: Path
 ) -> None:

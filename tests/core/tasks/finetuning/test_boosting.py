@@ -48,9 +48,14 @@ def test_trees_are_part_of_the_answer_and_of_the_package(tmp_path: Path, monkeyp
     assert run.summary["test/auroc"] > 0.8
     with package_of(run) as package:
         network, stays = package.load(), read_stays(folder)
-        assert len(network.trees.base) == 3 and len(np.unique(network.trees.base.numpy())) == 3  # each weighs otherwise
+        assert len(network.trees.base) == 6 and len(np.unique(network.trees.base.numpy())) == 6  # each weighs otherwise
         batch = StayRows(package.manifest.coding, grid(package.manifest.coding, stays)).stays(torch.arange(30))
         with_trees = answer(package.manifest, network, batch)
+        begun = batch.ended((~batch.padding).sum(1).clamp_max(1))
+        early = answer(package.manifest, network, begun)
+        network.trees.value[:3] += 1  # those of whole stays say nothing of such
+        assert np.allclose(answer(package.manifest, network, begun), early)
+        assert (answer(package.manifest, network, batch)[:, 1] > with_trees[:, 1]).any()
         network.trees = None
         assert np.abs(with_trees - answer(package.manifest, network, batch)).max() > 0.02
 
