@@ -54,7 +54,7 @@ def with_calibration(package: ModelPackage, data: Path, control: JobControl) -> 
         return plain
     if missing := [id for ids in wanted.values() for id in ids if id not in known]:
         raise DatasetError(f"{len(missing)} cases of the split are not in it, such as {missing[0]}", where=data)
-    asked = [(part, known[id], plain) for part, ids in wanted.items() for id in ids]
+    asked = [(part, known[id], plain, plain) for part, ids in wanted.items() for id in ids]
     found = _answers(asked, control)
     return _with(package, fitted(found.get("val", []), found.get("test", [])))
 
@@ -64,15 +64,17 @@ def with_calibration_of_folds(
 ) -> ModelPackage:
     """The package of an ensemble with its manifest's `calibration`, fitted on cases that one of its networks left out.
 
-    folds: for each of `package.networks`, the cases that it was not trained on; those it alone answers. There are no
-    cases that all of them have not seen. Raises DatasetError where the data set lacks the cases.
+    folds: for each of `package.networks`, the cases that it was not trained on. How sure the ensemble is of them is
+    held against whether that network is right. Held against itself, a network is surer than their mean, and its
+    temperature would be too high for them. Raises DatasetError where the data set lacks the cases.
     """
     _, cases, _ = discover(data)
     known = {case.id: case for case in cases}
     if missing := [id for ids in folds for id in ids if id not in known]:
         raise DatasetError(f"{len(missing)} cases of the folds are not in it, such as {missing[0]}", where=data)
-    left_out = [(id, network) for network, ids in zip(_plain(package).networks, folds, strict=True) for id in ids]
-    found = _answers([("folds", known[id], network) for id, network in _spread(left_out)], control)
+    plain = _plain(package)
+    left_out = [(id, network) for network, ids in zip(plain.networks, folds, strict=True) for id in ids]
+    found = _answers([("folds", known[id], plain, network) for id, network in _spread(left_out)], control)
     return _with(package, fitted([], found.get("folds", []), "folds"))
 
 
@@ -85,12 +87,14 @@ def _with(package: ModelPackage, calibration: Calibration | None) -> ModelPackag
     return replace(package, manifest=package.manifest.model_copy(update={"calibration": calibration}))
 
 
-def _answers(asked: Sequence[tuple[str, Case, ModelPackage]], control: JobControl) -> dict[str, list[Sure]]:
-    """How sure a package is of a case's voxels, by the part that the case is of."""
+def _answers(
+    asked: Sequence[tuple[str, Case, ModelPackage, ModelPackage]], control: JobControl
+) -> dict[str, list[Sure]]:
+    """How sure a package is of a case's voxels and whether another (or the same) is right, by the case's part."""
     found: dict[str, list[Sure]] = {}
-    for number, (part, case, package) in enumerate(asked, start=1):
+    for number, (part, case, package, judged) in enumerate(asked, start=1):
         control.progress((number - 1) / len(asked), f"Calibrating on {case.id} ({number} of {len(asked)})")
-        sure = _sure(case, package, np.random.default_rng(number), control.silent())
+        sure = _sure(case, package, judged, np.random.default_rng(number), control.silent())
         if sure is not None and len(sure[0]):
             found.setdefault(part, []).append(sure)
     return found
@@ -143,26 +147,34 @@ def written_truth(values: Array, plan: Plan) -> Array:
     return truth
 
 
-def _sure(case: Case, package: ModelPackage, rng: np.random.Generator, control: JobControl) -> Sure | None:
-    """Some voxels in and around the structures of a case; None for one that the model refuses."""
+def _sure(
+    case: Case, package: ModelPackage, judged: ModelPackage, rng: np.random.Generator, control: JobControl
+) -> Sure | None:
+    """Some voxels in and around the structures of a case: how sure the package is, and whether `judged` is right.
+
+    None for a case that the model refuses.
+    """
+    volume = read_subject(case.images)
     try:
-        answer = segment(read_subject(case.images), package, control=control)
+        answer = segment(volume, package, control=control)
+        labels = answer.labels if judged is package else segment(volume, judged, control=control).labels
     except UnsuitableScan:
         return None
     values = np.rint(read(case.label).values()).astype(np.int32)
     truth = written_truth(values, package.plan)
-    places = np.argwhere((truth > 0) | (answer.labels > 0))
+    marked = (truth > 0) | (answer.labels > 0) | (labels > 0)
+    places = np.argwhere(marked)
     if not len(places):
         return None
     low, high = np.maximum(places.min(axis=0) - AROUND_VOXELS, 0), places.max(axis=0) + 1 + AROUND_VOXELS
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    near = ndimage.binary_dilation((truth[box] > 0) | (answer.labels[box] > 0), iterations=AROUND_VOXELS)
+    near = ndimage.binary_dilation(marked[box], iterations=AROUND_VOXELS)
     if package.plan.ignore_label is not None:
         near &= values[box] != package.plan.ignore_label
     chosen = np.flatnonzero(near)
     if len(chosen) > MOST_VOXELS:
         chosen = rng.choice(chosen, MOST_VOXELS, replace=False)
-    right = (truth[box] == answer.labels[box]).ravel()[chosen]
+    right = (truth[box] == labels[box]).ravel()[chosen]
     return answer.certainty[box].ravel()[chosen].astype(np.float64), right
 
 

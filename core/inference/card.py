@@ -96,8 +96,7 @@ def _confidence(package: ModelPackage) -> str:
         else f"on {found.cases} {kinds[found.measured_on]} cases"
     )
     alone = (
-        " Each was answered by the one network that had not seen it; the mean of all is less sure, so the ensemble's"
-        " confidence is rather too low than too high."
+        " How sure the ensemble is of each was held against whether the one network that had not seen it is right."
         if found.fitted_on == "folds" else ""
     )  # fmt: skip
     return (

@@ -18,6 +18,7 @@ from core import config
 from core.catalog import Catalog, MetricPoint
 from core.control import JobControl
 from core.errors import IsocenterError
+from core.models.costs import cost_of
 from core.training.estimate import Measured
 from core.training.given import Preparation
 from core.training.launch import add_run, execute
@@ -35,6 +36,7 @@ def main(path: str) -> int:
         experiment=config.parse(request["experiment"]), data_path=Path(request["data_path"]),
         layout=request["layout"], cases=request["cases"], findings=(), files=request["files"],
     )  # fmt: skip
+    cost_of(ready.experiment.model)  # a run's process plans, too, and what that imports takes time and memory
     preparing: list[float] = []
 
     def listen(fraction: float | None, message: str) -> None:

@@ -142,11 +142,12 @@ def test_folds_are_published_as_one_model(
     assert ("the one network that had not seen it" in package.card) == (not held_out)
     asked: list[tuple[str, int]] = []
 
-    def watch(case: Any, package: ModelPackage, *more: Any) -> Any:
-        asked.append((case.id, package.place))
-        return sure_of(case, package, *more)
+    def watch(case: Any, package: ModelPackage, judged: ModelPackage, *more: Any) -> Any:
+        assert len(package.networks) == 2
+        asked.append((case.id, judged.place))
+        return sure_of(case, package, judged, *more)
 
-    if not held_out:  # each case by the network of its own fold
+    if not held_out:  # each case against the network of its own fold
         sure_of = calibrating._sure
         monkeypatch.setattr(calibrating, "_sure", watch)
         folds = validation.group.folds
