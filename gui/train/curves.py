@@ -55,9 +55,8 @@ class CurveCard(QFrame):
         self._title = label(title, "strong")
         head.addWidget(self._title)
         head.addWidget(self.readout, 1)
-        if whole:
-            self.readout.setWordWrap(True)
-        else:
+        self.readout.setWordWrap(True)
+        if not whole:
             self.readout.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.plot = pg.PlotWidget(axisItems={"left": Axis("left"), "bottom": Axis("bottom")})
         self.plot.setMenuEnabled(False)
