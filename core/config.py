@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, create_model, field_validator
@@ -19,6 +19,11 @@ from core.registry import Part
 from core.wording import plain
 
 MAX_CONFIG_BYTES = 1_000_000
+
+Millimetres = Annotated[float, Field(ge=0.01, le=100)]
+Side = Annotated[int, Field(ge=1, le=4096)]
+Spacing = tuple[Millimetres, Millimetres, Millimetres]
+PatchSize = tuple[Side, Side, Side]
 
 
 class AugmentConfig(Part):
@@ -65,10 +70,10 @@ class DataConfig(Part):
         title="Test share",
         description="Part of the cases never touched in training, for the final figure.",
     )
-    spacing_mm: tuple[float, float, float] | None = Field(
+    spacing_mm: Spacing | None = Field(
         None, title="Spacing (mm)", description="Grid the scans are brought to; empty: planned from the data."
     )
-    patch_size: tuple[int, int, int] | None = Field(
+    patch_size: PatchSize | None = Field(
         None,
         title="Patch (voxels)",
         description="Size of a training patch; empty: planned from the data.",

@@ -23,11 +23,16 @@ def isocenter_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     return folder
 
 
+def shared_data() -> Path:
+    """Where real scans are kept, if anywhere: ISOCENTER_TEST_DATA, or shared/data beside the checkout."""
+    chosen = os.environ.get("ISOCENTER_TEST_DATA")
+    return Path(chosen) if chosen else CHECKOUT.parent / "shared" / "data"
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The folder of real scans: ISOCENTER_TEST_DATA, or shared/data beside the checkout. Skips where it is absent."""
-    chosen = os.environ.get("ISOCENTER_TEST_DATA")
-    folder = Path(chosen) if chosen else CHECKOUT.parent / "shared" / "data"
+    """The folder of real scans. Skips where it is absent."""
+    folder = shared_data()
     if not folder.is_dir():
         pytest.skip(f"no real scans in {folder}; set ISOCENTER_TEST_DATA to the folder that holds them")
     return folder

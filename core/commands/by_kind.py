@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import IsocenterError
-from core.inference.answers import record
 
 if TYPE_CHECKING:
     from core.catalog.groups import GroupRow
     from core.tasks.base import ModelKind
 
 SUBJECT_PARTS = ("mri", "pet", "clinical")
-
-
 NO_REPORT = "predictions of this model have no report"
 WITHOUT_REPORT = "Leave --report out: it is for models of risk."
 
 
 def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
+    from core.inference.answers import record
+
     if args.report is not None and not kind.reports:
         raise IsocenterError(NO_REPORT, where=args.model, mend=WITHOUT_REPORT)
     with Progress() as progress:

@@ -1,4 +1,4 @@
-"""`isocenter check`: where an experiment departs from what the system was asked to be."""
+"""`isocenter check`: where an experiment departs from what the system was asked to be, and what is odd in its data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from core.errors import ConfigError
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("check", help="where an experiment departs from the requirements of its system")
+    parser = commands.add_parser(
+        "check", help="where an experiment departs from the requirements of its system, and what is wrong with its data"
+    )
     parser.add_argument("config", metavar="CONFIG", help="a preset's name or a YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as data.path=COHORT trainer.epochs=20")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -21,13 +23,22 @@ def run(args: Namespace) -> int:
     from core import config
 
     experiment = config.load(args.config, args.overrides)
+    chosen = experiment.data.path is not None
     with Progress() as progress:
         found = experiment.task.check(experiment, progress.control())
+        data = experiment.task.inspect(experiment, progress.control()) if found is not None and chosen else None
     if found is None:
         raise ConfigError(f"nothing was asked of the task {experiment.task.name}", where=args.config)
     if args.json:
-        answer_json({"config": args.config, "departures": [departure.as_dict() for departure in found]})
+        told: dict[str, Any] = {"config": args.config, "departures": [departure.as_dict() for departure in found]}
+        if data is not None:
+            told |= {"data": data.summary(), "findings": [finding.as_dict() for finding in data.findings]}
+        answer_json(told)
         return 0
+    if data is not None:
+        answer(data.summary())
+        for finding in data.findings:
+            answer(f"{finding.severity}: {finding.message}")
     for departure in found:
         answer(departure.text)
     answer(

@@ -50,7 +50,7 @@ def check_case(case: Case, named: int) -> tuple[list[Finding], CaseFacts | None]
         return bad("label-values", "the label file holds values that are no whole numbers.")
     found, counts = np.unique(rounded.astype(np.int64), return_counts=True)
     if found.min() < 0 or found.max() > 65_535 or len(found) > MAX_LABELS:
-        return bad("label-values", f"labels run from {found.min()} to {found.max()}: is this a label file?")
+        return bad("label-values", f"labels run from {found.min()} to {found.max()}, as in no label file")
     counted = {int(v): int(n) for v, n in zip(found, counts, strict=True) if v > 0}
     findings, facts = look_at(case.id, image, counted, rounded > 0)
     if len(found) == 1 and found[0] == 0:

@@ -288,9 +288,14 @@ def _check_together(
     named = _label_names(description)
     for label in labels:
         having = sum(label.value in fact.voxels for fact in facts.values())
+        told = "1 case" if having == 1 else f"{having} cases"
         if named and label.value not in named:
             findings.append(
-                Finding("unlisted-label", "error", f"Label {label.value} is in {having} cases but not in dataset.json.")
+                Finding(
+                    "unlisted-label",
+                    "error",
+                    f"Label {label.value} is in {told} but not in dataset.json.",
+                )
             )
         elif having == 0:
             findings.append(

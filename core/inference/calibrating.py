@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import ndimage
@@ -18,7 +19,7 @@ from core.imaging.channels import read_subject
 from core.imaging.reader import read
 from core.inference.assemble import write_manifest
 from core.inference.card import write_card
-from core.inference.confidence import Calibration, calibrated
+from core.inference.confidence import Calibration, Measured, calibrated
 from core.inference.package import ModelPackage
 from core.inference.predictor import segment
 from core.inference.recorded import recorded_split
@@ -26,6 +27,7 @@ from core.metrics.calibration import fit_temperature
 from core.metrics.classification import calibration_error
 
 Array = np.ndarray[Any, Any]
+Item = TypeVar("Item")
 Sure = tuple[Array, Array]  # the probability of voxels' labels, and whether they are right
 
 MOST_CASES = 24  # of a part, evenly spread; a single number needs no more
@@ -44,7 +46,7 @@ def with_calibration(package: ModelPackage, data: Path, control: JobControl) -> 
     split = recorded_split(package)
     if split is None:
         raise ModelError("the split it was trained with is not known here", where=package.folder)
-    plain = replace(package, manifest=package.manifest.model_copy(update={"calibration": None}))
+    plain = _plain(package)
     _, cases, _ = discover(data)
     known = {case.id: case for case in cases}
     wanted = {part: _spread(split.get(part, [])) for part in ("val", "test")}
@@ -52,17 +54,46 @@ def with_calibration(package: ModelPackage, data: Path, control: JobControl) -> 
         return plain
     if missing := [id for ids in wanted.values() for id in ids if id not in known]:
         raise DatasetError(f"{len(missing)} cases of the split are not in it, such as {missing[0]}", where=data)
-    found: dict[str, list[Sure]] = {"val": [], "test": []}
-    total, done = sum(map(len, wanted.values())), 0
-    for part, ids in wanted.items():
-        for id in ids:
-            control.progress(done / total, f"Calibrating on {id} ({done + 1} of {total})")
-            done += 1
-            sure = _sure(known[id], plain, np.random.default_rng(done), control.silent())
-            if sure is not None and len(sure[0]):
-                found[part].append(sure)
-    calibration = fitted(found["val"], found["test"])
+    asked = [(part, known[id], plain) for part, ids in wanted.items() for id in ids]
+    found = _answers(asked, control)
+    return _with(package, fitted(found.get("val", []), found.get("test", [])))
+
+
+def with_calibration_of_folds(
+    package: ModelPackage, folds: Sequence[Sequence[str]], data: Path, control: JobControl
+) -> ModelPackage:
+    """The package of an ensemble with its manifest's `calibration`, fitted on cases that one of its networks left out.
+
+    folds: for each of `package.networks`, the cases that it was not trained on; those it alone answers. There are no
+    cases that all of them have not seen. Raises DatasetError where the data set lacks the cases.
+    """
+    _, cases, _ = discover(data)
+    known = {case.id: case for case in cases}
+    if missing := [id for ids in folds for id in ids if id not in known]:
+        raise DatasetError(f"{len(missing)} cases of the folds are not in it, such as {missing[0]}", where=data)
+    left_out = [(id, network) for network, ids in zip(_plain(package).networks, folds, strict=True) for id in ids]
+    found = _answers([("folds", known[id], network) for id, network in _spread(left_out)], control)
+    return _with(package, fitted([], found.get("folds", []), "folds"))
+
+
+def _plain(package: ModelPackage) -> ModelPackage:
+    """The package as its networks answer."""
+    return _with(package, None)
+
+
+def _with(package: ModelPackage, calibration: Calibration | None) -> ModelPackage:
     return replace(package, manifest=package.manifest.model_copy(update={"calibration": calibration}))
+
+
+def _answers(asked: Sequence[tuple[str, Case, ModelPackage]], control: JobControl) -> dict[str, list[Sure]]:
+    """How sure a package is of a case's voxels, by the part that the case is of."""
+    found: dict[str, list[Sure]] = {}
+    for number, (part, case, package) in enumerate(asked, start=1):
+        control.progress((number - 1) / len(asked), f"Calibrating on {case.id} ({number} of {len(asked)})")
+        sure = _sure(case, package, np.random.default_rng(number), control.silent())
+        if sure is not None and len(sure[0]):
+            found.setdefault(part, []).append(sure)
+    return found
 
 
 def record_calibration(package: ModelPackage, data: Path, control: JobControl) -> ModelPackage:
@@ -77,17 +108,18 @@ def record_calibration(package: ModelPackage, data: Path, control: JobControl) -
     return learnt
 
 
-def fitted(val: list[Sure], test: list[Sure]) -> Calibration | None:
+def fitted(val: list[Sure], test: list[Sure], last: Measured = "test") -> Calibration | None:
     """The calibration from voxels of validation and test cases; None where there are too few of them.
 
+    last: what the part that the model is measured on is called.
     A temperature that makes nothing better where it was not fitted is not taken: then it is 1.
     """
-    part = "val" if len(val) >= FEWEST_CASES else "test"
+    part: Measured = "val" if len(val) >= FEWEST_CASES else last
     cases = val if part == "val" else test
     if len(cases) < FEWEST_CASES:
         return None
     temperature = _temperature(cases)
-    halves = part == "test" or not test
+    halves = part == last or not test
     if halves:
         one, other = cases[::2], cases[1::2]
         tempered = [*_tempered(other, _temperature(one)), *_tempered(one, _temperature(other))]
@@ -97,8 +129,8 @@ def fitted(val: list[Sure], test: list[Sure]) -> Calibration | None:
     if after >= before:
         temperature, after = 1.0, before
     return Calibration(
-        temperature=round(temperature, 4), fitted_on="val" if part == "val" else "test", fitted_cases=len(cases),
-        measured_on="val" if halves and part == "val" else "test", cases=len(cases) if halves else len(test),
+        temperature=round(temperature, 4), fitted_on=part, fitted_cases=len(cases),
+        measured_on=part if halves else last, cases=len(cases) if halves else len(test),
         halves=halves, error_before=round(before, 5), error_after=round(after, 5),
     )  # fmt: skip
 
@@ -152,6 +184,6 @@ def _error(cases: list[Sure]) -> float:
     return calibration_error(*_together(cases))
 
 
-def _spread(cases: list[str]) -> list[str]:
+def _spread(cases: list[Item]) -> list[Item]:
     step = max(-(-len(cases) // MOST_CASES), 1)
     return cases[::step]

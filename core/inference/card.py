@@ -88,16 +88,21 @@ def _confidence(package: ModelPackage) -> str:
     found = package.manifest.calibration
     if found is None:
         return "Not calibrated: it shows where to look first, not how likely an error is."
-    kinds = {"val": "validation", "test": "test"}
+    kinds = {"val": "validation", "test": "test", "folds": "left-out"}
     fitted = f"{found.fitted_cases} {kinds[found.fitted_on]} cases"
     measured = (
         "on the same cases, each half at the temperature of the other half"
         if found.halves
         else f"on {found.cases} {kinds[found.measured_on]} cases"
     )
+    alone = (
+        " Each was answered by the one network that had not seen it; the mean of all is less sure, so the ensemble's"
+        " confidence is rather too low than too high."
+        if found.fitted_on == "folds" else ""
+    )  # fmt: skip
     return (
-        f"Calibrated by temperature scaling ({found.temperature:.2f}), fitted on {fitted}. Expected calibration error"
-        f" over voxels in and around the structures, {measured}: {found.error_before:.3f} before,"
+        f"Calibrated by temperature scaling ({found.temperature:.2f}), fitted on {fitted}.{alone} Expected calibration"
+        f" error over voxels in and around the structures, {measured}: {found.error_before:.3f} before,"
         f" {found.error_after:.3f} after. Label maps are not changed by it."
     )
 

@@ -15,6 +15,7 @@ from core.registry import Part
 
 Array = np.ndarray[Any, Any]
 
+Measured = Literal["val", "test", "folds"]
 COLDEST, HOTTEST = 0.2, 5.0
 CODE = "calibrated"  # of the finding that says so beside a prediction
 
@@ -22,14 +23,17 @@ CODE = "calibrated"  # of the finding that says so beside a prediction
 class Calibration(Part):
     """How a package's confidence was calibrated, in its manifest.
 
+    fitted_on: the part of the split, or the folds of a cross-validation, each case answered by the one network of the
+    ensemble that had not seen it. The mean of the networks is less sure than one of them and no less right, so at such
+    a temperature an ensemble's confidence is rather too low than too high.
     error_before, error_after: expected calibration error over voxels in and around the structures, on `cases` cases of
     a part of the split that the temperature was not fitted to (with `halves`: each half at the other's temperature).
     """
 
     temperature: float = Field(ge=COLDEST, le=HOTTEST)
-    fitted_on: Literal["val", "test"] = "val"
+    fitted_on: Measured = "val"
     fitted_cases: int = Field(ge=1)
-    measured_on: Literal["val", "test"] = "val"
+    measured_on: Measured = "val"
     cases: int = Field(ge=1)
     halves: bool = False
     error_before: float = Field(ge=0, le=1)
@@ -38,8 +42,9 @@ class Calibration(Part):
     @property
     def text(self) -> str:
         """One sentence for a prediction's record."""
+        whose = "that of its networks, each by itself," if self.fitted_on == "folds" else "it"
         return (
-            f"Confidence is calibrated: near the structures it differs from the share of right voxels by"
+            f"Confidence is calibrated: near the structures {whose} differs from the share of right voxels by"
             f" {100 * self.error_after:.1f} % on average ({100 * self.error_before:.1f} % before)."
         )
 

@@ -69,12 +69,13 @@ def publish_ensemble(
 
     def measure(package: ModelPackage, job: JobControl) -> ModelPackage:
         package = with_look(package, Path(row.data_path), job.part(0.0, 0.1))
-        if row.test:  # no other cases can calibrate it: each of them trained some of its networks
-            package = with_calibrated(package, Path(row.data_path), job.part(0.1, 0.4))
+        folds = None if row.test else [row.folds[fold] for fold in finished]
+        package = with_calibrated(package, Path(row.data_path), job.part(0.1, 0.4), folds)
+        if row.test:
             answer = evaluate_package(package, Path(row.data_path), control=job.part(0.4, 1.0), split="test")
             changes = {"dice": dice_of(answer["metrics"], package), "measured_on": "test"}
         else:
-            table = out_of_fold.measure(row.id, job.part(0.1, 1.0)).table("dice")["over_cases"]
+            table = out_of_fold.measure(row.id, job.part(0.4, 1.0)).table("dice")["over_cases"]
             names = [label.name for label in package.plan.labels]
             dice = {name: Dice(mean=table["mean"][name], sd=table["sd"][name]) for name in names}
             changes = {"dice": dice, "measured_on": "folds"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from core.control import JobControl
 from core.errors import DatasetError, UnreadableScan
 from core.files import write_bytes
 from core.inference.assemble import Facts, appearing, assemble, write_manifest
-from core.inference.calibrating import with_calibration
+from core.inference.calibrating import with_calibration, with_calibration_of_folds
 from core.inference.card import write_card
 from core.inference.evaluate import evaluate_package
 from core.inference.learn_likeness import with_likeness
@@ -103,9 +103,16 @@ def with_look(package: ModelPackage, data: Path, control: JobControl) -> ModelPa
         return package
 
 
-def with_calibrated(package: ModelPackage, data: Path, control: JobControl) -> ModelPackage:
-    """The package with calibrated confidence; without it where the cases for it are gone."""
+def with_calibrated(
+    package: ModelPackage, data: Path, control: JobControl, folds: Sequence[Sequence[str]] | None = None
+) -> ModelPackage:
+    """The package with calibrated confidence; without it where the cases for it are gone.
+
+    folds: of an ensemble, what each of its networks was not trained on, where none of the cases is new to all.
+    """
     try:
+        if folds is not None:
+            return with_calibration_of_folds(package, folds, data, control)
         return with_calibration(package, data, control)
     except (DatasetError, UnreadableScan) as error:
         log.warning("The confidence is not calibrated: %s", error)

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from core.models.slicing import Slices, dimensions, divisor, setting, taking_volumes
+from core.models.costs import Cost
+from core.models.slicing import Slices, dimensions, divisor, in_plane, setting, taking_volumes
 from core.registry import Part, register
 
 Stride = Annotated[int, Field(ge=1, le=4)]
@@ -82,6 +83,30 @@ class UNetConfig(Part):
             apart = (further[axis] == 1 and all(step[axis] == 1 for step in steps[:level]) for axis in range(3))
             found.append(tuple(1 if thick else 3 for thick in apart))
         return found
+
+    @property
+    def cost(self) -> Cost:
+        """Counted from the layers, of one image and without the last convolution, so that no network need be made."""
+        widths = self.widths
+        steps = [math.prod(in_plane(step, self.slices)) for step in self.strides or [(2, 2, 2)] * len(widths)]
+        kernels = [math.prod(in_plane(kernel, self.slices)) for kernel in self.kernels()]
+        # Strides alone say how many resolutions there are until the channels are planned.
+        steps += [steps[-1]] * (len(widths) - 1 - len(steps))
+        kernels += [kernels[-1]] * (len(widths) - len(kernels))
+        operations = numbers = parameters = 0.0
+        share, before = 1.0, 1  # of the input's voxels that a resolution has; the features that come into it
+        for level, width in enumerate(widths):
+            weights = kernels[level] * (before + width) * width + self.residual * before * width
+            kept = (4 + self.residual) * width
+            if level + 1 < len(widths):  # the decoder widens what is coarser and sees it beside the encoder's
+                weights += widths[level + 1] * width + kernels[level + 1] * 3 * width * width
+                parameters += (steps[level] - 1) * widths[level + 1] * width
+                kept += 6 * width
+            operations += 2 * weights * share
+            numbers += kept * share
+            parameters += weights
+            before, share = width, share / steps[min(level, len(steps) - 1)]
+        return Cost(operations, 4 * (numbers + 1), parameters)
 
     def build(self, in_channels: int, out_channels: int) -> Any:
         """The network: (batch, in_channels, i, j, k) -> logits (batch, out_channels, i, j, k).

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.data.fingerprint import Fingerprint
+from core.models.costs import Cost
 from core.training import costs
 from core.training.machine import Machine
 
@@ -22,12 +23,16 @@ APART = 2.0  # how many times longer voxels are for their axis to be coarsened l
 LEAST_SIDE = 4  # voxels of an axis that coarsening leaves
 ANISOTROPIC = 3.0  # a voxel this many times longer than wide makes its axis a special one
 SHORT_RUN_MINUTES = 15
+USUAL_WIDTHS = {  # of a U-Net, by device
+    "cpu": [24, 48, 96, 192], "mps": [32, 64, 128, 256, 320], "cuda": [32, 64, 128, 256, 320],
+}  # fmt: skip
 STEPS = 25_000  # of a run without a time limit: a tenth of nnU-Net's 250,000
 MOST_STEPS = 100_000
 FEWEST_STEPS = 1_500  # where the time leaves fewer than these, a smaller patch is chosen
 UNLIMITED_CPU_MINUTES = 240.0
 EPOCH_STEPS = 50  # at least, so that what happens once an epoch does not weigh
 VALIDATION_SHARE = 0.06  # of the time
+VALIDATION_BESIDES = 2.0  # the loss, the metrics and the weights that are saved take about as long as the forward pass
 MEMORY_SHARE = 0.6  # of the device's memory
 LARGEST_PATCH = {"cpu": 96**3, "mps": 96**3, "cuda": 160**3}
 
@@ -67,13 +72,16 @@ def intensities(found: Fingerprint, *, several: bool = False) -> tuple[str, str]
     return "ct", f"CT has a scale of its own: values are clipped to {low:.0f} to {high:.0f}, as labelled voxels have."
 
 
-def widths(patch: Sequence[int], sides: Sequence[float], machine: Machine, minutes: float) -> tuple[list[int], str]:
-    """Feature maps at each resolution of a U-Net for about this patch."""
+def widths(
+    patch: Sequence[int], sides: Sequence[float], machine: Machine, minutes: float, wanted: int | None = None
+) -> tuple[list[int], str]:
+    """Feature maps at each resolution of a U-Net for about this patch. wanted: resolutions, where they are chosen."""
     gpu = machine.device == "cuda"
     levels = 1 + int(math.log2(max(float(np.prod(patch)) ** (1 / 3) / 4, 1)))
     levels = min(max(levels, 3), 6 if gpu else 4)
     while levels > 3 and any(-(-n // 2 ** (levels - 1)) * 2 ** (levels - 1) > 1.34 * n for n in sides):
         levels -= 1
+    levels = wanted or levels
     first = 32 if gpu else 16 if 0 < minutes <= SHORT_RUN_MINUTES else 24
     values = [min(first * 2**level, 320 if gpu else 256) for level in range(levels)]
     why = {
@@ -81,7 +89,8 @@ def widths(patch: Sequence[int], sides: Sequence[float], machine: Machine, minut
         24: "a width that a CPU trains well in the time at hand",
         16: "narrow, since the time is short",
     }[first]
-    return values, f"{levels} resolutions bring this patch down to a few voxels; {first} feature maps at first: {why}."
+    down = "as the strides have" if wanted else "bring this patch down to a few voxels"
+    return values, f"{levels} resolutions {down}; {first} feature maps at first: {why}."
 
 
 def few_slices(shapes: Any, wanted: Sequence[int] | None) -> tuple[str, str] | None:
@@ -157,30 +166,28 @@ def _fitting(n: float, divisor: int) -> int:
     return below if below and n - below <= n / 8 else math.ceil(n / divisor) * divisor
 
 
-def patch_limit(network: Sequence[int], batch: int, machine: Machine, minutes: float) -> float:
+def patch_limit(cost: Cost, batch: int, machine: Machine, minutes: float) -> float:
     """Voxels of a patch that memory and time allow."""
     free = min(MEMORY_SHARE * machine.memory, 0.9 * machine.free)
-    per_voxel = costs.BYTES_PER_FEATURE * costs.features(network) * batch
-    fixed = costs.step_bytes(network, (0, 0, 0), 1, machine.device)
-    most = max((free - fixed) / per_voxel, 1.0)
+    most = max((free - costs.fixed_bytes(cost, machine.device)) / (costs.patch_bytes(cost) * batch), 1.0)
     if machine.device == "cpu":
         seconds = 60 * (minutes or UNLIMITED_CPU_MINUTES)
-        step = costs.step_operations(network, (1, 1, 1), batch)
+        step = costs.step_operations(cost, (1, 1, 1), batch)
         most = min(most, seconds * machine.rate / FEWEST_STEPS / step)
     return max(min(most, LARGEST_PATCH[machine.device]), 16**3)
 
 
-def batch(network: Sequence[int], size: Three, sides: Sequence[float], cases: int, machine: Machine) -> tuple[int, str]:
+def batch(cost: Cost, size: Three, sides: Sequence[float], cases: int, machine: Machine) -> tuple[int, str]:
     """Patches in a step, for a patch of this size."""
     free = min(MEMORY_SHARE * machine.memory, 0.9 * machine.free)
-    if costs.step_bytes(network, size, 2, machine.device) > free:
+    if costs.step_bytes(cost, size, 2, machine.device) > free:
         return 1, "A single patch already takes much of the memory."
     small = all(p >= 0.85 * n for p, n in zip(size, sides, strict=True))
     if machine.device != "cuda" or not small:
         return 2, "Small steps learn more in the same time; two patches keep the loss steady."
     most = 0.05 * cases * float(np.prod(sides)) / math.prod(size)  # nnU-Net: at most 5 % of the voxels in a step
     count = 2
-    while count < min(16, most) and costs.step_bytes(network, size, count + 1, machine.device) < free:
+    while count < min(16, most) and costs.step_bytes(cost, size, count + 1, machine.device) < free:
         count += 1
     return count, "The patch covers most of a case, so memory is left for more of them."
 
@@ -236,8 +243,9 @@ def averaging(steps: int) -> tuple[float, str]:
 
 def validation_ratio(found_cases: int, sides: Sequence[float], size: Three, patches: int) -> float:
     """The time of validating so many whole cases by that of training on so many patches."""
-    windows = 1.0 if math.prod(sides) <= 4 * math.prod(size) else 4.0  # overlapping windows see a voxel several times
-    return found_cases * float(np.prod(sides)) * windows / (costs.FORWARD_AND_BACKWARD * patches * math.prod(size))
+    windows = 1.5 if math.prod(sides) <= 4 * math.prod(size) else 8.0  # of the case's voxels: rounded up, overlapping
+    seen = found_cases * float(np.prod(sides)) * windows * VALIDATION_BESIDES
+    return seen / (costs.FORWARD_AND_BACKWARD * patches * math.prod(size))
 
 
 def text_of(value: Any) -> str:

@@ -34,7 +34,7 @@ class Trial:
     """A short run, and how the whole one is larger.
 
     prepared: the short run, of a few cases; its trainer settings bound its time.
-    experiment: the whole run's, everything filled in. steps: batches of its epoch. cases: those it prepares.
+    experiment: the whole run's, everything filled in. steps: batches of its epoch. cases: those it has yet to prepare.
     validation: its work of a validation, by that of the trial. more_bytes: what it holds for its further cases.
     """
 

@@ -10,7 +10,7 @@ from core.training.devices import threads
 
 # Of what order the floating point operations a second of a 3D U-Net's training step are: on a CPU for each core, on a
 # GPU in float32. Rough figures that choose sizes; how long a run takes is measured by a trial (see estimate).
-RATE_PER_CORE = 45e9
+RATE_PER_CORE = 90e9
 RATE_GPU = 8e12
 
 

@@ -19,6 +19,7 @@ from core.data.regions import regions
 from core.data.split import Split
 from core.errors import ConfigError, DatasetError
 from core.models import slicing
+from core.models.costs import Cost, cost_of
 from core.training import choices, costs
 from core.training.machine import Machine, this_machine
 from core.training.origin import Origin, taken_over
@@ -112,22 +113,24 @@ class _Planner:
         shapes = np.array(
             [resampled_shape(n, mm, spacing) for n, mm in zip(found.shapes, found.spacings_mm, strict=True)]
         )
+        _check_grid(shapes, len(self.dataset.channels), machine)
         sides = tuple(float(n) for n in np.median(shapes, axis=0))
         flat = self._slices(shapes)
         if flat is None:
             apart = choices.thick(spacing) if self.experiment.model.name == "unet" else [False] * 3
             # An axis of thick slices does not limit how often the others are halved.
             fine = min(n for n, thick in zip(sides, apart, strict=True) if not thick)
-            network = self._network(tuple(fine if thick else n for n, thick in zip(sides, apart, strict=True)), spacing)
+            self._network(tuple(fine if thick else n for n, thick in zip(sides, apart, strict=True)), spacing)
             if any(apart):
-                self._strides(spacing, sides, len(network))
-            patch = self._patch(shapes, sides, spacing, network)
+                self._strides(spacing, sides)
+            seen = sides
         else:
             others = min(n for axis, n in enumerate(sides) if axis != flat)
-            network = self._network(tuple(others if axis == flat else n for axis, n in enumerate(sides)), spacing)
-            single = tuple(1.0 if axis == flat else n for axis, n in enumerate(sides))
-            patch = self._patch(shapes, single, spacing, network)
-        self._training(network, patch, sides)
+            self._network(tuple(others if axis == flat else n for axis, n in enumerate(sides)), spacing)
+            seen = tuple(1.0 if axis == flat else n for axis, n in enumerate(sides))
+        cost = cost_of(self.experiment.model)
+        patch = self._patch(shapes, seen, spacing, cost)
+        self._training(cost, patch, sides)
         smallest, largest = ((int(x), int(y), int(z)) for x, y, z in (shapes.min(axis=0), shapes.max(axis=0)))
         if scale == "ct" and found.intensities is None:
             raise ConfigError("data.intensities is ct, but the labelled voxels all have one value")
@@ -149,7 +152,7 @@ class _Planner:
             raise ConfigError(
                 f"task.class_weights has {len(weights)} values for {plan.classes} classes (background first)"
             )
-        self._check_memory(network, patch)
+        self._check_memory(cost, patch)
         return Proposal(self.experiment, plan, tuple(self.made), found, machine)
 
     def _slices(self, shapes: Any) -> int | None:
@@ -166,32 +169,30 @@ class _Planner:
         chosen = axis, f"{what[:1].upper()}{what[1:]}, so the network sees slices one by one."
         return "xyz".index(self.choose("model.slices", lambda: chosen))
 
-    def _strides(self, spacing: tuple[float, ...], sides: tuple[float, ...], levels: int) -> None:
+    def _strides(self, spacing: tuple[float, ...], sides: tuple[float, ...]) -> None:
         """The steps between a U-Net's resolutions, where they are not the same along all axes."""
-        rule = choices.strides(spacing, sides, levels)
+        rule = choices.strides(spacing, sides, len(self.experiment.model.widths))
         if rule is not None and self.experiment.model.slices is None:
             self.choose("model.strides", lambda: rule)
 
-    def _network(self, sides: tuple[float, ...], spacing: tuple[float, ...]) -> list[int]:
-        """The widths of the network as far as they are known, and the choice of them where it is a U-Net's."""
+    def _network(self, sides: tuple[float, ...], spacing: tuple[float, ...]) -> None:
+        """The widths of a U-Net, chosen for about the patch that one of the usual size would be trained on."""
         model = self.experiment.model
         if "channels" not in type(model).model_fields:
-            return list(costs.USUAL_WIDTHS)
-        usual = [24, 48, 96, 192] if self.machine.device == "cpu" else [32, 64, 128, 256, 320]
+            return
         wanted = self.experiment.data.patch_size
         if wanted is None:
-            limit = choices.patch_limit(usual, 2, self.machine, self.minutes)
+            usual = model.model_copy(update={"channels": choices.USUAL_WIDTHS[self.machine.device]})
+            limit = choices.patch_limit(cost_of(usual), 2, self.machine, self.minutes)
             wanted, _ = choices.patch(sides, spacing, 8, limit)
-        widths: list[int] = self.choose(
-            "model.channels", lambda: choices.widths(wanted, sides, self.machine, self.minutes)
-        )
-        return widths
+        levels = None if model.strides is None else len(model.strides) + 1
+        self.choose("model.channels", lambda: choices.widths(wanted, sides, self.machine, self.minutes, levels))
 
     def _patch(
-        self, shapes: Any, sides: tuple[float, ...], spacing: tuple[float, ...], network: list[int]
+        self, shapes: Any, sides: tuple[float, ...], spacing: tuple[float, ...], cost: Cost
     ) -> tuple[int, int, int]:
         divisor = self.experiment.model.divisor
-        limit = choices.patch_limit(network, self.experiment.trainer.batch_size or 2, self.machine, self.minutes)
+        limit = choices.patch_limit(cost, self.experiment.trainer.batch_size or 2, self.machine, self.minutes)
         patch: tuple[int, int, int] = self.choose(
             "data.patch_size", lambda: choices.patch(sides, spacing, divisor, limit)
         )
@@ -199,7 +200,7 @@ class _Planner:
             _check_patch(patch, divisor, tuple(shapes.max(axis=0).tolist()))
         return patch
 
-    def _training(self, network: list[int], patch: tuple[int, int, int], sides: tuple[float, ...]) -> None:
+    def _training(self, cost: Cost, patch: tuple[int, int, int], sides: tuple[float, ...]) -> None:
         found, machine, data = self.found, self.machine, self.experiment.data
         training = found.cases * (1 - data.val_fraction - data.test_fraction)
         training = max(round(training * getattr(data, "label_fraction", 1.0)), 1)
@@ -207,20 +208,20 @@ class _Planner:
         devices = self.experiment.trainer.devices
         batch = self.choose(
             "trainer.batch_size",
-            lambda: choices.shared(*choices.batch(network, patch, sides, training, machine), devices),
+            lambda: choices.shared(*choices.batch(cost, patch, sides, training, machine), devices),
         )
         each = self.choose("trainer.patches_per_case", lambda: choices.patches_per_case(training, batch))
         per_epoch = max(training * each // batch, 1)
         epochs = self.choose("trainer.epochs", lambda: choices.epochs(per_epoch, self.minutes))
         ratio = choices.validation_ratio(validating, sides, patch, training * each)
         self.choose("trainer.validate_every", lambda: choices.validate_every(ratio, epochs))
-        at_hand = choices.steps_at_hand(costs.step_operations(network, patch, batch), machine, self.minutes)
+        at_hand = choices.steps_at_hand(costs.step_operations(cost, patch, batch), machine, self.minutes)
         self.choose("trainer.ema", lambda: choices.averaging(min(at_hand, epochs * per_epoch)))
 
-    def _check_memory(self, network: list[int], patch: tuple[int, int, int]) -> None:
+    def _check_memory(self, cost: Cost, patch: tuple[int, int, int]) -> None:
         batch = self.experiment.trainer.batch_size
         on_one = batch if self.machine.device == "cpu" else math.ceil(batch / self.experiment.trainer.devices)
-        needed = costs.step_bytes(network, patch, on_one, self.machine.device)
+        needed = costs.step_bytes(cost, patch, on_one, self.machine.device)
         if needed > self.machine.memory:
             size = choices.text_of(patch)
             raise ConfigError(
@@ -228,6 +229,23 @@ class _Planner:
                 f"{self.machine.memory / 2**30:.0f} GB there are",
                 mend="Lower data.patch_size or trainer.batch_size, or leave them empty.",
             )
+
+
+def _check_grid(shapes: Any, channels: int, machine: Machine) -> None:
+    """Raise ConfigError for voxels so large that hardly any are left, or so small that a case does not fit."""
+    least, most = shapes.max(axis=1).argmin(), np.prod(shapes, axis=1, dtype=float).argmax()
+    smallest, largest = (" x ".join(str(int(n)) for n in shapes[at]) for at in (least, most))
+    if shapes[least].max() < choices.LEAST_SIDE:
+        raise ConfigError(
+            f"at data.spacing_mm a case is {smallest} voxels, too few to learn from", mend="Choose smaller voxels."
+        )
+    needed = 4 * channels * float(np.prod(shapes[most], dtype=float))
+    if machine.device == "cpu" and needed > machine.memory:
+        raise ConfigError(
+            f"at data.spacing_mm a case is {largest} voxels, which take {needed / 2**30:.0f} GB, more than the"
+            f" {machine.memory / 2**30:.0f} GB there are",
+            mend="Choose larger voxels.",
+        )
 
 
 def _check_single_slices(model: Any, axis: str, what: str) -> None:

@@ -38,7 +38,7 @@ def _shortened(metrics: QFontMetrics, bar: Bar, width: int) -> str:
     """Name and note in so many pixels: the name is cut first, since half a value would be another one."""
     note = f" = {bar.note}" if bar.note else ""
     room = width - metrics.horizontalAdvance(note)
-    if room < LEAST_NAME_PX:
+    if room < min(LEAST_NAME_PX, metrics.horizontalAdvance(bar.name)):
         return metrics.elidedText(bar.name, Qt.TextElideMode.ElideRight, width)
     # Names of one table often begin alike: their ends tell them apart.
     return metrics.elidedText(bar.name, Qt.TextElideMode.ElideMiddle, room) + note

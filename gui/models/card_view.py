@@ -189,7 +189,8 @@ class ModelFacts(QWidget):
             self.figures.setRowHeight(at, ROW_PX)
         self.figures.setFixedHeight(HEAD_PX + ROW_PX * min(len(known), 10) + 2)
         part = str(training.get("measured_on", ""))
-        cases = training.get("cases", {}).get(part, 0) if isinstance(training.get("cases"), dict) else 0
+        counts = training.get("cases") if isinstance(training.get("cases"), dict) else {}
+        cases = counts.get("train" if part == "folds" else part, 0)
         what = {"val": "validation", "test": "test", "folds": "left-out"}.get(part, "")
         self._measured.setText(f"Over {cases:,} {what} cases." if known and cases and what else "")
         self._measured.setVisible(bool(self._measured.text()))

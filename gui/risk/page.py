@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -31,16 +31,17 @@ from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.risk.asking import STRUCTURES, Answer, Subject, ask, open_image, overlay_of, takes_subjects
+from gui.risk.legend import Legend
 from gui.risk.past import model_gone, reopen, subject_of
 from gui.risk.place import ImagePlace, kind_by_name
-from gui.risk.reporting import ask_report, save_report
-from gui.risk.result import RiskResult
+from gui.risk.reporting import save_report
+from gui.risk.result import RiskResult, mean_score
 from gui.risk.values import fields_of
 from gui.theme.structures import structure_colours
 from gui.values.form import ValuesForm
 from gui.viewer.scene import OpenedScan, Scene
 from gui.viewer.slice_grid import SliceGrid
-from gui.widgets import EmptyState, Swatch, answer_panel, button, label, notice, section
+from gui.widgets import EmptyState, answer_panel, button, label, notice, section
 
 if TYPE_CHECKING:
     from core.catalog import PredictionRow
@@ -154,13 +155,7 @@ class RiskPage(QWidget):
         self.reasons.setAccessibleName("Show what the score rests on over the image")
         self.reasons.setChecked(True)
         self.reasons.toggled.connect(lambda on: self.scene.set_overlay_look(shown=on))
-        self.legend = QWidget()
-        legend = QHBoxLayout(self.legend)
-        legend.setContentsMargins(0, 0, 12, 0)
-        legend.setSpacing(6)
-        for structure in STRUCTURES:
-            legend.addWidget(Swatch(structure_colours(STRUCTURES)[structure["label"]]))
-            legend.addWidget(label(structure["name"], "small"))
+        self.legend = Legend()
         row.addWidget(self.legend)
         row.addWidget(self.reasons)
         self._no_image = EmptyState(
@@ -324,22 +319,15 @@ class RiskPage(QWidget):
 
     def _take(self, answer: Answer) -> None:
         self.answer = answer
-        package = self.chosen
-        plan: Any = package.as_dict().get("plan") if package is not None else None
-        mean = plan.get("mean_score") if isinstance(plan, dict) else None
-        self.result.show_prediction(answer.prediction, mean)
+        self.result.show_prediction(answer.prediction, mean_score(self.chosen))
         if self._looked in self._scans:
             self._lay(self._scans[self._looked])
         self._show_state()
 
     def save_report(self) -> None:
         """Ask where, and write the answer that is shown as a PDF."""
-        package = self.chosen
-        if self.answer is None or package is None:
-            return
-        target = ask_report(self.answer.prediction, self)
-        if target is not None:
-            save_report(self._context, package, self.answer.prediction, target)
+        if self.answer is not None and self.chosen is not None:
+            save_report(self._context, self.chosen, self.answer.prediction, self)
 
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)

@@ -18,15 +18,18 @@ from gui.context import AppContext
 PDF = "PDF (*.pdf)"
 
 
-def ask_report(prediction: Mapping[str, Any], parent: QWidget) -> Path | None:
+def _asked(prediction: Mapping[str, Any], parent: QWidget) -> Path | None:
     """Where the report shall be written; None where it was called off."""
     subject = re.sub(r"[^\w.-]+", "_", str(prediction["subject"]))[:80]
     chosen, _ = QFileDialog.getSaveFileName(parent, "Save the report", str(Path.home() / f"{subject} risk.pdf"), PDF)
     return Path(chosen if chosen.lower().endswith(".pdf") else f"{chosen}.pdf") if chosen else None
 
 
-def save_report(context: AppContext, package: AnyPackage, prediction: Mapping[str, Any], target: Path) -> None:
-    """Write the report and open it."""
+def save_report(context: AppContext, package: AnyPackage, prediction: Mapping[str, Any], parent: QWidget) -> None:
+    """Ask where, write the report and open it."""
+    target = _asked(prediction, parent)
+    if target is None:
+        return
 
     def work(control: JobControl) -> Path:
         from core.inference.kinds import kind_of_package

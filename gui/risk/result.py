@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from core.inference.package import AnyPackage
 from gui.charts.bars import Bar, BarChart
 from gui.theme import theme
 from gui.train.data_check import LEVELS
@@ -78,6 +79,12 @@ class ScoreScale(QWidget):
         painter.setPen(theme().color("dim"))
         painter.drawText(QRectF(left, middle + 12, 20, 14), int(Qt.AlignmentFlag.AlignLeft), "0")
         painter.drawText(QRectF(right - 20, middle + 12, 20, 14), int(Qt.AlignmentFlag.AlignRight), "1")
+
+
+def mean_score(package: AnyPackage | None) -> float | None:
+    """That of the subjects that a model was trained on."""
+    plan: Any = package.as_dict().get("plan") if package is not None else None
+    return plan.get("mean_score") if isinstance(plan, dict) else None
 
 
 class RiskResult(QWidget):

@@ -148,7 +148,7 @@ class MethodsPanel(QWidget):
             self.note.setText("" if self._job is not None else f"Not measured yet. {HONEST}")
             return
         missing = "".join(f" Fold {fold}: {state}." for fold, state in found["missing"].items())
-        self.note.setText(HONEST + missing)
+        self.note.setText(" ".join([HONEST + missing, *found.get("remarks", ())]))
         head, lines = table_of(found)
         fill_table(self.table, head, lines, slice(0, 1))
 

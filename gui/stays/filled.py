@@ -68,7 +68,7 @@ class FilledView(QWidget):
 
         known = MEASUREMENTS.get(row.name)
         unit = f" {known.unit}" if known and known.unit else ""
-        name = QRectF(MARGIN_PX, top, inside.width(), NAME_PX)
+        name = QRectF(MARGIN_PX, top + 3, inside.width(), NAME_PX)
         painter.setPen(theme().color("text"))
         painter.drawText(name, int(Qt.AlignmentFlag.AlignLeft), row.name)
         painter.setPen(theme().color("dim"))

@@ -334,16 +334,13 @@ class StaysPage(QWidget):
         course = answer.get("course") or []
         if course:
             of = named(str(answer.get("outcome", "")), asked)
-            self.course.show_course(
-                of, [one["hours"] for one in course], [one["value"] for one in course],
-                [one["interval"] for one in course],
-            )  # fmt: skip
+            self.course.setToolTip(str(answer.get("course_note", "")))
+            self.course.show_course(of, *([one[key] for one in course] for key in ("hours", "value", "interval")))
         told = (answer.get("contributions") or {}).get("variables") or {}
-        last = {one.name: f"{one.values[-1]:g} {one.unit}".rstrip() for one in self.stay.series} if self.stay else {}
-        self.variables.show_bars([Bar(n, float(v), last.get(n, "")) for n, v in list(told.items())[:MOST_BARS]])
+        last, first = self.stay.last() if self.stay else {}, list(told.items())[:MOST_BARS]
+        self.variables.show_bars([Bar(name, float(v), last.get(name, "")) for name, v in first])
         if self.stay is not None and told:
-            order = {name: place for place, name in enumerate(told)}
-            self.strips.show_series(sorted(self.stay.series, key=lambda one: order.get(one.name, len(order))), told)
+            self.strips.show_series(self.stay.in_order(told), told)
         hours = (answer.get("contributions") or {}).get("hours") or []
         self.reasons.show_bars([(*one["hours"], one["value"]) for one in hours])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,15 @@ class OneStay:
     series: list[Series]
     facts: list[tuple[str, str]]
     end: float
+
+    def last(self) -> dict[str, str]:
+        """Each variable's last value with its unit."""
+        return {one.name: f"{one.values[-1]:g} {one.unit}".rstrip() for one in self.series}
+
+    def in_order(self, names: Iterable[str]) -> list[Series]:
+        """The variables in the order of some names, then the others."""
+        order = {name: place for place, name in enumerate(names)}
+        return sorted(self.series, key=lambda one: order.get(one.name, len(order)))
 
     @property
     def count(self) -> int:

@@ -191,7 +191,6 @@ class TablesPage(QWidget):
         self.cancel()
         self._path = path
         self.failure.hide()
-        self.one_patient.setChecked(False)
         self._job = job = self.context.jobs.run(
             f"Opening {path.name}", lambda control: open_table(path, kinds or {}, control),
             done=self._opened, failed=self._failed,
@@ -201,6 +200,7 @@ class TablesPage(QWidget):
     def _opened(self, opened: OpenedTable) -> None:
         kept = self.outcome.currentText()
         self.opened, self.predicted = opened, None
+        self.one_patient.setChecked(False)
         self.rows.show_table(opened)
         self.columns.show_table(opened)
         self.name.setText(opened.path.name)

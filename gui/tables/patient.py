@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QFrame, QSplitter, QVBoxLayout, QWidget
 
 from core import RESEARCH_ONLY
+from core.inference.answers import in_words
 from core.inference.package import AnyPackage
 from gui.charts.bars import Bar, BarChart
 from gui.context import AppContext
@@ -174,9 +175,9 @@ class PatientView(QWidget):
                 "Predicting…" if waiting else "The prediction comes as values are given; any may be left out."
             )
             return
-        self.figure.setText(figure_of(answer))
+        self.figure.setText(in_words(answer))
         shares = answer.get("probabilities", {})
-        self.note.setText(", ".join(f"{name} {share:.1%}" for name, share in shares.items()))
+        self.note.setText(", ".join(f"{name}: {share:.1%}" for name, share in shares.items()))
         texts = self.form.texts()
         told = contributions_of(answer)[:MOST_BARS]
         self.bars.show_bars([Bar(name, value, texts.get(name, "not given")) for name, value in told])
@@ -186,16 +187,3 @@ class PatientView(QWidget):
     def shut_down(self) -> None:
         """The window closes."""
         self._stop()
-
-
-def figure_of(answer: dict[str, Any]) -> str:
-    """The answer in a few words: of two outcomes the second is the event that is asked for.
-
-    >>> figure_of({"probabilities": {"no": 0.7, "yes": 0.3}}), figure_of({"score": 2.34567})
-    ('yes: 30%', '2.346')
-    """
-    shares = answer.get("probabilities")
-    if not shares:
-        return f"{answer['score']:.4g}"
-    name = list(shares)[1] if len(shares) == 2 else max(shares, key=shares.__getitem__)
-    return f"{name}: {shares[name]:.0%}"

@@ -117,7 +117,7 @@ class ValuesForm(QWidget):
         )
         head = self.tree.header()
         head.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((VALUE, 64), (UNIT, 70), (RANGE, 94)):
+        for column, width in ((VALUE, 64), (UNIT, 70), (RANGE, 116)):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             head.resizeSection(column, width)
         head.setStretchLastSection(False)
@@ -164,6 +164,7 @@ class ValuesForm(QWidget):
                 groups[field.group].addChild(item)
                 self._items[field.name] = item
             self.tree.expandAll()
+            self.tree.setColumnHidden(UNIT, not any(field.unit for field in self._fields))
         self._judge()
 
     def field_named(self, name: str) -> ValueField | None:

@@ -62,9 +62,13 @@ class Watch(QObject):
     def go_on_when_opened(self) -> None:
         if self.window.pages["tables"].opened is not None:
             self.look.stop()
+            self.ticks.stop()
             self.window.show_page("train")
-            self.enter("training")
-            self.engine.start(experiment_on(self.large))
+            QTimer.singleShot(1000, self, self.train)  # once the page is drawn: that is no part of the training
+
+    def train(self) -> None:
+        self.enter("training")
+        self.engine.start(experiment_on(self.large))
 
     def tick(self) -> None:
         now = time.perf_counter()

@@ -10,9 +10,11 @@ from typing import Any
 
 from core.training import devices
 from tests.benchmarks.arithmetic import sgemm, swin_encoder, swinunetr, waiting
+from tests.benchmarks.estimates import estimates
 from tests.benchmarks.materials import LARGE_SHAPE, experiment, large_compressed_scan, large_scan, small_dataset
 from tests.benchmarks.peers import peer_prediction, peer_training
 from tests.benchmarks.predicting import cold, runtimes
+from tests.benchmarks.preparing import preparing
 from tests.benchmarks.reading import loading, series
 from tests.benchmarks.report import Figure, median_of
 from tests.benchmarks.risk import risk_step
@@ -110,6 +112,7 @@ MEASURES: dict[str, Callable[..., list[Figure]]] = {
     "drop_compressed": drop_compressed,
     "lateness": lateness,
     "throughput": throughput,
+    "estimates": estimates,
     "loading": loading,
     "series": series,
     "cold": cold,
@@ -118,6 +121,7 @@ MEASURES: dict[str, Callable[..., list[Figure]]] = {
     "swinunetr": swinunetr,
     "swin_encoder": swin_encoder,
     "risk_step": risk_step,
+    "preparing": preparing,
     "waiting": waiting,
     "stay_loading": stay_loading,
     "table_steps": table_steps,

@@ -54,6 +54,13 @@ def test_hostile_or_broken_yaml_is_refused(tmp_path: Path, text: str) -> None:
         config.load(file)
 
 
+@pytest.mark.parametrize("task", ["segmentation", "volume_pretraining"])
+def test_a_patch_without_voxels_and_voxels_without_length_are_refused(task: str) -> None:
+    tree = {"task": task, "data": {"patch_size": [0, 16, 16], "spacing_mm": [0.0, 1.0, 1.0]}}
+    found = config.problems(tree)
+    assert found == {"data.patch_size.0": "must be 1 or more", "data.spacing_mm.0": "must be 0.01 or more"}
+
+
 def test_problems_are_listed_by_dotted_key() -> None:
     found = config.problems({"optimizer": {"name": "adamw", "lr": -1}, "colour": 1})
     assert set(found) == {"optimizer.lr", "colour"}

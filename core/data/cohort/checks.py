@@ -101,18 +101,20 @@ def _of_subjects(rows: Sequence[tuple[int, Subject]], target: str) -> Iterable[F
         visits[subject.id].add(subject.visit)
     twice = [f"{name} (rows {', '.join(map(str, at))})" for (name, _), at in places.items() if len(at) > 1]
     if twice:
-        what = f"{len(twice)} subjects stand more than once without a visit to tell them apart: {some(twice, 3)}"
+        stand = _count(len(twice), "subject stands", "subjects stand")
+        what = f"{stand} more than once without a visit to tell them apart: {some(twice, 3)}"
         yield Finding("duplicate-subject", "error", f"{what}. Delete rows, or set data.columns.visit.")
     several = sum(len(seen) > 1 for seen in visits.values())
     if several:
-        what = f"{several} subjects have several visits; all of one subject stay on one side of the split."
+        subjects = _count(several, "subject has", "subjects have")
+        what = f"{subjects} several visits; all of one subject stay on one side of the split."
         yield Finding("several-visits", "info", what)
     scored = {subject.id for _, subject in rows if subject.target is not None}
     if not scored:
         how = f"no value in the column {target}" if target else "no column for it: set data.columns.target"
         yield Finding("no-score", "warning", f"No subject has a score ({how}); nothing can be learned.")
     elif len(scored) < FEWEST_SUBJECTS:
-        what = f"Only {len(scored)} subjects have a score; figures of so few say little."
+        what = f"Only {_count(len(scored), 'subject has', 'subjects have')} a score; figures of so few say little."
         yield Finding("few-subjects", "warning", what)
     for kind in ("mri", "pet"):
         gone = sum(getattr(subject, kind) is None for _, subject in rows)
@@ -141,26 +143,30 @@ def of_values(rows: Sequence[tuple[int, Subject]], features: Sequence[Feature]) 
         if not len(outside):
             continue
         span = f"{feature.low:g} to {feature.high:g} {feature.unit}".rstrip()
-        other = other_unit(column[filled], feature) if len(outside) > OUTSIDE_SHARE * filled.sum() else ""
+        most, many = len(outside) > OUTSIDE_SHARE * filled.sum(), len(outside) >= FEWEST_FOR_FACTORS
+        other = other_unit(column[outside], feature, any_factor=most and many) if most or many else ""
+        lie = f"{feature.name}: {_count(len(outside), 'value lies', 'values lie')} outside of"
         if other:
-            what = f"{feature.name}: {_values(len(outside))} outside of {span}, as in another unit ({other})"
-            yield Finding("other-unit", "warning", f"{what}. Convert the column, or mend its unit and range.")
+            what = f"{lie} {span}, as in another unit ({other})"
+            yield Finding("other-unit", "warning", f"{what}. Convert them, or mend the column's unit and range.")
         else:
             where = some([f"row {rows[i][0]}: {column[i]:g}" for i in outside.tolist()], 3)
-            what = f"{feature.name}: {_values(len(outside))} outside of the plausible {span} ({where})"
+            what = f"{lie} the plausible {span} ({where})"
             yield Finding("out-of-range", "warning", f"{what}. Mend them, or empty the cells.")
 
 
-def _values(count: int) -> str:
-    return "1 value lies" if count == 1 else f"{count} values lie"
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
-def other_unit(values: Array, feature: Feature) -> str:
-    """The factor that brings nearly all values into the feature's range, in words; "" where none does."""
+def other_unit(values: Array, feature: Feature, *, any_factor: bool) -> str:
+    """The factor that brings nearly all values into the feature's range, in words; "" where none does.
+
+    any_factor: also powers of ten. Of a few values, some are ten times too large by a slip of the pen.
+    """
     said = f"{feature.name} {feature.unit}".lower()
     for told, factor, word in FACTORS:
-        # Of a few values, some are ten times too large by a slip of the pen.
-        if word not in said or (not word and len(values) < FEWEST_FOR_FACTORS):
+        if word not in said or (not word and not any_factor):
             continue
         for scaled in (values * factor, values / factor):
             if float(((scaled >= feature.low) & (scaled <= feature.high)).mean()) > FITTING_SHARE:
@@ -229,10 +235,12 @@ def _apart(looked: Sequence[tuple[int, str, Mapping[str, ImageFacts]]]) -> Itera
         what = f"MRI and PET say that they lie in template space, and lie apart, in {some(apart, 4)}"
         yield Finding("not-aligned", "error", f"{what}. Register them: isocenter prepare does.")
     if grids:
-        what = f"{grids} subjects have the PET on another grid than the MRI; both are brought to the model's grid."
+        subjects = _count(grids, "subject has", "subjects have")
+        what = f"{subjects} the PET on another grid than the MRI; both are brought to the model's grid."
         yield Finding("other-grid", "info", what)
     if raw:
-        what = f"{raw} subjects have images that do not lie in template space: they are prepared first, which takes "
+        subjects = _count(raw, "subject has", "subjects have")
+        what = f"{subjects} images that do not lie in template space: they are prepared first, which takes "
         what += "about a minute each. `isocenter prepare` does it ahead."
         yield Finding("raw-images", "info", what)
 
@@ -246,10 +254,12 @@ def _twice(looked: Sequence[tuple[int, str, Mapping[str, ImageFacts]]]) -> Itera
     people = [at for at in shared if len({name for _, name, _ in at}) > 1]
     alone = [at for at in shared if at not in people]
     for at, code, who in (
-        (people, "image-of-several", "different subjects"), (alone, "image-twice", "one subject")
+        (people, "image-of-several", "for different subjects"), (alone, "image-twice", "more than once for one subject")
     ):  # fmt: skip
         if at:
             rows = some([" and ".join(f"row {number} {kind.upper()}" for number, _, kind in one[:3]) for one in at], 3)
-            what = f"{len(at)} images stand for more than one of {who} ({rows}); they stay on one side of the split"
+            what = (
+                f"{_count(len(at), 'image stands', 'images stand')} {who} ({rows}); all stay on one side of the split"
+            )
             what += ". Mend the paths." if code == "image-of-several" else "."
             yield Finding(code, "warning", what)

@@ -30,6 +30,8 @@ ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 MOST_FILES = 500_000
 MOST_FILE_BYTES = 4 * 2**30
 MOST_BYTES = 16 * 2**30  # of an archive, unpacked
+MOST_SHRUNK, SURELY_READ = 100, 2**26  # an archive that unpacks to more than so many times its size is no data
+MOST_HOURS = 1_000_000  # more than a life: a time that is written in another way
 MOST_VARIABLES = 2_000
 PHYSIONET = b"Time,Parameter,Value"
 
@@ -141,7 +143,8 @@ def _unzipped(path: Path, control: JobControl) -> Iterator[File]:
 
 
 def _limit(path: Path, total: int, count: int) -> None:
-    if total > MOST_BYTES or count > MOST_FILES:
+    shrunk = total > max(MOST_SHRUNK * path.stat().st_size, SURELY_READ)
+    if total > MOST_BYTES or count > MOST_FILES or shrunk:
         raise DatasetError("the archive unpacks to more than can be read", where=path, mend="Split it into several.")
 
 
@@ -298,7 +301,7 @@ def _hours(column: Any, name: str, stay: Array | None = None) -> Array:
         first = np.full(int(stay.max()) + 1, np.inf)
         np.fmin.at(first, stay, seconds)
         found = seconds - first[stay]
-    return found
+    return np.where(np.abs(found) <= MOST_HOURS, found, np.nan)
 
 
 def _events(ids: Sequence[str], sources: Sequence[str], stay: Array, hours: Array, names: Any, values: Any) -> Stays:

@@ -60,7 +60,10 @@ def read_checkpoint(content: bytes, where: Path) -> Any:
     except Exception as error:
         # The reader raises whatever a broken file leads to.
         found = re.search(r"(?:GLOBAL|global|class|function)\s+`?([\w.]+)`? ", str(error))
-        reason = f"it names {found[1]}" if found and "." in found[1] else _first_line(error)
+        # What the reader says of its own arguments helps nobody who did not write it.
+        reason = "it is damaged or of another kind"
+        if found and "." in found[1]:
+            reason = f"it names {found[1]}"
         raise ModelError(
             f"the weights are not plain data ({reason}), so they were not read", where=where,
             mend="Ask the model's makers for its weights as a plain state_dict or as safetensors.",
@@ -79,7 +82,3 @@ def tensors(tree: Any, where: Path) -> dict[str, Any]:
             raise ModelError(f"the checkpoint's {str(name)[:80]!r} is no tensor", where=where)
         found[re.sub(r"^(?:module\.|_orig_mod\.)+", "", name)] = value
     return found
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

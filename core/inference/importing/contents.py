@@ -27,6 +27,8 @@ class Contents:
         """Raises ModelError where `path` is no folder or archive, or names files outside of itself."""
         self.path = path
         self._members: dict[str, zipfile.ZipInfo] = {}
+        if not path.exists():
+            raise ModelError("there is no such file or folder", where=path, mend="Check the name and the folder.")
         try:
             names = self._of_folder() if path.is_dir() else self._of_archive()
         except _DAMAGED as error:

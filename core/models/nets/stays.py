@@ -118,6 +118,13 @@ class StayEncoder(nn.Module):
         ]
 
 
+def described(batch: StayBatch) -> Tensor:
+    """(B, facts_width + 1): the plain statistics and the time of `Encoded`, of which nothing is learned."""
+    end = ((~batch.padding).sum(1) - 1).clamp_min(0)
+    elapsed = torch.log1p(batch.times.gather(1, end[:, None]))
+    return torch.cat([summarised(batch), batch.statics, further(batch), elapsed], dim=1)
+
+
 class Standardise(nn.Module):
     """Columns to mean 0 and deviation 1 as they are among the training stays, clipped: (B, width) -> (B, width).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,10 @@ import numpy as np
 from core import config
 from core.control import JobControl
 from core.data.cohort.checks import of_images, of_values
+from core.data.cohort.columns import USUAL, number_of
 from core.data.cohort.images import facts_of
 from core.data.cohort.subject import Cohort, Subject
+from core.data.tables.read import is_table, read_table
 from core.errors import DatasetError, IsocenterError, UnsuitableScan
 from core.imaging.reader import read
 from core.imaging.volume import Finding
@@ -95,12 +98,17 @@ def looked_at(subject: Subject, control: JobControl) -> tuple[Subject, list[Find
             facts[kind] = facts_of(read(image, control.silent()))
     found = of_images([(1, subject.id, facts)])
     findings = [
-        Finding(one.code, one.severity, one.message.replace(f"row 1 ({subject.id})", subject.id)) for one in found
+        Finding(one.code, one.severity, re.sub(r"row 1 \(([^,()]+)(\)|, )", _named_only, one.message)) for one in found
     ]
     if wrong := [finding.message for finding in findings if finding.severity == "error"]:
         raise UnsuitableScan(" ".join(wrong), where=subject.mri or subject.pet)
     contents = {kind: known.content for kind, known in facts.items()}
     return replace(subject, contents=contents), findings
+
+
+def _named_only(found: re.Match[str]) -> str:
+    """A subject alone has no row: "a" for "row 1 (a)", "a (60 mm)" for "row 1 (a, 60 mm)"."""
+    return found[1] if found[2] == ")" else f"{found[1]} ("
 
 
 def _holds_subjects(path: Path) -> bool:
@@ -121,6 +129,9 @@ def _kind_by_name(path: Path) -> str | None:
 def _read(path: Path, plan: RiskPlan, control: JobControl) -> tuple[list[Subject], list[Finding]]:
     if path.suffix.lower() in TREES:
         return _from_tree(path, plan, control)
+    if (row := _nameless(path, control)) is not None:
+        subject, told = _subject(row, path, 0, plan, control)
+        return [subject], [*told, *_outside([subject], 2, plan)]
     cohort = read_for(plan, path, control)
     if wrong := [finding.message for finding in cohort.findings if finding.severity == "error"]:
         raise DatasetError(" ".join(wrong[:8]), where=path)
@@ -133,6 +144,17 @@ def _outside(subjects: Sequence[Subject], first_row: int, plan: RiskPlan) -> lis
     """Values outside of the model's own ranges, which a table need not tell; a single row need not have them all."""
     found = of_values(list(enumerate(subjects, first_row)), plan.features)
     return [finding for finding in found if finding.code in OF_RANGES]
+
+
+def _nameless(path: Path, control: JobControl) -> dict[str, str] | None:
+    """The filled cells of a table with a single row that names nobody, such as a clinic writes for one person."""
+    if not is_table(path):
+        return None
+    table = read_table(path, control, as_text=True)
+    if len(table) != 1 or {name.lower() for name in table.columns} & set(USUAL["subject"]):
+        return None
+    cells = {name: column.strings()[0] for name, column in table.columns.items()}
+    return {name: cell for name, cell in cells.items() if cell is not None}
 
 
 def _as_planned(cohort: Cohort, plan: RiskPlan) -> list[Subject]:
@@ -202,8 +224,9 @@ def _subject(
 
 def _number(cell: Any, words: Sequence[str]) -> float | None:
     small = [word.lower() for word in words]
-    if isinstance(cell, str) and cell.strip().lower() in small:
-        return float(small.index(cell.strip().lower()))
+    if isinstance(cell, str):
+        text = cell.strip().lower()
+        return float(small.index(text)) if text in small else number_of(text)
     try:
         found = float(cell)
     except (TypeError, ValueError):

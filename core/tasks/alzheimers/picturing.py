@@ -32,10 +32,11 @@ def pictures(
     voxel_cm3 = float(np.prod(plan.spacing_mm)) / 1000
     found: dict[str, Sliced | str] = {}
     maps = {kind: Path(path) for kind, path in explanation["maps"].items()}
+    images = prediction.get("images") or {}
     for number, (kind, path) in enumerate(maps.items()):
         control.progress(number / len(maps), f"Drawing the {TITLES[kind]}")
         try:
-            found[kind] = sliced(Path(prediction["images"][kind]), path, voxel_cm3, control)
+            found[kind] = sliced(Path(images.get(kind, "")), path, voxel_cm3, control)
         except IsocenterError as error:
             found[kind] = str(error)
     # One strength for both, so that an image that hardly counts shows hardly anything.
@@ -45,7 +46,7 @@ def pictures(
         control.check()
         y = page.heading(y + 3, TITLES[kind])
         share = explanation["shares"].get(kind, 0.0)
-        name = Path(prediction["images"][kind]).name
+        name = Path(images.get(kind, "")).name
         page.fitted(MARGIN + INNER, y - 7, f"{name}: {signed(share)} to the score", 140, 8, colour=DIM, align="right")
         if isinstance(one, str):
             y = page.paragraph(MARGIN, y, f"Not shown: {one}", INNER, colour=WARN)

@@ -169,7 +169,7 @@ def _explain(
         maps[kind] = str(path)
     order = np.argsort(-np.abs(found.values))
     values = [
-        {"name": plan.values[i].name, "value": float(subject.clinical[i]), "unit": plan.values[i].unit,
+        {"name": plan.values[i].name, "value": float(f"{subject.clinical[i]:.7g}"), "unit": plan.values[i].unit,
          "contribution": float(found.values[i])}
         for i in order if np.isfinite(subject.clinical[i])
     ]  # fmt: skip

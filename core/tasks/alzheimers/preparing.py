@@ -35,9 +35,12 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
     cohort = checked(experiment, control)
     errors = [finding.message for finding in cohort.findings if finding.severity == "error"]
     if not cohort.usable:
+        warnings = sum(finding.severity == "warning" for finding in cohort.findings)
+        more = f" `isocenter check` lists this and {warnings} more to look at." if warnings else ""
         raise DatasetError(
-            " ".join(errors[:20]) or "there is no subject", where=cohort.path, mend="Mend the table, or leave rows out."
-        )
+            " ".join(errors[:20]) or "there is no subject", where=cohort.path,
+            mend=f"Mend the table, or leave rows out.{more}",
+        )  # fmt: skip
     scored = sum(subject.target is not None for subject in cohort.subjects)
     if scored < FEWEST_SUBJECTS:
         what = f"{scored} subjects have a score; at least {FEWEST_SUBJECTS} are needed"

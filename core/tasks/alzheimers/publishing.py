@@ -27,6 +27,7 @@ from core.tasks.alzheimers.package import SIMULATED, RiskManifest, RiskPackage, 
 from core.tasks.alzheimers.plan import load_plan, load_split
 from core.tasks.alzheimers.preparing import cache_folder
 from core.tasks.alzheimers.starting import words
+from core.tasks.alzheimers.uncertainty import FEWEST, Intervals, expected_coverage
 
 Array = np.ndarray[Any, Any]
 
@@ -199,11 +200,20 @@ def card(manifest: RiskManifest) -> str:
         if manifest.intervals is not None:
             lines.append(
                 f"Intervals are to hold {manifest.intervals.confidence:.0%} of the true scores; coverage is how many"
-                " they did hold."
+                " they did hold." + _spread_of_coverage(manifest.intervals)
             )
         lines.append("")
     lines += [f"Use: {manifest.intended_use or INTENDED}", "", f"Not for: {manifest.forbidden_use}", ""]
     return "\n".join(lines)
+
+
+def _spread_of_coverage(intervals: Intervals) -> str:
+    """How much the coverage itself depends on which subjects happened to be the validation's."""
+    subjects = max(intervals.rows.values(), default=0)
+    if subjects < FEWEST:
+        return ""
+    low, high = expected_coverage(subjects, intervals.confidence)
+    return f" Intervals from {subjects} validation subjects can be expected to hold {low:.0%} to {high:.0%}."
 
 
 def _row(name: str, values: dict[str, float]) -> str:

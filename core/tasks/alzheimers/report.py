@@ -79,7 +79,9 @@ def made_pages(prediction: Mapping[str, Any], package: RiskPackage, control: Job
 
 def _head(page: Page, prediction: Mapping[str, Any], package: RiskPackage) -> float:
     page.text(MARGIN, 21, TITLE, 17, bold=True)
-    page.text(pages.WIDTH - MARGIN, 17, str(prediction["predicted_at"]).replace("T", " ")[:16], 8.5, align="right")
+    page.text(
+        pages.WIDTH - MARGIN, 17, str(prediction.get("predicted_at", "")).replace("T", " ")[:16], 8.5, align="right"
+    )
     page.fitted(pages.WIDTH - MARGIN, 21.5, str(prediction["subject"]), 90, 8.5, bold=True, align="right")
     y = page.note(25, RESEARCH_ONLY, warn=True)
     return page.note(y, SIMULATED, warn=True) if package.simulated or prediction.get("simulated") else y

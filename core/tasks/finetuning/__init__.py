@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core import registry
 from core.control import JobControl
@@ -79,7 +79,18 @@ class FinetuningConfig(Task):
         title="Resample",
         description="Of several members: each weighs the training stays at random, so that their spread tells a doubt.",
     )
+    trees: bool = Field(
+        False,
+        title="Trees beside",
+        description="Boosted trees on the plain statistics of stays beside the heads. For a yes or no only.",
+    )
     monitor: str = Field("val/loss", title="Best by", description="The metric that makes the best checkpoint.")
+
+    @model_validator(mode="after")
+    def _trees_say_yes_or_no(self) -> FinetuningConfig:
+        if self.trees and self.kind != "binary":
+            raise ValueError(f"trees are for an outcome of yes or no, not for {self.kind}")
+        return self
 
     @classmethod
     def blocks(cls) -> dict[str, Any]:

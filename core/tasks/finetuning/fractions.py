@@ -67,12 +67,13 @@ def of_share(experiment: Any, share: float, method: str, seed: int) -> Any:
 
     A penalty on the weights (of sgd and adam) counts for more where there are fewer stays. From scratch all layers
     learn at one rate, by AdamW: none knows anything yet, and a probe's optimizer would teach them little. One network
-    each, without members: several from scratch would take many times as long, and one side alone would be unfair.
+    each, without trees, which are a method of their own here, and without members: several from scratch would take
+    many times as long, and one side alone would be unfair.
     """
     trainer = experiment.trainer
     longer = min(1 / share, MOST_EPOCHS)
     changed = {
-        "seed": seed, "task": experiment.task.model_copy(update={"members": 1}),
+        "seed": seed, "task": experiment.task.model_copy(update={"members": 1, "trees": False}),
         "name": f"{experiment.name} {method} {share:.0%}".replace("%", " percent")[:80],
         "data": experiment.data.model_copy(update={"label_fraction": share}),
         "trainer": trainer.model_copy(

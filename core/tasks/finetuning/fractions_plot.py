@@ -18,12 +18,12 @@ WIDTH, HEIGHT, PANEL_W, PANEL_H, LEFT, TOP = 900, 400, 360, 260, 66, 58
 
 def drawn(found: Mapping[str, Any]) -> str:
     """The means over seeds as an SVG picture; where there are several seeds, their range stands behind the line."""
+    title = f"{found['outcome'].replace('_', ' ')} by the share of labels"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif"'
         ' font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        f'<text x="{LEFT}" y="24" font-size="15" font-weight="bold">{escape(found["outcome"])} by the share of labels'
-        "</text>",
+        f'<text x="{LEFT}" y="24" font-size="15" font-weight="bold">{escape(title)}</text>',
     ]
     for number, (key, title) in enumerate(PANELS):
         parts += _panel(found, key, title, LEFT + number * (PANEL_W + 80))

@@ -128,7 +128,8 @@ class FinetuningModule(TaskModule):
         self._validated = []
 
     def validation_step(self, batch: Batch, _index: int) -> None:
-        outputs = self.network.answer(self._seen("val", batch, batch.stays))
+        seen = self._seen("val", batch, batch.stays)
+        outputs = self.network.blended(self.network.answer(seen), seen)
         self._validated.append((answers(outputs, self.target), batch.target.cpu().numpy()))
 
     def _seen(self, part: str, batch: Batch, stays: StayBatch) -> list[Tensor]:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from core.models.nets.stays import StayBatch, StayEncoder
+from core.models.nets.stays import StayBatch, StayEncoder, described
+from core.models.nets.trees import Trees
+
+HALVED = math.log(2)  # of log(1 + hours)
 
 
 class StayNetwork(nn.Module):
     """members: (B stays) -> (members, B, outputs). A frozen encoder is shared by all heads.
 
-    frozen: the encoder answers as it is, without dropout and gradients.
+    frozen: the encoder answers as it is, without dropout and gradients. trees: on the plain statistics of a stay; each
+    member's log odds are then the mean of its head's and of an ensemble's. early: the second half of the ensembles is
+    for stays that have just begun; from half the time on the first half counts more and more.
     """
 
-    def __init__(self, encoder: StayEncoder, head: Callable[[int, int], nn.Module], members: int, shared: bool) -> None:
+    def __init__(
+        self, encoder: StayEncoder, head: Callable[[int, int], nn.Module], members: int, shared: bool,
+        trees: Trees | None = None, early: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self.trees, self.early = trees, early
+        self.stay_width = encoder.stay_width
         self.encoders = nn.ModuleList([encoder, *(copy.deepcopy(encoder) for _ in range(0 if shared else members - 1))])
         self.heads = nn.ModuleList(head(encoder.stay_width, encoder.facts_width) for _ in range(members))
         self.frozen = False
@@ -35,7 +46,26 @@ class StayNetwork(nn.Module):
         return self
 
     def forward(self, stays: StayBatch) -> Tensor:
-        return self.answer(self.encode(stays))
+        encoded = self.encode(stays)
+        return self.blended(self.answer(encoded), encoded)
+
+    def plain(self, stays: StayBatch) -> Tensor:
+        """What the trees see of stays, (B, width)."""
+        return described(stays)
+
+    def blended(self, outputs: Tensor, encoded: list[Tensor]) -> Tensor:
+        """The heads' outputs with what the trees say, where there are any."""
+        if self.trees is None:
+            return outputs
+        rows = encoded[0][:, self.stay_width :]
+        grown = self.trees(rows)
+        if self.early:
+            time: Any = self.heads[0][0]
+            part = (1 + (rows[:, -1] - time.center[-1]) / HALVED).clamp(0, 1)
+            late, begun = grown.chunk(2)
+            grown = part * late + (1 - part) * begun
+        place = torch.arange(len(outputs), device=outputs.device) % len(grown)
+        return (outputs + grown[place][..., None]) / 2
 
     def encode(self, stays: StayBatch) -> list[Tensor]:
         """What each head sees, (B, width) each; one for all where they share an encoder."""
@@ -75,10 +105,14 @@ class StayNetwork(nn.Module):
 
 
 def build(encoder: Any, head: Any, task: Any, variables: int, static_width: int, outputs: int) -> StayNetwork:
-    """The network of an experiment, with random weights."""
+    """The network of an experiment, with random weights and empty trees."""
+    from core.tasks.finetuning.boosting import empty_trees
+
     return StayNetwork(
         encoder.build(variables, static_width),
         lambda learned, plain: head.build(learned, plain, outputs),
         task.members,
         shared=task.mode == "probe",
+        trees=empty_trees(task.members, bool(task.truncate)) if task.trees else None,
+        early=bool(task.truncate),
     )

@@ -72,6 +72,12 @@ def target_of(kind: Kind, columns: list[str], outcomes: Outcomes, ids: list[str]
         )
     name = columns[0]
     cells = outcomes.of(ids, name)
+    if ids and not any(cell is not None for of in columns for cell in outcomes.of(ids, of)):
+        raise DatasetError(
+            f"no stay has a value of {', '.join(columns)}",
+            mend=f"The stays are called {', '.join(ids[:3])}; the table of outcomes should name them so, and has"
+            f" {', '.join(outcomes.ids[:3]) or 'no row'}.",
+        )
     if kind == "regression":
         value = _values(cells, name)
         value = value[np.isfinite(value)]

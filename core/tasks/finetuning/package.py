@@ -51,6 +51,7 @@ class StayManifest(Part):
     head: dict[str, Any]
     members: int = Field(1, ge=1, le=50)
     shared: bool = False
+    trees: bool = False
     coding: StayCoding
     target: Target
     temperature: float = Field(1.0, gt=0, le=100)
@@ -91,6 +92,7 @@ class StayPackage(FolderPackage):
 
     def build(self) -> Any:
         """The network without its weights."""
+        from core.tasks.finetuning.boosting import empty_trees
         from core.tasks.finetuning.network import StayNetwork
 
         manifest, coding = self.manifest, self.manifest.coding
@@ -101,6 +103,8 @@ class StayPackage(FolderPackage):
             lambda learned, plain: head.build(learned, plain, manifest.target.outputs),
             manifest.members,
             manifest.shared,
+            empty_trees(manifest.members, bool(manifest.training.truncate)) if manifest.trees else None,
+            early=bool(manifest.training.truncate),
         )
 
     def load(self) -> Any:

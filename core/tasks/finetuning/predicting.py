@@ -179,7 +179,9 @@ def differences(coding: StayCoding, stays: Stays) -> list[Finding]:
         if len(values) < 3 or scaling.high <= scaling.low:
             continue
         middle, width = float(np.median(values)), scaling.high - scaling.low
-        if middle < scaling.low - width / 2 or middle > scaling.high + width / 2:
+        # Of a wide range even a value ten times too small lies near it; so its ratio is looked at too.
+        far = scaling.low > 0 and not scaling.low / 2 <= middle <= 2 * scaling.high
+        if far or middle < scaling.low - width / 2 or middle > scaling.high + width / 2:
             known = MEASUREMENTS.get(scaling.name)
             unit = f" {known.unit}" if known and known.unit else ""
             what = (

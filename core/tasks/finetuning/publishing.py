@@ -84,7 +84,7 @@ def assemble(
     manifest = StayManifest(
         name=name, version=version, title=facts.title or run.name, encoder=experiment.encoder.settings(),
         head=experiment.task.head.model_dump(mode="json"), members=experiment.task.members,
-        shared=experiment.task.mode == "probe", coding=preparing.load_coding(run.folder),
+        shared=experiment.task.mode == "probe", trees=experiment.task.trees, coding=preparing.load_coding(run.folder),
         target=load_target(run.folder), training=training, intended_use=WHERE, forbidden_use=facts.forbidden_use,
         sha256="0" * 64,
     )  # fmt: skip

@@ -23,6 +23,7 @@ Array = np.ndarray[Any, Any]
 def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     """The module and batches of a prepared run. Raises DatasetError where stays of it are gone."""
     from core.data.stays.batches import StayRows, plain_loader, train_loader
+    from core.tasks.finetuning.boosting import fit_trees
     from core.tasks.finetuning.module import FinetuningModule, class_weights, sampling
     from core.tasks.finetuning.network import build
     from core.tasks.finetuning.testing import TestAtEnd
@@ -52,6 +53,7 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
         control.progress(None, "Describing the training stays")
         whole = plain_loader(rows["train"], np.arange(len(rows["train"])))
         network.standardise(batch.stays for batch in whole)
+        fit_trees(network, rows["train"], task, experiment.seed, control)
     if world.first() and run.epoch == 0:
         keep_marks(run.folder / SEEN_FILE, seen)
         keep_marks(run.folder / TRAINED, marks["train"])

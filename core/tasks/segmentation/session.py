@@ -16,7 +16,8 @@ from core.tasks.base import Session
 
 def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     """The module and batches of a prepared run. Raises DatasetError where cases of it are gone."""
-    from core.data.patches import CaseCache, cache_folder, train_loader, validation_loader
+    from core.data.cache import CaseCache, cache_folder
+    from core.data.patches import train_loader, validation_loader
     from core.inference.start_weights import begin
     from core.tasks.segmentation.module import SegmentationModule
     from core.tasks.segmentation.preview import PreviewWriter

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
+from core.data.cache import CaseCache, cache_folder
 from core.data.dataset import Dataset
 from core.data.plan import Plan
 from core.data.prepare import resampled_shape
 from core.data.split import Split
 from core.inference.sliding import starts, window_size
+from core.models.costs import cost_of
 from core.tasks.segmentation.preparing import planned, preparation
 from core.training import costs
 from core.training.estimate import Trial
@@ -31,8 +33,7 @@ def trial(experiment: Any, dataset: Dataset) -> Trial:
     sizes = {id: math.prod(_grid(dataset, id, plan)) for id in (*split.train, *split.val)}
     few = Split(_spread(split.train, sizes), _largest_and_middle(split.val, sizes), [])
     batch = whole.trainer.batch_size
-    widths = getattr(whole.model, "channels", None) or costs.USUAL_WIDTHS
-    rough = costs.step_operations(widths, plan.patch_size, batch) / proposal.machine.rate
+    rough = costs.step_operations(cost_of(whole.model), plan.patch_size, batch) / proposal.machine.rate
     steps = min(max(math.ceil(SECONDS / rough), STEPS[0]), STEPS[1])
     short = whole.trainer.model_copy(
         update={
@@ -49,10 +50,16 @@ def trial(experiment: Any, dataset: Dataset) -> Trial:
         prepared=preparation(whole.model_copy(update={"trainer": short}), dataset, plan, few),
         experiment=whole,
         steps=max(len(split.train) * whole.trainer.patches_per_case // batch, 1),
-        cases=len(sizes),
+        cases=len(_cache(dataset, sizes, plan).missing()),
         validation=seen(split.val) / seen(few.val),
         more_bytes=round(BYTES_PER_LABELLED * (kept - taken)),
     )
+
+
+def _cache(dataset: Dataset, ids: Collection[str], plan: Plan) -> CaseCache:
+    """What is prepared already of the cases of a run."""
+    folder = cache_folder(str(dataset.path), dataset.cases, plan)
+    return CaseCache(folder, [case for case in dataset.cases if case.id in ids], plan)
 
 
 def _grid(dataset: Dataset, id: str, plan: Plan) -> tuple[int, ...]:

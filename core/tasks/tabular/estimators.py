@@ -25,7 +25,7 @@ class _Classifier(ClassifierMixin, TableEstimator):
 
     bags: networks that are fitted, each early-stopped on a part of its own and averaged; 1: a single one.
     teacher: a method by name or several, or any scikit-learn classifier, to learn from; None: from the outcome alone.
-    made: rows made of each row for the teacher to judge, at most 200,000.
+    made: rows made of each row for the teacher to judge, at most 200,000; made_weight: of each beside a real one.
     class_weight: "balanced", or the weight of each class's rows by class.
     calibrate: one temperature, fitted to the rows that each network did not see.
     threshold: of the second class's probability, where there are two: a number, or what it is to be best by on those
@@ -41,6 +41,7 @@ class _Classifier(ClassifierMixin, TableEstimator):
         distillation = {
             "teacher": teacher if isinstance(teacher, str) else list(teacher or ()), "weight": self.distill_weight,
             "temperature": self.temperature, "consistency": self.consistency, "made": self.made,
+            "made_weight": self.made_weight,
         }  # fmt: skip
         return {
             "kind": "classification", "label_smoothing": self.label_smoothing,
@@ -152,8 +153,8 @@ class MLPTableClassifier(_MLP, _Classifier):
         weight_decay: float = 1e-2, warmup: float = 0.1, epochs: int = 200, batch_size: int = 256, patience: int = 30,
         gradient_clip: float = 1.0, mixup: float = 0.0, noise: float = 0.0, label_smoothing: float = 0.0,
         class_weight: Any = None, teacher: Any = None, distill_weight: float = 0.7, temperature: float = 2.0,
-        consistency: float = 0.0, made: int = 10, calibrate: bool = True, threshold: Any = 0.5,
-        validation_fraction: float = 0.15, random_state: Any = None,
+        consistency: float = 0.0, made: int = 10, made_weight: float = 0.25, calibrate: bool = True,
+        threshold: Any = 0.5, validation_fraction: float = 0.15, random_state: Any = None,
     ) -> None:  # fmt: skip
         self.hidden, self.activation, self.dropout = hidden, activation, dropout
         self.embed_numbers, self.members, self.bags = embed_numbers, members, bags
@@ -161,7 +162,8 @@ class MLPTableClassifier(_MLP, _Classifier):
         self.epochs, self.batch_size, self.patience, self.gradient_clip = epochs, batch_size, patience, gradient_clip
         self.mixup, self.noise, self.label_smoothing, self.class_weight = mixup, noise, label_smoothing, class_weight
         self.teacher, self.distill_weight, self.temperature = teacher, distill_weight, temperature
-        self.consistency, self.made, self.calibrate, self.threshold = consistency, made, calibrate, threshold
+        self.consistency, self.made, self.made_weight = consistency, made, made_weight
+        self.calibrate, self.threshold = calibrate, threshold
         self.validation_fraction, self.random_state = validation_fraction, random_state
 
 
@@ -174,14 +176,16 @@ class TokenTransformerClassifier(_Tokens, _Classifier):
         batch_size: int = 256, patience: int = 20, gradient_clip: float = 1.0, mixup: float = 0.0, noise: float = 0.0,
         label_smoothing: float = 0.0, class_weight: Any = None, teacher: Any = None,
         distill_weight: float = 0.7, temperature: float = 2.0, consistency: float = 0.0, made: int = 10,
-        calibrate: bool = True, threshold: Any = 0.5, validation_fraction: float = 0.15, random_state: Any = None,
+        made_weight: float = 0.25, calibrate: bool = True, threshold: Any = 0.5, validation_fraction: float = 0.15,
+        random_state: Any = None,
     ) -> None:  # fmt: skip
         self.d_model, self.heads, self.layers, self.dropout, self.bags = d_model, heads, layers, dropout, bags
         self.optimizer, self.lr, self.weight_decay, self.warmup = optimizer, lr, weight_decay, warmup
         self.epochs, self.batch_size, self.patience, self.gradient_clip = epochs, batch_size, patience, gradient_clip
         self.mixup, self.noise, self.label_smoothing, self.class_weight = mixup, noise, label_smoothing, class_weight
         self.teacher, self.distill_weight, self.temperature = teacher, distill_weight, temperature
-        self.consistency, self.made, self.calibrate, self.threshold = consistency, made, calibrate, threshold
+        self.consistency, self.made, self.made_weight = consistency, made, made_weight
+        self.calibrate, self.threshold = calibrate, threshold
         self.validation_fraction, self.random_state = validation_fraction, random_state
 
 

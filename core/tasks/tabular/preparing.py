@@ -34,6 +34,7 @@ MOST_CLASSES = 100
 # A whole number with more different values than this is a quantity, not a name of a class.
 MOST_NUMBERED_CLASSES = 20
 FEWEST_ROWS = 20
+ROWS_OF_LINE = 5_000  # in the file of the split
 
 
 class Outcome(Part):
@@ -55,7 +56,8 @@ class Outcome(Part):
             values = np.asarray(column.as_kind("number").values, np.float64)
             return ((np.where(np.isfinite(values), values, np.nan) - self.mean) / self.scale).astype(np.float32)
         place = {name: code for code, name in enumerate(self.classes)}
-        return np.array([place.get(cell, -1) if cell is not None else -1 for cell in column.strings()], np.int64)
+        codes, names = column.words()
+        return np.array([*(place.get(name, -1) for name in names), -1], np.int64)[codes]
 
     def truth(self, column: Column) -> Array:
         """As `codes`, but values in their own unit, float64."""
@@ -211,7 +213,8 @@ def _outcome(column: Column, kind: str) -> tuple[Outcome, Array, list[Finding]]:
         if not np.isfinite(scale) or scale == 0:
             raise DatasetError(f"{column.name} has one value in every row; nothing can be learned")
         return Outcome(column=column.name, mean=mean, scale=scale), rows, findings
-    names = {cell for cell in kept.strings() if cell is not None}
+    codes, written = kept.words()
+    names = {written[code] for code in np.flatnonzero(np.bincount(codes, minlength=len(written)))}
     if len(names) > MOST_CLASSES:
         raise DatasetError(f"{column.name} has {len(names):,} different values, more than {MOST_CLASSES} classes")
     ordered = sorted(names, key=float) if column.kind == "number" else sorted(names)
@@ -265,7 +268,7 @@ def preparation(experiment: Any, found: CheckedTable, split: dict[str, Array]) -
         experiment=experiment, data_path=found.path, layout="table", cases=len(found.rows), findings=found.findings,
         files={
             PLAN: yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
-            SPLIT: json.dumps({part: rows.tolist() for part, rows in split.items()}),
+            SPLIT: _split_text(split),
         },
         remarks=[
             f"{len(found.rows):,} rows ({parts}); {found.summary().partition('; ')[2]}.",
@@ -276,9 +279,9 @@ def preparation(experiment: Any, found: CheckedTable, split: dict[str, Array]) -
 
 def _require_classes(outcome: Outcome, found: CheckedTable, split: dict[str, Array]) -> None:
     """Each class has to be in the training rows, or it can never be predicted."""
-    codes = dict(zip(found.rows.tolist(), found.target.tolist(), strict=True))
-    there = {codes[row] for row in split["train"].tolist()}
-    gone = [name for code, name in enumerate(outcome.classes) if code not in there]
+    train = found.target[np.searchsorted(found.rows, split["train"])]
+    counts = np.bincount(train, minlength=len(outcome.classes))
+    gone = [name for name, count in zip(outcome.classes, counts, strict=True) if not count]
     if gone:
         raise DatasetError(
             f"no training row has the outcome {_some(gone)}", where=found.path,
@@ -303,14 +306,33 @@ def load_plan(folder: Path) -> TablePlan:
 
 def load_split(folder: Path) -> dict[str, Array]:
     """The row numbers of a run's parts: train, val, test."""
-    split = json.loads((folder / SPLIT).read_text(encoding="utf-8"))
-    return {part: np.asarray(rows, np.int64) for part, rows in split.items()}
+    text = (folder / SPLIT).read_text(encoding="utf-8")
+    if "\n" not in text:
+        return {part: np.asarray(rows, np.int64) for part, rows in json.loads(text).items()}
+    parts: dict[str, list[Array]] = {}
+    for line in text.splitlines():
+        if line.startswith('"'):
+            pieces = parts[line.split('"')[1]] = []
+        elif line[:1].isdigit():
+            pieces.append(np.fromstring(line.rstrip(","), np.int64, sep=","))
+    return {part: np.concatenate([np.zeros(0, np.int64), *pieces]) for part, pieces in parts.items()}
+
+
+def _split_text(split: Mapping[str, Array]) -> str:
+    """The parts as JSON in lines of some thousand rows: a million at once would hold Python's lock, and the window."""
+    parts = []
+    for part, rows in split.items():
+        pieces = [rows[start : start + ROWS_OF_LINE].tolist() for start in range(0, len(rows), ROWS_OF_LINE)]
+        lines = ",\n".join(",".join(map(str, piece)) for piece in pieces)
+        parts.append(f'"{part}": [\n{lines}\n]')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def subjects(column: Column) -> Array:
     """A number for each subject; rows without one are each a subject of their own."""
-    names = [f"\0{row}" if cell is None else cell for row, cell in enumerate(column.strings())]
-    return np.asarray(np.unique(names, return_inverse=True)[1])
+    codes, names = column.words()
+    codes = np.where(codes < 0, len(names) + np.arange(len(codes)), codes)
+    return np.asarray(np.unique(codes, return_inverse=True)[1])
 
 
 def _some(names: Sequence[str]) -> str:

@@ -111,6 +111,13 @@ class DistillationConfig(Part):
         title="Made rows",
         description="Rows made of each row, with cells of others, that the teachers judge; at most 200,000.",
     )
+    made_weight: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        title="Weight of made rows",
+        description="Of each in the loss beside a row of the table, whose outcome is known as well.",
+    )
 
     @field_validator("teacher", mode="before")
     @classmethod

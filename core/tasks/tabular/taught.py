@@ -43,7 +43,8 @@ def training_rows(
     )  # fmt: skip
     soft = np.concatenate([found.soft, found.made_soft])
     share = np.concatenate([np.full(len(target), distillation.weight), np.ones(len(found.made_soft))])
-    weight = np.concatenate([rates[target], found.made_soft @ rates]) if weighted else None
+    # Ten made rows to each of the table would leave little of what the table itself says.
+    weight = np.concatenate([rates[target], distillation.made_weight * (found.made_soft @ rates)])
     target = np.concatenate([target, found.made_soft.argmax(axis=1)])
     return Rows.of(
         np.concatenate([numbers, found.numbers]), np.concatenate([codes, found.codes]), target, soft=soft, share=share,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from core import registry
-from core.config import AugmentConfig, DataConfig, PlannedTrainerConfig
+from core.config import AugmentConfig, DataConfig, PatchSize, PlannedTrainerConfig, Spacing
 from core.control import JobControl
 from core.registry import Part, register
 from core.tasks.base import CheckedData, ModelKind, Preparation, Session, Task
@@ -42,8 +42,8 @@ class ScansConfig(Part):
         description="Part of the scans left out. A segmentation of the same folder with the same share and seed "
         "keeps the same ones for its test.",
     )
-    spacing_mm: tuple[float, float, float] | None = _as_in_segmentation("spacing_mm")
-    patch_size: tuple[int, int, int] | None = _as_in_segmentation("patch_size")
+    spacing_mm: Spacing | None = _as_in_segmentation("spacing_mm")
+    patch_size: PatchSize | None = _as_in_segmentation("patch_size")
     intensities: Literal["scan", "ct"] | None = _as_in_segmentation("intensities")
     augment: AugmentConfig = Field(AugmentConfig(), title="Augmentation")
     foreground: ClassVar[float] = 0.0  # without labels, patches lie anywhere

@@ -87,7 +87,7 @@ def measure(run: RunRow, data: Path, split: str | None, control: JobControl) -> 
     """
     import torch
 
-    from core.data.patches import CaseCache, cache_folder
+    from core.data.cache import CaseCache, cache_folder
     from core.tasks.volume_pretraining.module import PretrainingModule
     from core.tasks.volume_pretraining.patches import MiddlePatches
     from core.tasks.volume_pretraining.scans import inspect

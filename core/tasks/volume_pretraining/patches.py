@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from core.data.patches import Array, CaseCache, PatchDataset, crop, loader_of, window_start
+from core.data.cache import CaseCache
+from core.data.patches import Array, PatchDataset, crop, loader_of, window_start
 from core.data.sharing import cases_of_this_process
 
 HIDING = 7  # sets the draws of the hiding apart from those of the patch

@@ -16,7 +16,7 @@ from core.tasks.volume_pretraining.scans import find
 
 def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     """The module and batches of a prepared run. Raises DatasetError where scans of it are gone."""
-    from core.data.patches import CaseCache, cache_folder
+    from core.data.cache import CaseCache, cache_folder
     from core.tasks.volume_pretraining.module import PretrainingModule
     from core.tasks.volume_pretraining.patches import loaders
     from core.tasks.volume_pretraining.preview import PreviewWriter

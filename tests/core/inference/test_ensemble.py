@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ import yaml
 
 from core.catalog import Catalog
 from core.cli import main
+from core.control import JobControl
 from core.errors import ConfigError, ModelError
-from core.inference import cost, likeness
+from core.inference import calibrating, cost, likeness
 from core.inference.archive import export_package, import_package
 from core.inference.assemble import write_manifest
 from core.inference.ensemble import publish_ensemble
@@ -134,8 +136,22 @@ def test_folds_are_published_as_one_model(
     assert "2 times the time" in package.card and ("own accuracy was not measured" in package.card) == (not held_out)
     assert package.manifest.likeness is not None and package.manifest.likeness.scans == training.cases["train"]
     calibration = package.manifest.calibration
-    assert (calibration is not None and calibration.halves) == bool(held_out)
-    assert ("Not calibrated" in package.card) == (not held_out)
+    assert calibration is not None and calibration.halves and "Calibrated by" in package.card
+    assert calibration.fitted_on == calibration.measured_on == ("test" if held_out else "folds")
+    assert calibration.fitted_cases == (2 if held_out else 6)
+    assert ("the one network that had not seen it" in package.card) == (not held_out)
+    asked: list[tuple[str, int]] = []
+
+    def watch(case: Any, package: ModelPackage, *more: Any) -> Any:
+        asked.append((case.id, package.place))
+        return sure_of(case, package, *more)
+
+    if not held_out:  # each case by the network of its own fold
+        sure_of = calibrating._sure
+        monkeypatch.setattr(calibrating, "_sure", watch)
+        folds = validation.group.folds
+        calibrating.with_calibration_of_folds(package, folds, tmp_path / "data", JobControl())
+        assert sorted(asked) == sorted((id, fold) for fold, ids in enumerate(folds) for id in ids)
     with Catalog() as catalog:
         assert [row["run"] for row in catalog.models()] == [validation.group.id]
     scan = tmp_path / "data" / "images" / "ball_00.nii.gz"

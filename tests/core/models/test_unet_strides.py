@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from core.data.plan import Label, Plan
+from core.models.describing import describe
 from core.models.unet import UNetConfig
 from core.models.weights import own_tensors
 
@@ -79,3 +81,21 @@ def test_it_is_converted_for_the_cpu(tmp_path: Any) -> None:
     weights = save({name: tensor.contiguous() for name, tensor in own_tensors(network).items()})
     made = _graph(network, 1, plan.patch_size, True, weights, "softmax")
     assert _difference(made, weights, network, 1, (plan.patch_size, (24, 16, 6)), "softmax") < 1e-3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"channels": [16, 32, 64, 128]},
+        {"channels": [24, 48, 96], "residual": True},
+        {"channels": [16, 32, 64], "slices": "y"},
+        {"channels": [16, 32, 64, 128], "strides": [(2, 2, 1), (2, 2, 1), (2, 2, 2)], "deep_supervision": True},
+    ],
+)
+def test_what_a_network_counts_of_itself_is_what_it_costs_laid_out(settings: dict[str, Any]) -> None:
+    model = UNetConfig(**settings)
+    laid_out = describe(model, (32, 32, 32))
+    voxels, counted = math.prod(laid_out.patch), model.cost
+    assert counted.operations * voxels == pytest.approx(laid_out.forward_flops, rel=0.01)
+    assert counted.kept_bytes * voxels == pytest.approx(laid_out.kept_bytes, rel=0.01)
+    assert counted.parameters == pytest.approx(laid_out.parameters, rel=0.02)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from core.data.cache import cache_folder
 from core.data.dataset import discover
-from core.data.patches import cache_folder
 from core.data.plan import Label, Plan
 from core.imaging.reader import read
 from core.imaging.writer import write_volume

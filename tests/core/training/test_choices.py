@@ -191,3 +191,24 @@ def test_the_preset_of_the_bundled_model_leaves_nothing_to_the_planner() -> None
     machines = [propose(experiment, made((35, 50, 36), (1.0, 1.0, 1.0)), machine) for machine in (CPU, SMALL_CPU, GPU)]
     assert machines[0].plan == machines[1].plan == machines[2].plan
     assert all(choice.by_user for choice in machines[0].choices)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "told"), [(90.0, "too few to learn from"), (0.01, "more than the .* GB there are")]
+)
+def test_voxels_that_leave_nothing_or_fit_nowhere_are_refused(spacing: float, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        plan(made((64, 64, 64), (1.0, 1.0, 1.0)), CPU, data={"spacing_mm": [spacing] * 3})
+
+
+def test_a_network_is_planned_by_its_own_cost() -> None:
+    """A patch that a light network may have is too large for a heavy one of the same machine."""
+    sides = [
+        math.prod(plan(abdomen(), SMALL_CPU, model={"name": name}).plan.patch_size) for name in ("dformer", "swinunetr")
+    ]
+    assert sides[0] > sides[1]
+
+
+def test_channels_are_planned_for_strides_of_ones_own() -> None:
+    model = plan(abdomen(), CPU, model={"strides": [[2, 2, 1], [2, 2, 2]]}).experiment.model
+    assert len(model.channels) == 3 and model.build(1, 2) is not None

@@ -17,6 +17,7 @@ from core.errors import Cancelled, TrainingFailed
 from core.paths import runs_folder
 from core.training import estimate as module
 from core.training.estimate import Estimate, Measured, Trial, estimate, extrapolated
+from core.training.launch import execute, prepare_run
 from core.training.trial import timed
 from tests.core.making import make_dataset, tiny_experiment
 
@@ -39,6 +40,13 @@ def test_a_run_without_a_limit_takes_all_its_epochs_and_validations(tmp_path: Pa
     assert expected.epoch_s == pytest.approx(16 * 0.5 + 0.1)
     assert expected.total_s == pytest.approx(6 + 6 * 0.2 + 100 * 8.1 + 10 * 4)
     assert (expected.epochs, expected.time_text()) == (100, "about 14 min for 100 epochs")
+
+
+def test_cases_that_were_prepared_before_are_not_prepared_again(tmp_path: Path) -> None:
+    assert tiny_trial(tmp_path).cases == 6
+    experiment = tiny_experiment(tmp_path)
+    execute(prepare_run(experiment))
+    assert experiment.task.trial(experiment, inspect(tmp_path)).cases == 0
 
 
 def test_a_time_limit_ends_a_run_before_its_epochs(tmp_path: Path) -> None:

@@ -56,15 +56,19 @@ def test_segmentation_answers_on_the_gpu_as_on_the_cpu(tmp_path: Path, capsys: p
 
 
 def test_a_full_gpu_makes_the_batch_smaller(tmp_path: Path) -> None:
-    folder = make_dataset(tmp_path / "data", size=48)
+    settings: dict[str, Any] = {
+        "data": {
+            "path": str(make_dataset(tmp_path / "data", size=48)),
+            "val_fraction": 0.3,
+            "patch_size": [48, 48, 48],
+        },
+        "model": {"name": "unet", "channels": [32, 64, 64]},
+        "trainer": {"epochs": 2, "batch_size": 8, "patches_per_case": 4, "device": "cuda", "precision": "32"},
+    }
     torch.cuda.empty_cache()
-    held = torch.cuda.memory_reserved() / torch.cuda.get_device_properties(0).total_memory
-    torch.cuda.set_per_process_memory_fraction(held + 0.012)  # about a gigabyte
+    torch.cuda.set_per_process_memory_fraction(0.8e9 / torch.cuda.get_device_properties(0).total_memory)
     try:
-        experiment = tiny_experiment(folder, epochs=2, device="cuda", precision="32", batch_size=4, patches_per_case=4)
-        experiment.data.patch_size = (48, 48, 48)
-        experiment.model.channels = [64, 64]
-        run = trained(experiment)
+        run = trained(config.parse(settings))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert "gradients of" in told(run)

@@ -11,7 +11,8 @@ import pytest
 
 from core import config
 from core.catalog import RunRow
-from core.data.patches import CaseCache, PatchDataset
+from core.data.cache import CaseCache
+from core.data.patches import PatchDataset
 from core.data.plan import IGNORED, load_plan
 from core.inference.predictor import predict_file
 from core.inference.publish import publish
@@ -54,8 +55,8 @@ def test_ignored_voxels_are_marked_in_training_and_missing_from_the_metrics(data
     run = train(dataset, task={"ignore_label": 2}, epochs=1)
     assert "val/dice/Label 1" in run.summary and "val/dice/Label 2" not in run.summary
     plan = load_plan(run.folder)
+    from core.data.cache import cache_folder
     from core.data.dataset import discover
-    from core.data.patches import cache_folder
 
     cases = discover(dataset)[1]
     cache = CaseCache(cache_folder(run.data_path, cases, plan), cases, plan)

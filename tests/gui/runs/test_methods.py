@@ -22,7 +22,8 @@ from gui.train.page import TrainPage
 from tests.gui.tables_making import table_tree, write_table
 
 ANSWER: dict[str, Any] = {
-    "name": "tiny table", "missing": {"1": "stopped"}, "metrics": {"oof/auroc": 0.9, "oof/loss": 0.4},
+    "name": "tiny table", "missing": {"1": "stopped"}, "remarks": ["Fold 0. Of 3 settings tried"],
+    "metrics": {"oof/auroc": 0.9, "oof/loss": 0.4},
     "intervals": {"oof/auroc": [0.85, 0.95]}, "cases": [],
     "against": [
         {"name": "xgboost", "title": "XGBoost", "metrics": {"oof/auroc": 0.88, "oof/loss": 0.5}, "intervals": {},
@@ -61,7 +62,7 @@ def test_methods_stand_beside_each_other_with_their_difference_and_its_test(
     qtbot.waitUntil(lambda: panel.table.rowCount() == 2, timeout=10_000)
     line = [panel.table.item(1, n).text() for n in range(panel.table.columnCount())]
     assert line == ["XGBoost", "0.880", "0.500", "-0.020 (-0.050 to +0.010)", "0.200"]
-    assert "Fold 1: stopped" in panel.note.text()
+    assert "Fold 1: stopped" in panel.note.text() and "Of 3 settings" in panel.note.text()
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda _url: True)
     panel.save_report(tmp_path / "folds.html")
     qtbot.waitUntil((tmp_path / "folds.html").is_file, timeout=10_000)

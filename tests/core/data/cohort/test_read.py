@@ -141,13 +141,17 @@ def test_another_unit_is_named_rather_than_each_value(tmp_path: Path) -> None:
     found = codes(read(path))
     assert "of glucose" in found["other-unit"]
     assert "out-of-range" not in found
+    # Of a cohort of two centres, one of which writes the other unit.
+    few = [5.2, 6.1, 4.8, 7.0, 5.5, 6.6, 90, 105, 120, 99, 101]
+    path = table(tmp_path, subject=list("abcdefghijk"), glucose=few, score=[0.1] * 11)
+    assert "5 values lie outside" in codes(read(path))["other-unit"]
 
 
 def test_visits_of_a_subject_are_rows_of_one_person(tmp_path: Path) -> None:
     path = table(tmp_path, subject=["a", "a", "b"], visit=["1", "2", "1"], age=[70, 71, 72], score=[0.1, 0.2, 0.3])
     cohort = read(path)
     assert [(s.id, s.visit) for s in cohort.subjects] == [("a", "1"), ("a", "2"), ("b", "1")]
-    assert codes(cohort)["several-visits"].startswith("1 subjects")
+    assert codes(cohort)["several-visits"].startswith("1 subject has")
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,21 @@ def long_table(path: Path, rows: list[tuple[str, float, str, float]]) -> Stays:
     return read_stays(path / "long.csv")
 
 
+def test_an_archive_that_unpacks_to_far_too_much_is_refused_unread(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as zipped:
+        zipped.writestr("1.txt", b"0" * (70 * 2**20))
+    with pytest.raises(DatasetError, match="unpacks to more than can be read"):
+        read_stays(tmp_path / "bomb.zip")
+
+
+def test_a_time_that_no_stay_can_have_is_left_out_and_told(tmp_path: Path) -> None:
+    write_stay(tmp_path / "1.txt", [("1e30", "HR", 80), ("99999999:00", "HR", 80), ("01:00", "HR", 81)])
+    stays = read_stays(tmp_path / "1.txt")
+    assert stays.value.tolist() == [81] and "2 measurements have no readable time" in stays.findings[0].message
+    coding = fit_coding(stays, ["HR"], [], step_hours=1, max_hours=4, clip=5)
+    assert grid(coding, stays).lengths.tolist() == [2]
+
+
 def test_a_cell_of_the_grid_is_the_mean_of_its_measurements(tmp_path: Path) -> None:
     stays = long_table(tmp_path, [*LONG, ("7", 1.9, "HR", 100.0), ("7", 48.0, "HR", 60.0), ("7", 50.0, "HR", 61.0)])
     coding = fit_coding(stays, ["HR", "Lactate"], [], step_hours=1, max_hours=48, clip=1000)

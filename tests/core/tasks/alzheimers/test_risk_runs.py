@@ -167,6 +167,36 @@ def test_a_predicted_value_far_from_all_training_is_told(trained: Trained, cohor
     assert "shoe_size" in told["unknown-value"]
 
 
+def test_one_row_that_names_nobody_is_one_person_with_words_and_commas(
+    trained: Trained, cohort_folder: Path, tmp_path: Path
+) -> None:
+    values = values_of(cohort_folder, 0)
+    table = tmp_path / "visit of monday.csv"
+    table.write_text("age;sex;height;glucose\n" + f"{values['age']};m;67,5;95\n".replace(".", ","))
+    found = KIND.predict(trained.package, [table], tmp_path / "out", {"explain": True})
+    prediction = found["predictions"][0]
+    assert prediction["subject"] == "visit of monday"
+    given = {one["name"]: one["value"] for one in prediction["explanation"]["clinical"]}
+    sexes = next(value.words for value in trained.package.manifest.plan.values if value.name == "sex")
+    assert given == {"age": values["age"], "sex": float(sexes.index("M")), "height": 67.5, "glucose": 95.0}
+    told = " ".join(finding["message"] for finding in found["findings"])
+    assert "inches" in told and "of glucose" in told  # by the model's own ranges, as the table tells none
+    assert len(prediction["missing"]) == 114
+
+
+def test_words_are_the_same_in_whatever_order_a_table_numbers_them(trained: Trained, tmp_path: Path) -> None:
+    scores = []
+    for order in ('{"F": "", "M": ""}', '{"M": "", "F": ""}'):
+        folder = tmp_path / order[2]
+        folder.mkdir()
+        (folder / "one.tsv").write_text("participant_id\tage\tsex\na\t70\tM\n")
+        (folder / "one.json").write_text(f'{{"sex": {{"Levels": {order}}}}}')
+        scores.append(
+            KIND.predict(trained.package, [folder / "one.tsv"], folder / "out", {})["predictions"][0]["score"]
+        )
+    assert scores[0] == scores[1]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import doctest
+
 import numpy as np
 import pytest
 
+from core.tasks.alzheimers import uncertainty
 from core.tasks.alzheimers.answering import SUBSETS, Answer
 from core.tasks.alzheimers.plan import named
-from core.tasks.alzheimers.uncertainty import Intervals, fit_event, fit_intervals
+from core.tasks.alzheimers.uncertainty import Intervals, expected_coverage, fit_event, fit_intervals
 
 ERRORS = {"mri+pet+clinical": 0.05, "mri": 0.12, "clinical": 0.08}
 
@@ -33,6 +36,31 @@ def test_nine_of_ten_true_scores_lie_in_their_interval(part: str) -> None:
     held = [low <= t <= high for a, t in zip(answers, targets, strict=True)
             for low, high in [intervals.interval(a[part], part)]]  # fmt: skip
     assert np.mean(held) == pytest.approx(0.9, abs=0.04)
+
+
+def test_few_validation_subjects_give_intervals_that_hold_about_as_many_each_time() -> None:
+    """Of 40 subjects a quantile of each part by itself varies by 0.047 (a beta distribution)."""
+    answers, targets = drawn(1500, 1)
+    arrays = {part: np.array([(one[part].score, one[part].spread) for one in answers]).T for part in ERRORS}
+    held: dict[str, list[float]] = {part: [] for part in ERRORS}
+    for seed in range(60):
+        intervals = fit_intervals(*drawn(40, 100 + seed), confidence=0.9)
+        for part, (scores, spreads) in arrays.items():
+            half = intervals.width(part) * (spreads + intervals.floor)
+            held[part].append(float((np.abs(scores - targets) <= half).mean()))
+    for part, each in held.items():
+        assert 0.88 < np.mean(each) < 0.94, part
+    assert np.mean([np.std(each) for each in held.values()]) < 0.044
+
+
+def test_how_many_an_interval_can_be_expected_to_hold_narrows_with_the_subjects() -> None:
+    low, high = expected_coverage(40, 0.9)
+    assert (low, high) == (pytest.approx(0.82, abs=0.01), pytest.approx(0.97, abs=0.01))
+    assert expected_coverage(400, 0.9)[0] > 0.87
+
+
+def test_doctests() -> None:
+    assert doctest.testmod(uncertainty).failed == 0
 
 
 def test_fewer_parts_never_get_narrower_intervals() -> None:

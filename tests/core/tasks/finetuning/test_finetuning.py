@@ -213,6 +213,14 @@ def test_outcomes_that_are_no_such_kind_are_told(folder: Path) -> None:
             prepare_run(config.parse(labelled(folder, task=task)))
 
 
+def test_outcomes_of_other_stays_are_told_with_both_names(tmp_path: Path) -> None:
+    folder = make_stays(tmp_path, 30)
+    (folder / "Outcomes-set-a.txt").write_text("RecordID,In-hospital_death\nA1,0\nA2,1\n")
+    with pytest.raises(DatasetError, match=r"no stay has a value of In-hospital_death") as told:
+        prepare_run(config.parse(tree("finetuning", folder)))
+    assert "called 1000, 1001, 1002" in str(told.value) and "has A1, A2" in str(told.value)
+
+
 def run_cli(capsys: Any, *args: Any) -> tuple[int, Any, str]:
     code = cli.main([*map(str, args)])
     out, err = capsys.readouterr()

@@ -13,8 +13,9 @@ import yaml
 from core import cli, config
 from core.control import JobControl
 from core.data.tables.read import read_table
+from core.data.tables.table import column_of
 from core.errors import ConfigError, DatasetError
-from core.tasks.tabular.preparing import checked, prepare
+from core.tasks.tabular.preparing import checked, load_split, prepare, subjects
 from core.tasks.tabular.splitting import draw
 
 
@@ -245,3 +246,29 @@ def test_a_column_that_holds_words_where_the_model_takes_numbers_is_told(tmp_pat
     (tmp_path / "new.csv").write_text("sex,died\nf,1\nm,0\n")
     code, _, err = run_cli(capsys, "evaluate", trained["run"], tmp_path / "new.csv")
     assert code == 2 and "lacks columns that the model needs: age" in err
+
+
+def test_a_split_is_kept_as_json_in_short_lines_and_read_again_also_as_it_was_kept_before(tmp_path):
+    rows = 12_345
+    table = write_table(tmp_path / "long.csv", rows)
+    ready = prepare(config.parse(tree(table, test_fraction=0.1)), JobControl())
+    text = ready.files["split.json"]
+    assert max(map(len, text.splitlines())) < 50_000
+    (tmp_path / "split.json").write_text(text)
+    found = load_split(tmp_path)
+    assert {part: one.tolist() for part, one in found.items()} == json.loads(text)
+    assert sorted(np.concatenate(list(found.values())).tolist()) == list(range(rows))
+    (tmp_path / "split.json").write_text(json.dumps({"train": [3, 1], "val": [2], "test": []}))
+    assert {part: one.tolist() for part, one in load_split(tmp_path).items()} == {
+        "train": [3, 1],
+        "val": [2],
+        "test": [],
+    }
+
+
+@pytest.mark.parametrize("kind", ["number", "category", "text"])
+def test_cells_as_codes_say_what_the_cells_do(kind):
+    column = column_of("x", ["2", None, "10", "2", "0.5"], kind)
+    codes, names = column.words()
+    assert [None if code < 0 else names[code] for code in codes] == column.strings()
+    assert subjects(column)[0] == subjects(column)[3] and len(set(subjects(column).tolist())) == 4

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from core import config
 from core.data.tables.encode import fit_coding
 from core.data.tables.table import Column, Table, column_of
 from core.errors import ConfigError
 from core.metrics.classification import figures
 from core.tasks.tabular.linear import PenalisedLogisticRegression
 from core.tasks.tabular.splitting import deal
+from core.tasks.tabular.taught import training_rows
 from core.tasks.tabular.teachers import NAMES, inputs_for, make_method, teach
 
 
@@ -103,3 +105,13 @@ def test_folds_hold_the_outcomes_evenly_and_no_subject_twice():
     assert np.array_equal(deal(1000, strata, groups, 5, 0), grouped) and np.ptp(np.bincount(grouped)) <= 12
     with pytest.raises(ConfigError, match="cannot be dealt"):
         deal(10, None, np.zeros(10, int), 2, 0)
+
+
+def test_made_rows_weigh_less_than_those_whose_outcome_is_known(rows):
+    coding, numbers, codes, target = rows
+    asked = {"teacher": "logistic_regression", "made": 2, "made_weight": 0.5}
+    task = config.parse({"task": {"name": "tabular", "distillation": asked}}).task
+    found = training_rows(task, numbers, codes, target, 2, coding, seed=0)
+    own, made = found.weight[: len(target)], found.weight[len(target) :]
+    assert len(made) == 2 * len(target) and set(own.tolist()) == {1.0}
+    assert np.allclose(made, 0.5) and set(found.share[len(target) :].tolist()) == {1.0}

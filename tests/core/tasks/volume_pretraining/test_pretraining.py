@@ -14,7 +14,7 @@ from core import config
 from core.catalog import Catalog
 from core.cli import main
 from core.control import JobControl
-from core.data.patches import CaseCache
+from core.data.cache import CaseCache
 from core.data.plan import Plan, load_plan
 from core.data.split import load_split
 from core.errors import ConfigError, DatasetError, ModelError
