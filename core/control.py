@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from core.errors import Cancelled
+
+T = TypeVar("T")
 
 ProgressListener = Callable[[float | None, str], None]
 
@@ -62,3 +65,31 @@ class JobControl:
             self.listener(None if fraction is None else start + (end - start) * fraction, message)
 
         return JobControl(scaled, self._cancelled)
+
+
+def beside(work: Callable[[], T], control: JobControl, watch: Callable[[], None] = lambda: None) -> T:
+    """Run native code that releases Python's lock in a thread of its own, so that a cancel is felt in its midst.
+
+    watch: called every 50 ms from the calling thread, to report how far the work is. After a cancel the thread is left
+    to end by itself: the work has to end soon then, and to hold nothing that is used again.
+    Raises what the work raises, or Cancelled.
+    """
+    ended = threading.Event()
+    found: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(work())
+        except BaseException as error:  # handed to the caller
+            failed.append(error)
+        finally:
+            ended.set()
+
+    threading.Thread(target=run, name="native code", daemon=True).start()
+    while not ended.wait(0.05):
+        control.check()
+        watch()
+    if failed:
+        raise failed[0]
+    return found[0]

@@ -12,7 +12,7 @@ from core.errors import IsocenterError
 
 if TYPE_CHECKING:
     from core.catalog.groups import GroupRow
-    from core.tasks.base import ModelKind
+    from core.inference.model_kind import ModelKind
 
 SUBJECT_PARTS = ("mri", "pet", "clinical")
 NO_REPORT = "predictions of this model have no report"
@@ -48,11 +48,11 @@ def evaluate(args: Namespace, kind: ModelKind, model: Any) -> int:
     if args.report is not None:
         target_of(args.report, "report.html")  # a name that will not do is told before the work
     with Progress() as progress:
-        result = kind.evaluate(model, args.data, split=args.split, control=progress.control())
-        if args.against:
-            methods = [name for name in args.against.split(",") if name]
-            result["against"] = kind.beside(model, args.data, against=methods, split=args.split,
-                                            control=progress.control())  # fmt: skip
+        control, methods = progress.control(), [name for name in (args.against or "").split(",") if name]
+        beside = kind.beside(model, args.data, against=methods, split=args.split, control=control) if methods else []
+        result = kind.evaluate(model, args.data, split=args.split, control=control)
+        if beside:
+            result["against"] = beside
         if args.report is not None:
             what = f"the {args.split} part of {args.data.name}" if args.split else args.data.name
             result["report"] = str(write_outcomes(result, result["model"], what, args.report))

@@ -14,7 +14,7 @@ from core.inference.package import AnyPackage, ModelPackage, list_for, manifest_
 if TYPE_CHECKING:
     from core.catalog import RunRow
     from core.catalog.groups import GroupRow
-    from core.tasks.base import ModelKind
+    from core.inference.model_kind import ModelKind
 
 
 def kind_of(task: str) -> ModelKind | None:

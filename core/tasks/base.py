@@ -7,26 +7,20 @@ train what `session` gives. What becomes of its runs, the packages that predict 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from core.control import JobControl
-from core.errors import ConfigError, IsocenterError
 from core.imaging.volume import Finding
 from core.registry import Part
 
 if TYPE_CHECKING:
-    import lightning.pytorch as pl
-
     from core.catalog import RunRow
     from core.catalog.groups import GroupRow
-    from core.inference.assemble import Facts
-    from core.inference.package import AnyPackage
+    from core.inference.model_kind import ModelKind
     from core.training.estimate import Trial
-    from core.training.module import TaskModule
+    from core.training.given import Folding, Preparation, Session
     from core.training.planning import Proposal
 
 
@@ -46,161 +40,6 @@ class CheckedData(Protocol):
     def summary(self) -> str:
         """One line for the form and the log."""
         ...
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """A run that is ready to be trained: what is written into its folder, and what its log begins with.
-
-    experiment: with everything filled in that was left to be planned.
-    files: the text of each file of the run's folder, by name; `session` reads them again.
-    """
-
-    experiment: Any
-    data_path: Path
-    layout: str
-    cases: int
-    findings: Sequence[Finding]
-    files: Mapping[str, str]
-    remarks: Sequence[str] = ()
-
-
-class Folding(Protocol):
-    """Data that were dealt into folds: what a cross-validation records of them, and the run of each fold."""
-
-    @property
-    def experiment(self) -> Any:
-        """With what was left to be planned filled in, one for all folds."""
-        ...
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def folds(self) -> list[list[str]]:
-        """The cases that each fold keeps out."""
-        ...
-
-    @property
-    def test(self) -> list[str]:
-        """The cases that no fold touches."""
-        ...
-
-    @property
-    def plan(self) -> dict[str, Any]: ...
-    @property
-    def fingerprint(self) -> str:
-        """Equal where the data and their folds are the same."""
-        ...
-
-    def preparation(self, fold: int) -> Preparation: ...
-
-
-@dataclass
-class Session:
-    """What is fitted: the module, its batches, and callbacks of the task's own.
-
-    module: its validation logs `val/loss` and the monitored metric.
-    train, val: Lightning's data loaders; of several processes, each takes its part (`core.data.sharing`).
-    callbacks: of the first process only. volumes: whether the network works on volumes, for the memory layout.
-    gpu_precision: what the precision `auto` is on a GPU; empty: the one that a probe finds fastest.
-    """
-
-    module: TaskModule
-    train: Any
-    val: Any
-    callbacks: list[pl.Callback] = field(default_factory=list)
-    volumes: bool = False
-    gpu_precision: str = ""
-
-
-class ModelKind(ABC):
-    """The model packages of one task: how a run becomes one, how they predict, and how they are measured.
-
-    The commands, the window and `core.inference.kinds` know nothing else of them. A package has its files in one
-    folder with a `model.yaml` that names its task; see `core.inference.package.AnyPackage`.
-    predicts: whether its packages answer anything by themselves, rather than being what another training begins with.
-    reports: whether a prediction can be written as a report, by `report` or by the option of that name.
-    """
-
-    predicts: ClassVar[bool] = True
-    reports: ClassVar[bool] = False
-
-    @abstractmethod
-    def read(self, folder: Path, *, bundled: bool = False) -> AnyPackage:
-        """The package in a folder, its manifest checked. Raises ModelError where it is none of this kind."""
-
-    @abstractmethod
-    def publish(
-        self, run: RunRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
-        control: JobControl | None = None,
-    ) -> AnyPackage:  # fmt: skip
-        """Make a package of a run and record it in the catalog, whole or not at all.
-
-        Raises CatalogError, DatasetError or ModelError.
-        """
-
-    def publish_folds(
-        self, group: GroupRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
-        control: JobControl | None = None,
-    ) -> AnyPackage:  # fmt: skip
-        """As `publish`, one package of a cross-validation's finished folds that answers by all their networks.
-
-        Raises ConfigError where the task has no such thing.
-        """
-        raise ConfigError("the folds of this task are not published as one model", mend="Publish one of its runs.")
-
-    @abstractmethod
-    def predict(
-        self, package: Any, paths: Sequence[Path], out: Path, options: Mapping[str, Any],
-        control: JobControl | None = None,
-    ) -> dict[str, Any]:  # fmt: skip
-        """Predict the files and write the answers into `out`.
-
-        options: what `isocenter predict` takes besides, by name (device, explain, ...).
-        Returns {"predictions": [...], "findings": [...], "outputs": [...]}, plain values all of them.
-        """
-
-    def report(
-        self, package: Any, prediction: Mapping[str, Any], target: Path, control: JobControl | None = None
-    ) -> Path:
-        """Write one prediction, as `predict` gave it, as a PDF for readers without the program; returns the file.
-
-        Raises IsocenterError where it cannot be written, or where the kind has no such reports.
-        """
-        raise IsocenterError("predictions of this kind of model have no report", where=target)
-
-    @abstractmethod
-    def evaluate(
-        self, model: Any, data: Path, *, split: str | None = None, control: JobControl | None = None
-    ) -> dict[str, Any]:
-        """Measure a package, or a run (a RunRow), on labelled data.
-
-        Returns {"model", "metrics": {"test/...": value}, "cases": [...], "trained_on": how many of the cases were
-        trained on, "findings": [...]} and what else the kind has, plain values all of them.
-        """
-
-    def beside(
-        self, model: Any, data: Path, *, against: Sequence[str], split: str | None = None,
-        control: JobControl | None = None,
-    ) -> list[dict[str, Any]]:  # fmt: skip
-        """Other methods, fitted to what the model was trained on, on the cases of `evaluate`; plain values.
-
-        Returns [{"name", "title", "metrics", "intervals", "comparison": {metric: ...}}]. Raises ConfigError where the
-        task has no such thing, DatasetError where what it was trained on is gone.
-        """
-        raise ConfigError("no other methods are fitted beside a model of this task", mend="Leave --against out.")
-
-    def folds(
-        self, group: GroupRow, *, against: Sequence[str] = (), control: JobControl | None = None
-    ) -> dict[str, Any]:
-        """Measure a cross-validation: each case by the run of its fold, which did not see it; plain values.
-
-        against: other groups on the same folds, or simple methods by name. Returns {"group", "name", "missing":
-        {fold: state}, "remarks": [sentences], "metrics": {"oof/...": value}, "intervals", "folds": {fold: {metric:
-        value}}, "cases", "against": [{"name", "metrics", "intervals", "comparison": {metric: ...}}]}. Raises
-        ConfigError where the task has no such thing.
-        """
-        raise ConfigError("the cross-validations of this task are not measured yet", where=group.id)
 
 
 class Task(Part):

@@ -12,8 +12,8 @@ from core.catalog import Catalog, RunRow
 from core.catalog.groups import GroupRow, add_group, group, runs_of
 from core.control import JobControl
 from core.errors import Cancelled, ConfigError, IsocenterError
-from core.tasks.base import Folding
 from core.training import tensorboard
+from core.training.given import Folding
 from core.training.launch import add_run, execute, new_id
 
 log = logging.getLogger(__name__)

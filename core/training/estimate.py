@@ -24,7 +24,7 @@ import core
 from core import config
 from core.control import JobControl
 from core.errors import TrainingFailed
-from core.tasks.base import Preparation
+from core.training.given import Preparation
 
 LOOK_SECONDS = 0.1
 

@@ -20,10 +20,10 @@ from core.control import JobControl
 from core.errors import Cancelled, ConfigError, IsocenterError
 from core.files import write_text
 from core.paths import ensure_home, runs_folder
-from core.tasks.base import Preparation
 from core.training import control, tensorboard
 from core.training.control import StopRequested
 from core.training.fit import fit
+from core.training.given import Preparation
 from core.training.supervisor import supervise
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from core import config
 from core.catalog import Catalog, MetricPoint
 from core.control import JobControl
 from core.errors import IsocenterError
-from core.tasks.base import Preparation
 from core.training.estimate import Measured
+from core.training.given import Preparation
 from core.training.launch import add_run, execute
 
 WARM_UP = 2  # points of the first epoch that are not counted

@@ -17,7 +17,7 @@ from gui.theme import theme
 LEFT_PX, RIGHT_PX = 190, 16
 ROW_PX, FOOT_PX = 64, 22
 POINT_PX = 2.5
-NORMAL_ALPHA = 38
+NORMAL_ALPHA, BAND_ALPHA = 38, 60
 ZOOM = 0.8
 SMALL = 0.85  # of the usual letters
 PIXELS_PER_TICK = 70
@@ -297,7 +297,9 @@ class CourseStrip(TimeStrip):
             above = [QPointF(self.x_of(h), y_of(end[1])) for h, end in zip(self._hours, self._ends, strict=True)]
             below = [QPointF(self.x_of(h), y_of(end[0])) for h, end in zip(self._hours, self._ends, strict=True)]
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme().color("accent_ground"))
+            band = QColor(theme().color("accent"))
+            band.setAlpha(BAND_ALPHA)
+            painter.setBrush(band)
             painter.drawPolygon(QPolygonF([*above, *reversed(below)]))
             painter.setPen(QPen(theme().color("accent"), 2))
             painter.drawPolyline(

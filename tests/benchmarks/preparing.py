@@ -51,14 +51,17 @@ def preparing(folder: Path, *, quick: bool) -> list[Figure]:
     began = looks.last = time.perf_counter(), time.process_time()
     prepare(mri, pet, folder / "whole", JobControl(listen, looks))
     seconds, processor = time.perf_counter() - began[0], time.process_time() - began[1]
-    longest = sorted(looks.waits, reverse=True)[:5]
+    by_processor = sorted(looks.waits, key=lambda wait: wait[1], reverse=True)
+    longest = [*sorted(looks.waits, reverse=True)[:3], *by_processor[:5]]
     shares = CANCELLED_AT[:1] if quick else CANCELLED_AT
     waits = {str(share): _cancelled(mri, pet, folder / f"cancelled-{share}", share) for share in shares}
     worst = max([longest[0][0], *waits.values()])
     detail = {
         "images": told, "grid": list(GRID.shape), "cancelled_at": waits, "processor_s": round(processor, 1),
-        "longest_processor_between_looks": round(max(wait[1] for wait in looks.waits), 3),
-        "longest_between_looks": [{"seconds": round(wait, 3), "after": step} for wait, _, step in longest],
+        "longest_between_looks": [
+            {"seconds": round(wait, 3), "processor_s": round(processor, 3), "step": step}
+            for wait, processor, step in longest
+        ],
     }  # fmt: skip
     return [
         Figure("raw MRI and PET of a subject to template space", seconds, "s", SECONDS, detail=detail),

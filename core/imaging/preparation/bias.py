@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.control import JobControl
+from core.control import JobControl, beside
 from core.imaging.registration.pictures import block_means, threshold
 
 Array = np.ndarray[Any, Any]
@@ -20,7 +20,7 @@ FARTHEST = np.log(4.0)  # a field that brightens more than fourfold is no field
 def bias_field(values: Array, affine_ras: Array, control: JobControl) -> Array:
     """(i, j, k) float32: what the values are to be divided by, 1 in the middle of its range.
 
-    N4: Tustison et al., IEEE TMI 29 (2010) 1310. Ends within an iteration of a cancel, some 50 ms.
+    N4: Tustison et al., IEEE TMI 29 (2010) 1310.
     """
     import SimpleITK as sitk
 
@@ -48,12 +48,13 @@ def bias_field(values: Array, affine_ras: Array, control: JobControl) -> Array:
         done += 1
         if control.cancelled:
             method.Abort()
-        else:
-            control.listener(min(done / sum(ITERATIONS), 1.0), "Correcting the bias field")
 
     method.AddCommand(sitk.sitkIterationEvent, look)
     try:
-        method.Execute(image, mask)
+        beside(
+            lambda: method.Execute(image, mask), control,
+            lambda: control.listener(min(done / sum(ITERATIONS), 1.0), "Correcting the bias field"),
+        )  # fmt: skip
         log_field = sitk.GetArrayFromImage(method.GetLogBiasFieldAsImage(image)).transpose(2, 1, 0)
     except RuntimeError:  # aborted, or a picture in which ITK finds nothing to fit
         control.check()

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core.control import JobControl
+from core.control import JobControl, beside
 from core.imaging.registration.pictures import Picture
 
 Array = np.ndarray[Any, Any]
@@ -66,15 +66,20 @@ def optimise(
     step = _free(sitk, freedom, middle)
     method.SetInitialTransform(step, inPlace=True)
 
+    done = 0
+
     def look() -> None:
+        nonlocal done
+        done = method.GetOptimizerIteration()
         if control.cancelled:
             method.StopRegistration()
-        else:
-            control.listener(method.GetOptimizerIteration() / level.iterations, "")
 
     method.AddCommand(sitk.sitkIterationEvent, look)
     try:
-        method.Execute(fixed_image, moving_image)
+        beside(
+            lambda: method.Execute(fixed_image, moving_image), control,
+            lambda: control.listener(done / level.iterations, ""),
+        )  # fmt: skip
     except RuntimeError as error:  # ITK: too few samples overlap, and the like
         control.check()
         raise NoOverlap(str(error)) from error

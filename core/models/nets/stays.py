@@ -153,16 +153,24 @@ class Standardise(nn.Module):
         return torch.cat([self.share * found[:, : self.learned], found[:, self.learned :]], dim=1)
 
 
-class Varying(nn.Module):
-    """Lets the weights of a linear layer that follows change with time: (B, width + 1) -> (B, 2 x width + 1).
+def whole_share(time: Tensor) -> Tensor:
+    """How far a stay counts as whole, 1 at the whole length and 0 up to half of it, by `Standardise`'s last column."""
+    return (1 + 3 * time).clamp(0, 1)
 
-    The last column is the time since the whole length; the others are repeated, multiplied by it (varying-coefficient
-    models, Hastie & Tibshirani, JRSS B 1993). Of whole stays the repeated half is 0, so early ones do not disturb them.
+
+class Varying(nn.Module):
+    """Lets the weights of a linear layer that follows change with time: (B, width + 1) -> (B, 3 x width + 1).
+
+    The last column is the time. The others come as they are in a whole stay, as they are in one that has just begun,
+    and these multiplied by the time (varying-coefficient models, Hastie & Tibshirani, JRSS B 1993). Of whole stays all
+    but the first third is 0, so what is learned of early ones does not disturb them.
     """
 
     def forward(self, rows: Tensor) -> Tensor:
         columns, time = rows[:, :-1], rows[:, -1:]
-        return torch.cat([columns, columns * time, time], dim=1)
+        whole = whole_share(time)
+        begun = columns * (1 - whole)
+        return torch.cat([columns * whole, begun, begun * time, time], dim=1)
 
 
 PERIODS = (1, 2, 4, 8, 12, 24, 48, 96)  # hours

@@ -9,8 +9,8 @@ from typing import Any
 from core.catalog import RunRow
 from core.control import JobControl
 from core.inference.assemble import Facts
+from core.inference.model_kind import ModelKind
 from core.tasks.alzheimers.package import RiskPackage
-from core.tasks.base import ModelKind
 
 
 class RiskModels(ModelKind):

@@ -16,7 +16,7 @@ from core.errors import ConfigError, DatasetError
 from core.paths import home
 from core.tasks.alzheimers.plan import PLAN, SPLIT, RiskPlan, plan_of
 from core.tasks.alzheimers.starting import begin_text
-from core.tasks.base import Preparation
+from core.training.given import Preparation
 
 FEWEST_SUBJECTS = 10
 

@@ -13,7 +13,7 @@ from core.errors import DatasetError
 from core.tasks.alzheimers.norms import write_norms
 from core.tasks.alzheimers.plan import RiskPlan, fingerprint, load_plan, load_split
 from core.tasks.alzheimers.preparing import cache_folder
-from core.tasks.base import Session
+from core.training.given import Session
 
 
 def session(experiment: Any, run: RunRow, control: JobControl) -> Session:

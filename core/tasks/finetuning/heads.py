@@ -33,7 +33,7 @@ class LinearHeadConfig(HeadConfig):
 
         from core.models.nets.stays import Standardise, Varying
 
-        last = nn.Linear(2 * (learned + plain) + 1, outputs)
+        last = nn.Linear(3 * (learned + plain) + 1, outputs)
         nn.init.zeros_(last.weight)  # few labels: begin with no opinion, as a penalised regression does
         return nn.Sequential(Standardise(learned, plain, self.learned), nn.Dropout(self.dropout), Varying(), last)
 

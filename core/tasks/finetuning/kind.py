@@ -10,7 +10,7 @@ from core.catalog import RunRow
 from core.control import JobControl
 from core.errors import IsocenterError
 from core.inference.assemble import Facts
-from core.tasks.base import ModelKind
+from core.inference.model_kind import ModelKind
 from core.tasks.finetuning.package import StayPackage
 
 

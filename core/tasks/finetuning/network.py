@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from core.models.nets.stays import StayBatch, StayEncoder, described
+from core.models.nets.stays import StayBatch, StayEncoder, described, whole_share
 from core.models.nets.trees import Trees
-
-HALVED = math.log(2)  # of log(1 + hours)
 
 
 class StayNetwork(nn.Module):
@@ -61,7 +58,7 @@ class StayNetwork(nn.Module):
         grown = self.trees(rows)
         if self.early:
             time: Any = self.heads[0][0]
-            part = (1 + (rows[:, -1] - time.center[-1]) / HALVED).clamp(0, 1)
+            part = whole_share((rows[:, -1] - time.center[-1]) / time.scale[-1])
             late, begun = grown.chunk(2)
             grown = part * late + (1 - part) * begun
         place = torch.arange(len(outputs), device=outputs.device) % len(grown)

@@ -19,7 +19,6 @@ from core.data.stays.read import chosen, read_stays
 from core.data.stays.series import Stays, joined
 from core.errors import ConfigError, DatasetError
 from core.imaging.volume import Finding
-from core.tasks.base import Preparation
 from core.tasks.finetuning.outcome import Target, target_of
 from core.tasks.pretraining.encoders import Origin, encoder_config, origin_of
 from core.tasks.pretraining.preparing import (
@@ -36,6 +35,7 @@ from core.tasks.pretraining.preparing import (
     sparse,
 )
 from core.tasks.tabular.splitting import draw
+from core.training.given import Preparation
 
 Array = np.ndarray[Any, Any]
 TARGET, START = "target.yaml", "start.json"

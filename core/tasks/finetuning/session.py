@@ -11,11 +11,11 @@ from core import world
 from core.catalog import RunRow
 from core.control import JobControl
 from core.data.stays.grid import grid
-from core.tasks.base import Session
 from core.tasks.finetuning.predicting import TRAINED
 from core.tasks.finetuning.preparing import every_stay, load_target
 from core.tasks.pretraining.encoders import SEEN_FILE, fill, keep_marks, origin_of
 from core.tasks.pretraining.preparing import load_coding, load_split, rows_of
+from core.training.given import Session
 
 Array = np.ndarray[Any, Any]
 

@@ -20,7 +20,7 @@ from core.data.stays.read import chosen, read_stays
 from core.data.stays.series import Stays
 from core.errors import ConfigError, DatasetError
 from core.imaging.volume import Finding
-from core.tasks.base import Preparation
+from core.training.given import Preparation
 
 Array = np.ndarray[Any, Any]
 CODING, SPLIT = "coding.yaml", "split.json"

@@ -16,9 +16,9 @@ from core.data.stays.outcomes import numbers
 from core.data.stays.read import chosen, read_stays
 from core.data.stays.series import Stays
 from core.errors import IsocenterError
-from core.tasks.base import Session
 from core.tasks.pretraining.encoders import SEEN_FILE, fill, keep_marks, origin_of
 from core.tasks.pretraining.preparing import load_coding, load_split, outcomes_of, rows_of
+from core.training.given import Session
 
 Array = np.ndarray[Any, Any]
 

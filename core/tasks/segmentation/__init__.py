@@ -10,8 +10,9 @@ from core import registry
 from core.control import JobControl
 from core.data.regions import regions
 from core.registry import register
-from core.tasks.base import CheckedData, Folding, Preparation, Session, Task
+from core.tasks.base import CheckedData, Task
 from core.tasks.segmentation.losses.overlap import DiceCEConfig
+from core.training.given import Folding, Preparation, Session
 
 if TYPE_CHECKING:
     from core.catalog import RunRow

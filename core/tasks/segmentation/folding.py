@@ -14,14 +14,14 @@ from core.data.plan import Plan
 from core.data.split import Split, with_fewer_labels
 from core.errors import DatasetError
 from core.inference.start import of_task
-from core.tasks.base import Preparation
 from core.tasks.segmentation.preparing import checked, preparation
+from core.training.given import Preparation
 from core.training.planning import check_split, propose
 
 
 @dataclass(frozen=True)
 class ScanFolding:
-    """See `core.tasks.base.Folding`; the plan is one for all folds."""
+    """See `core.training.given.Folding`; the plan is one for all folds."""
 
     experiment: Any
     dataset: Dataset

@@ -15,7 +15,7 @@ from core.data.split import SPLIT, Split, draw, with_fewer_labels
 from core.errors import ConfigError
 from core.imaging.volume import Finding
 from core.inference.start import of_task
-from core.tasks.base import Preparation
+from core.training.given import Preparation
 from core.training.origin import SEEN, START, check_overlap, seen_text, start_text, unsure
 from core.training.planning import Proposal, check_split, class_shares, propose
 

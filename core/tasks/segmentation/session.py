@@ -11,7 +11,7 @@ from core.data.dataset import discover
 from core.data.plan import load_plan
 from core.data.split import load_split
 from core.errors import DatasetError
-from core.tasks.base import Session
+from core.training.given import Session
 
 
 def session(experiment: Any, run: RunRow, control: JobControl) -> Session:

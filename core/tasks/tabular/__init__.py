@@ -8,9 +8,11 @@ from pydantic import Field
 
 from core import registry
 from core.control import JobControl
+from core.inference.model_kind import ModelKind
 from core.registry import register
-from core.tasks.base import CheckedData, Folding, ModelKind, Preparation, Session, Task
+from core.tasks.base import CheckedData, Task
 from core.tasks.tabular.settings import DistillationConfig, SearchConfig, TableDataConfig, TableTrainerConfig
+from core.training.given import Folding, Preparation, Session
 
 if TYPE_CHECKING:
     from core.catalog import RunRow

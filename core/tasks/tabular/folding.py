@@ -17,17 +17,17 @@ import numpy as np
 from core.catalog.groups import GroupRow
 from core.control import JobControl
 from core.errors import ConfigError, DatasetError
-from core.tasks.base import Preparation
 from core.tasks.tabular.preparing import CheckedTable, fingerprint, preparation, usable
 from core.tasks.tabular.splitting import deal as deal_rows
 from core.tasks.tabular.splitting import draw, drawn
+from core.training.given import Preparation
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class TableFolding:
-    """See `core.tasks.base.Folding`; cases are the numbers of rows."""
+    """See `core.training.given.Folding`; cases are the numbers of rows."""
 
     experiment: Any
     found: CheckedTable

@@ -12,7 +12,7 @@ from core.catalog.groups import GroupRow
 from core.control import JobControl
 from core.errors import IsocenterError
 from core.inference.assemble import Facts
-from core.tasks.base import ModelKind
+from core.inference.model_kind import ModelKind
 from core.tasks.tabular.package import TablePackage
 
 

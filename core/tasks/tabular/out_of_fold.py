@@ -53,7 +53,7 @@ class Answers:
 
 
 def measure_folds(row: GroupRow, *, against: Sequence[str] = (), control: JobControl | None = None) -> dict[str, Any]:
-    """See `core.tasks.base.ModelKind.folds`.
+    """See `core.inference.model_kind.ModelKind.folds`.
 
     against: names of `NAMES`, other groups on the same folds, or "all" for the simple methods that a table is usually
     compared with. Each of them is fitted to all rows that its fold does not keep out.
@@ -93,11 +93,15 @@ def beside(
     package: TablePackage, path: Path, *, against: Sequence[str], split: str | None = None,
     control: JobControl | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """See `core.tasks.base.ModelKind.beside`: simple methods fitted to the rows that the run trained or validated on.
+    """See `core.inference.model_kind.ModelKind.beside`: methods fitted to the rows the run trained or validated on.
 
     Raises DatasetError where the run or its table is gone.
     """
     control = control or JobControl()
+    wanted = methods_named(against)
+    for name in wanted:
+        if name not in NAMES:
+            raise ConfigError(f"there is no method named {name!r}", mend=f"Choose from: {', '.join(NAMES)}, or all.")
     table, rows, _ = asked(package, path, split, control)
     judged = judge(package, table, rows, path)
     own = Answers(package.name, judged.rows, np.zeros(len(judged.rows), np.int64), judged.found,
@@ -105,11 +109,8 @@ def beside(
     experiment, found, fitted = trained_with(package, control)
     outcome = package.manifest.plan.outcome
     others = []
-    wanted = methods_named(against)
     for number, name in enumerate(wanted):
         share = control.part(number / len(wanted), (number + 1) / len(wanted))
-        if name not in NAMES:
-            raise ConfigError(f"there is no method named {name!r}", mend=f"Choose from: {', '.join(NAMES)}, or all.")
         share.progress(0.0, f"Fitting {NAMES[name]}")
         said = fit_and_ask(name, experiment, found, fitted, judged.part)
         other = Answers(name, own.rows, own.fold, said)

@@ -24,8 +24,8 @@ from core.data.tables.table import Column, Kind, Table
 from core.errors import ConfigError, DatasetError
 from core.imaging.volume import Finding
 from core.registry import Part
-from core.tasks.base import Preparation
 from core.tasks.tabular.splitting import draw
+from core.training.given import Preparation
 
 Array = np.ndarray[Any, Any]
 

@@ -10,9 +10,9 @@ import numpy as np
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import DatasetError
-from core.tasks.base import Session
 from core.tasks.tabular.preparing import fingerprint, load_plan, load_split, read_inputs, subjects
 from core.tasks.tabular.searching import searched
+from core.training.given import Session
 
 Array = np.ndarray[Any, Any]
 

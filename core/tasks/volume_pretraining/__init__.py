@@ -13,8 +13,10 @@ from pydantic import Field
 from core import registry
 from core.config import AugmentConfig, DataConfig, PatchSize, PlannedTrainerConfig, Spacing
 from core.control import JobControl
+from core.inference.model_kind import ModelKind
 from core.registry import Part, register
-from core.tasks.base import CheckedData, ModelKind, Preparation, Session, Task
+from core.tasks.base import CheckedData, Task
+from core.training.given import Preparation, Session
 
 if TYPE_CHECKING:
     from core.catalog import RunRow

@@ -27,10 +27,10 @@ from core.inference.assemble import (
     write_manifest,
 )  # fmt: skip
 from core.inference.manifest import Training
+from core.inference.model_kind import ModelKind
 from core.inference.package import CARD, EXPERIMENT, WEIGHTS
 from core.inference.publish import model_name, next_version
 from core.paths import ensure_home, models_folder
-from core.tasks.base import ModelKind
 from core.tasks.volume_pretraining.package import PretrainedManifest, PretrainedPackage
 from core.training.origin import DIGITS, seen_in
 

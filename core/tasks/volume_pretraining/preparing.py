@@ -11,9 +11,9 @@ from core.control import JobControl
 from core.data.plan import PLAN
 from core.data.split import SPLIT, Split, draw
 from core.errors import ConfigError
-from core.tasks.base import Preparation
 from core.tasks.segmentation.preparing import FINGERPRINT
 from core.tasks.volume_pretraining.scans import Scans, inspect
+from core.training.given import Preparation
 from core.training.origin import SEEN, seen_text
 from core.training.planning import Proposal, propose
 

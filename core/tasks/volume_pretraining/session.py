@@ -10,8 +10,8 @@ from core.control import JobControl
 from core.data.plan import load_plan
 from core.data.split import load_split
 from core.errors import DatasetError
-from core.tasks.base import Session
 from core.tasks.volume_pretraining.scans import find
+from core.training.given import Session
 
 
 def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
