@@ -10,7 +10,15 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QHideEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from core import RESEARCH_ONLY, __version__
 from core.control import JobControl
@@ -26,6 +34,7 @@ from gui.scans.opening import SCAN_FILES, dropped_paths
 from gui.scans.page import ScansPage
 from gui.widgets import NoticeBar
 from gui.widgets.rail import PAGES, Rail
+from gui.widgets.sizes import RememberedSizes
 from gui.widgets.status_line import StatusLine
 from gui.widgets.top_bar import TopBar
 
@@ -61,6 +70,7 @@ class MainWindow(QMainWindow):
         self.away.stop_requested.connect(self._stop_training)
         self.scans = ScansPage(context)
         self.pages: dict[str, QWidget] = {"scans": self.scans}
+        self._sizes = RememberedSizes(context.settings)
         self.page = "scans"
         self.actions_ = Actions(self)
         self.rail = Rail(self.actions_.menu)
@@ -137,6 +147,7 @@ class MainWindow(QMainWindow):
                 self.context.tell(error)
                 return
             self.pages[key] = page
+            self._sizes.restore(key, page)
             self.stack.addWidget(page)
             offered = getattr(page, "toolbar_widgets", None)
             if offered is not None:
@@ -336,6 +347,7 @@ class MainWindow(QMainWindow):
             self.away.go()
         else:
             self.context.settings.setValue(GEOMETRY_KEY, self.saveGeometry())
+            self._sizes.save()
             self.scans.shut_down()
             for job in training:
                 job.cancel()

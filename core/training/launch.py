@@ -28,6 +28,9 @@ from core.training.supervisor import supervise
 
 log = logging.getLogger(__name__)
 
+STOPPED = "Stopped; the best and the last checkpoint are kept."
+STOPPED_EARLY = "Stopped before the first validation: only the last checkpoint is kept, to go on from."
+
 
 def prepare_run(experiment: Any, job: JobControl | None = None) -> str:
     """Check the data, fix the plan and the split, make the run's folder and catalog row; returns the run's id.
@@ -102,7 +105,8 @@ def execute(run_id: str, *, resume: bool = False, beside_window: bool = False, j
             if isinstance(request, StopRequested) and request.discard:
                 delete_run(catalog, run)
                 return run
-            _end(catalog, run, "stopped", "Stopped; the best and the last checkpoint are kept.")
+            kept = catalog.checkpoint(run.id, "best") is not None
+            _end(catalog, run, "stopped", STOPPED if kept else STOPPED_EARLY)
         except BaseException as error:
             known = isinstance(error, IsocenterError)
             message = str(error) if known else f"Unexpected {type(error).__name__}: {error}"

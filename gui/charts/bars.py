@@ -40,7 +40,8 @@ def _shortened(metrics: QFontMetrics, bar: Bar, width: int) -> str:
     room = width - metrics.horizontalAdvance(note)
     if room < min(LEAST_NAME_PX, metrics.horizontalAdvance(bar.name)):
         return metrics.elidedText(bar.name, Qt.TextElideMode.ElideRight, width)
-    return metrics.elidedText(bar.name, Qt.TextElideMode.ElideRight, room) + note
+    # Names of one table often begin alike: their ends tell them apart.
+    return metrics.elidedText(bar.name, Qt.TextElideMode.ElideMiddle, room) + note
 
 
 class BarChart(QWidget):

@@ -11,7 +11,6 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
-    QComboBox,
     QFrame,
     QHBoxLayout,
     QLineEdit,
@@ -27,6 +26,7 @@ from core.inference.package import AnyPackage
 from gui.context import AppContext
 from gui.file_drops import FileDrops
 from gui.jobs.jobs import Job
+from gui.predict.kind_chooser import KindChooser
 from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
@@ -59,7 +59,6 @@ class RiskPage(QWidget):
         FileDrops(self).dropped.connect(self._take_dropped)
         self._context = context
         self._choice = choice_of(context)
-        self._models: list[AnyPackage] = []
         self._fields_of = ""
         self._job: Job | None = None
         self._reading: Job | None = None
@@ -70,7 +69,7 @@ class RiskPage(QWidget):
         self.scene.set_radiological(context.settings.value("viewer/radiological", True, type=bool))
         self.grid = SliceGrid(context, self.scene)
         self._build()
-        self._choice.changed.connect(self._show_models)
+        self.model.filled.connect(self._show_models)
         self._show_models()
 
     # ---- layout -------------------------------------------------------------------------------------------------
@@ -100,9 +99,7 @@ class RiskPage(QWidget):
         frame = QFrame()
         frame.setProperty("role", "panel")
         frame.setMinimumWidth(340)
-        self.model = QComboBox()
-        self.model.setObjectName("risk-model")
-        self.model.setAccessibleName("Model of risk")
+        self.model = KindChooser(self._choice, "risk-model", "Model of risk", takes_subjects)
         self.model.currentIndexChanged.connect(lambda _: self._show_model())
         self.about = label("", "dim", wrap=True)
         self.simulated = notice("Trained on simulated data: it says nothing about patients.", "warn")
@@ -194,21 +191,14 @@ class RiskPage(QWidget):
     # ---- the model ----------------------------------------------------------------------------------------------
 
     def _show_models(self) -> None:
-        kept = self.model.currentText()
-        self._models = [package for package in self._choice.every if takes_subjects(package)]
-        self.model.blockSignals(True)
-        self.model.clear()
-        self.model.addItems([title(package) for package in self._models])
-        self.model.setCurrentIndex(max(self.model.findText(kept), 0) if self._models else -1)
-        self.model.blockSignals(False)
-        self.stack.setCurrentIndex(1 if self._models else 0)
-        self.empty.setVisible(self._choice.loaded and not self._models)
+        some = bool(self.model.packages)
+        self.stack.setCurrentIndex(1 if some else 0)
+        self.empty.setVisible(self._choice.loaded and not some)
         self._show_model()
 
     @property
     def chosen(self) -> AnyPackage | None:
-        place = self.model.currentIndex()
-        return self._models[place] if 0 <= place < len(self._models) else None
+        return self.model.current
 
     def _show_model(self) -> None:
         package = self.chosen
@@ -298,10 +288,10 @@ class RiskPage(QWidget):
         self.cancel()
         self.failure.hide()
         by = self._choice.find_any(row.model, row.model_version)
-        if by not in self._models:
+        if by not in self.model.packages:
             self._context.tell(model_gone(row))
             return
-        self.model.setCurrentIndex(self._models.index(by))
+        self.model.choose(by)
         given = subject_of(row)
         self.subject.setText(given.name)
         self.set_images(mri=given.mri, pet=given.pet)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSortFilterProxyModel, Qt
 from PySide6.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFrame,
     QLineEdit,
@@ -28,7 +27,8 @@ from gui.charts.bars import Bar, BarChart
 from gui.context import AppContext
 from gui.file_drops import FileDrops
 from gui.jobs.jobs import Job
-from gui.predict.model_card import choice_of, simulated, title
+from gui.predict.kind_chooser import KindChooser
+from gui.predict.model_card import choice_of, simulated
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.stays.asking import predict_stay, said_of, takes_stays
@@ -59,7 +59,6 @@ class StaysPage(QWidget):
         FileDrops(self).dropped.connect(lambda paths: self.open(paths[0]))
         self._context = context
         self._choice = choice_of(context)
-        self._models: list[AnyPackage] = []
         self._job: Job | None = None
         self.stay: OneStay | None = None
         self.answer: dict[str, Any] | None = None
@@ -70,8 +69,7 @@ class StaysPage(QWidget):
         self.model = StaysModel()
         self.train = button("Train on these stays", "train-stays", self._train, tip="Fill the Train page with them")
         self._build()
-        self._choice.changed.connect(self._show_models)
-        self._show_models()
+        self._show_state()
 
     # ---- layout -------------------------------------------------------------------------------------------------
 
@@ -170,9 +168,8 @@ class StaysPage(QWidget):
         return middle
 
     def _right(self) -> QFrame:
-        self.chooser = QComboBox()
-        self.chooser.setObjectName("stays-model")
-        self.chooser.setAccessibleName("Model for stays")
+        self.chooser = KindChooser(self._choice, "stays-model", "Model for stays", takes_stays)
+        self.chooser.filled.connect(self._show_state)
         self.chooser.currentIndexChanged.connect(self._model_changed)
         self.about = label("", "dim", wrap=True)
         self.simulated = notice("Trained on simulated data.", "warn")
@@ -225,9 +222,7 @@ class StaysPage(QWidget):
 
     def _reopened(self, row: PredictionRow, found: tuple[Stays, dict[str, dict[str, Any]], int]) -> None:
         stays, answers, number = found
-        by = self._choice.find_any(row.model, row.model_version)
-        if by in self._models:
-            self.chooser.setCurrentIndex(self._models.index(by))
+        self.chooser.choose(self._choice.find_any(row.model, row.model_version))
         self._opened(row.scan, stays, answers)
         self.list.setCurrentIndex(self.found.mapFromSource(self.model.index(number)))
 
@@ -284,20 +279,9 @@ class StaysPage(QWidget):
         if self.stay.id in self._answers:
             self._take(self._answers[self.stay.id])
 
-    def _show_models(self) -> None:
-        kept = self.chooser.currentText()
-        self._models = [package for package in self._choice.every if takes_stays(package)]
-        self.chooser.blockSignals(True)
-        self.chooser.clear()
-        self.chooser.addItems([title(package) for package in self._models])
-        self.chooser.setCurrentIndex(max(self.chooser.findText(kept), 0) if self._models else -1)
-        self.chooser.blockSignals(False)
-        self._show_state()
-
     @property
     def chosen(self) -> AnyPackage | None:
-        place = self.chooser.currentIndex()
-        return self._models[place] if 0 <= place < len(self._models) else None
+        return self.chooser.current
 
     def _predict(self) -> None:
         package, stays, number, path = self.chosen, self.model.stays, self._number, self._path

@@ -24,7 +24,8 @@ from core.data.tables.read import SUFFIXES, is_table
 from core.inference.package import AnyPackage
 from gui.context import AppContext
 from gui.jobs.jobs import Job
-from gui.predict.model_card import choice_of, simulated, title
+from gui.predict.kind_chooser import KindChooser
+from gui.predict.model_card import choice_of, simulated
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
 from gui.tables.columns_view import ColumnsView
@@ -58,17 +59,14 @@ class TablesPage(QWidget):
         self.opened: OpenedTable | None = None
         self.predicted: Predicted | None = None
         self._path: Path | None = None
-        self._models: list[AnyPackage] = []
         self._job: Job | None = None
         self.rows = RowsModel()
         self.columns = ColumnsView()
+        self._choice = choice_of(context)
         self._build()
         self.columns.kind_wanted.connect(self._mend)
         self.columns.column_chosen.connect(self._show_column)
         self.outcome.currentIndexChanged.connect(self._show_actions)
-        self._choice = choice_of(context)
-        self._choice.changed.connect(self._show_models)
-        self._show_models()
         self._show_state()
 
     # ---- layout -------------------------------------------------------------------------------------------------
@@ -143,11 +141,9 @@ class TablesPage(QWidget):
         self.outcome.setAccessibleName("The column that is predicted")
         self.outcome.setSizePolicy(self.outcome.sizePolicy().Policy.Ignored, self.outcome.sizePolicy().Policy.Fixed)
         self.train = button("Train on this table", "train-table", self._train, tip="Fill the Train page with it")
-        self.model = QComboBox()
-        self.model.setObjectName("table-model")
-        self.model.setAccessibleName("Model to predict with")
-        self.model.setSizePolicy(self.model.sizePolicy().Policy.Ignored, self.model.sizePolicy().Policy.Fixed)
+        self.model = KindChooser(self._choice, "table-model", "Model to predict with", takes_tables)
         self.model.currentIndexChanged.connect(self._show_actions)
+        self.model.filled.connect(self._show_actions)
         self.about = label("", "dim", wrap=True)
         self.simulated = label("! Trained on simulated data", "warn", wrap=True)
         self.predict = button("Predict the rows", "predict-table", self._predict, role="primary")
@@ -228,8 +224,7 @@ class TablesPage(QWidget):
         opened, predicted = found
         self._path = opened.path
         self._opened(opened)
-        if predicted.model in self._models:
-            self.model.setCurrentIndex(self._models.index(predicted.model))
+        self.model.choose(predicted.model)
         self._take(predicted)
 
     def _failed(self, error: Exception) -> None:
@@ -279,21 +274,9 @@ class TablesPage(QWidget):
             values = {"data.target": self.outcome.currentData() or "", "data.kinds": dict(self.opened.kinds)}
             self.context.training_requested.emit(self.opened.path, "table", values)
 
-    def _show_models(self) -> None:
-        kept = self.model.currentText()
-        self._models = [package for package in self._choice.every if takes_tables(package)]
-        self.model.blockSignals(True)
-        self.model.clear()
-        for package in self._models:
-            self.model.addItem(title(package))
-        self.model.setCurrentIndex(max(self.model.findText(kept), 0) if self._models else -1)
-        self.model.blockSignals(False)
-        self._show_actions()
-
     @property
     def chosen_model(self) -> AnyPackage | None:
-        place = self.model.currentIndex()
-        return self._models[place] if 0 <= place < len(self._models) else None
+        return self.model.current
 
     def _predict(self) -> None:
         package, opened = self.chosen_model, self.opened

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QComboBox, QFrame, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QSplitter, QVBoxLayout, QWidget
 
 from core import RESEARCH_ONLY
 from core.inference.answers import in_words
@@ -13,6 +13,7 @@ from core.inference.package import AnyPackage
 from gui.charts.bars import Bar, BarChart
 from gui.context import AppContext
 from gui.jobs.jobs import Job
+from gui.predict.kind_chooser import KindChooser
 from gui.predict.model_card import choice_of, simulated, title
 from gui.tables.patient_asking import ask_patient, fields_of
 from gui.tables.predicting import contributions_of, takes_tables
@@ -32,7 +33,6 @@ class PatientView(QWidget):
         super().__init__()
         self.setObjectName("patient-view")
         self._context = context
-        self._models: list[AnyPackage] = []
         self._fields_of = ""
         self._job: Job | None = None
         self.answer: dict[str, Any] | None = None
@@ -48,17 +48,15 @@ class PatientView(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(split)
-        self._choice = choice_of(context)
-        self._choice.changed.connect(self._show_models)
-        self._show_models()
+        self.model.filled.connect(self._show_model)
+        self._show_model()
 
     def _left(self) -> QFrame:
         frame = QFrame()
         frame.setProperty("role", "panel")
         frame.setMinimumWidth(380)
-        self.model = QComboBox()
-        self.model.setObjectName("patient-model")
-        self.model.setAccessibleName("Model for one patient")
+        choice = choice_of(self._context)
+        self.model = KindChooser(choice, "patient-model", "Model for one patient", takes_tables)
         self.model.currentIndexChanged.connect(lambda _: self._show_model())
         self.about = label("", "dim", wrap=True)
         self.simulated = notice("Trained on simulated data: it says nothing about patients.", "warn")
@@ -101,20 +99,9 @@ class PatientView(QWidget):
 
     # ---- the model ----------------------------------------------------------------------------------------------
 
-    def _show_models(self) -> None:
-        kept = self.model.currentText()
-        self._models = [package for package in self._choice.every if takes_tables(package)]
-        self.model.blockSignals(True)
-        self.model.clear()
-        self.model.addItems([title(package) for package in self._models])
-        self.model.setCurrentIndex(max(self.model.findText(kept), 0) if self._models else -1)
-        self.model.blockSignals(False)
-        self._show_model()
-
     @property
     def chosen(self) -> AnyPackage | None:
-        place = self.model.currentIndex()
-        return self._models[place] if 0 <= place < len(self._models) else None
+        return self.model.current
 
     def _show_model(self) -> None:
         package = self.chosen

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
 
@@ -19,6 +20,7 @@ from gui.widgets.labels import label
 RAW_ALPHA = 28
 NO_EPOCHS = math.nan
 BINS = 600
+LEAST_NAME_PX = 24
 MOST_SMOOTHED = 10  # a mean is taken over at most this part of a curve, which would be flat otherwise
 
 
@@ -80,6 +82,7 @@ class CurveCard(QFrame):
         column.addWidget(self.plot, 1)
         theme().changed.connect(self._restyle)
         self._restyle()
+        self.readout.installEventFilter(self)
 
     def set_title(self, title: str) -> None:
         self._title.setText(title)
@@ -171,16 +174,40 @@ class CurveCard(QFrame):
     def _tell(self) -> None:
         colours = {curve.name: self._colour(curve.colour).name() for curve in self._curves}
         dim = theme().color("dim").name()
-        words = [
-            f'<span style="color:{colours[name]}">●</span>&nbsp;<span style="color:{dim}">{_escaped(name)}</span>&nbsp;'
-            f"{figure_text(value) if self._form == '{:.3f}' else self._form.format(value)}"
+        figures = {
+            name: figure_text(value) if self._form == "{:.3f}" else self._form.format(value)
             for name, value in self.values_at(self._hovered).items()
+        }
+        words = [
+            f'<span style="color:{colours[name]}">●</span>&nbsp;<span style="color:{dim}">{_escaped(shown)}</span>'
+            f"&nbsp;{figure}"
+            for (name, figure), shown in zip(figures.items(), self._shortened(figures), strict=True)
         ]
         if self._hovered is not None and math.isfinite(self._steps_per_epoch):
             words.insert(
                 0, f'<span style="color:{dim}">{self._epoch_form.format(self._hovered / self._steps_per_epoch)}</span>'
             )
         self.readout.setText(" &nbsp; ".join(words))
+
+    def _shortened(self, figures: Mapping[str, str]) -> list[str]:
+        """The names, cut where there is no room for them beside their figures, which are never cut."""
+        metrics = self.readout.fontMetrics()
+        whole = sum(metrics.horizontalAdvance(f"● {name} {figure}    ") for name, figure in figures.items())
+        over = whole - self.readout.width()
+        if over <= 0 or self.readout.wordWrap() or not self.isVisible():
+            return list(figures)
+        each = over / len(figures)
+        return [
+            metrics.elidedText(
+                name, Qt.TextElideMode.ElideRight, max(int(metrics.horizontalAdvance(name) - each), LEAST_NAME_PX)
+            )
+            for name in figures
+        ]
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.readout and event.type() == QEvent.Type.Resize:
+            self._tell()
+        return super().eventFilter(watched, event)
 
 
 def extremes(x: np.ndarray, y: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from gui.widgets.cards import card, scrolled
 from gui.widgets.labels import label
 
 TURN_MS = 20  # a part each: a few parts are drawn at most ten times a second
-LOSS, RATE, PACE_GROUP = "loss", "lr", "samples_per_s"
+LOSS, RATE, PACE_GROUP, WAITING = "loss", "lr", "samples_per_s", "waiting_share"
 SEEN_AT_ONCE = 4  # cards that share the height there is; of more, each has its least height and the page scrolls
 CARD_PX = 220
 USUAL = ("dice", "auroc", "auprc", "r2", "pearson", "mae", "accuracy")  # what is looked at first, of what there is
@@ -201,7 +201,7 @@ class Dashboard(QWidget):
 def groups(history: History) -> dict[str, dict[str, str]]:
     """The series that are drawn together: for each metric, the keys with what each is called in the drawing.
 
-    The metric that the run is judged by comes first, then the loss; the learning rate and the pace last. Where a
+    The metric that the run is judged by comes first, then the loss; the learning rate and the pace come last. Where a
     metric is given one by one (for structures, say), these are drawn and their mean is not.
     """
     found: dict[str, dict[str, str]] = {}
@@ -217,8 +217,8 @@ def groups(history: History) -> dict[str, dict[str, str]]:
         if ones:
             found[name] = ones
     monitored = history.monitor.partition("/")[2]
-    others = [name for name in found if name not in (RATE, PACE_GROUP)]
-    order = [monitored, LOSS, *USUAL, *others, RATE, PACE_GROUP]
+    last = (RATE, PACE_GROUP, WAITING)
+    order = [monitored, LOSS, *USUAL, *(name for name in found if name not in last), *last]
     return {name: found[name] for name in dict.fromkeys(order) if name in found}
 
 

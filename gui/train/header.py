@@ -93,5 +93,7 @@ class RunHeader(QFrame):
         )
         best = any(row.kind == "best" for row in checkpoints)
         self.publish.setVisible(not live and best)
+        if run.state == "stopped" and not best:
+            self.note.setText("before its first validation: resume it to have a model")
         self.publish.setEnabled(not publishing)
         self.publish.setText("Publishing…" if publishing else "Publish")

@@ -29,6 +29,7 @@ from gui.main_window import MainWindow
 from gui.theme import theme
 from gui.widgets.rail import PAGES
 from tests.gui.making import write_scan
+from tests.gui.tables_making import write_table
 
 
 def test_an_empty_window_says_what_to_do(window: MainWindow):
@@ -189,6 +190,26 @@ def _of_qt(widget: QWidget) -> bool:
         or isinstance(parent, QTabBar | QComboBox | QLineEdit | QAbstractItemView)
         or isinstance(inside, QComboBox)
     )
+
+
+def test_the_sizes_of_a_pages_parts_are_remembered(qtbot: object, window: MainWindow, tmp_path: Path):
+    window.show_page("tables")
+    window.open_paths([write_table(tmp_path / "patients.csv")])
+    qtbot.waitUntil(lambda: window.pages["tables"].opened is not None, timeout=10_000)
+    splitter = window.pages["tables"].view.parent()
+    before = splitter.sizes()
+    splitter.setSizes([before[0] - 60, before[1] + 60, *before[2:]])
+    moved = splitter.sizes()
+    assert moved != before
+    window.close()
+    again = MainWindow(window.context)
+    qtbot.addWidget(again)
+    again.show()
+    again.open_paths([tmp_path / "patients.csv"])
+    qtbot.waitUntil(lambda: again.pages["tables"].opened is not None, timeout=10_000)
+    sides = again.pages["tables"].view.parent().sizes()[::2]  # the middle takes what the window leaves
+    assert sides == moved[::2]
+    again.close()
 
 
 def test_the_sheet_of_keys_opens_and_closes(qtbot: object, window: MainWindow):

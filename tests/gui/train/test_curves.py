@@ -76,6 +76,19 @@ def test_the_readout_gives_the_newest_or_the_hovered_value(qtbot: QtBot) -> None
     assert card.values_at(2.2) == {"train": 4.0, "val": 2.0}
 
 
+def test_where_there_is_little_room_names_are_cut_and_figures_are_not(qtbot: QtBot) -> None:
+    card = CurveCard("Dice", "dice")
+    qtbot.addWidget(card)
+    card.show()
+    steps = np.arange(3.0)
+    card.show_curves([Curve(name, steps, steps + 0.125, "accent") for name in ("Anterior", "Posterior")])
+    card.resize(900, 240)
+    qtbot.waitUntil(lambda: "Posterior" in card.readout.text(), timeout=2_000)
+    card.resize(220, 240)
+    qtbot.waitUntil(lambda: "Posterior" not in card.readout.text(), timeout=2_000)
+    assert card.readout.text().count("2.125") == 2
+
+
 def test_names_from_a_run_are_never_read_as_markup(qtbot: QtBot) -> None:
     card = CurveCard("Loss", "loss")
     qtbot.addWidget(card)

@@ -145,6 +145,20 @@ def test_stop_keeps_the_checkpoints_and_resume_goes_on(
     assert page.stack.currentWidget() is page.plan
 
 
+def test_a_run_that_is_stopped_before_its_first_validation_says_why_it_cannot_be_published(
+    qtbot: QtBot, page: TrainPage, tiny_tree: dict[str, Any]
+) -> None:
+    tiny_tree["trainer"] |= {"epochs": 2000, "validate_every": 1000}
+    ready(qtbot, page, tiny_tree)
+    press(qtbot, page, "start")
+    qtbot.waitUntil(lambda: page.history.run is not None and page.history.run.epoch >= 1, timeout=TRAINING_MS)
+    press(qtbot, page, "stop")
+    qtbot.waitUntil(lambda: state_shown(page) == "stopped" and not page.engine.busy, timeout=20_000)
+    assert page.header.publish.isHidden()
+    assert "before its first validation" in page.header.note.text()
+    assert "only the last checkpoint" in page.history.events[-1].message
+
+
 def test_a_failure_is_told_in_its_parts_and_leaves_the_window_usable(
     qtbot: QtBot, page: TrainPage, tiny_tree: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
