@@ -34,7 +34,8 @@ def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
         return 0
     counts = Counter(str(one["output"]) for one in found["predictions"])
     for output in map(str, found["outputs"]):
-        made = f"{counts[output]:,} predicted by {package.name} {package.version}" if counts[output] else "report"
+        further = "the report" if output.endswith(".pdf") else "all that was answered"
+        made = f"{counts[output]:,} predicted by {package.name} {package.version}" if counts[output] else further
         answer(f"{made}: {output}")
     if len(found["predictions"]) == 1:
         answer(_figures(found["predictions"][0]))

@@ -124,7 +124,8 @@ def differences(package: TablePackage, table: Table) -> list[dict[str, str]]:
     plan, told = package.manifest.plan, []
     new = [name for name in table.names if name not in plan.coding.inputs and name != plan.outcome.column]
     if new:
-        what = f"{len(new)} columns are not used by the model: {', '.join(new[:5])}{' ...' if len(new) > 5 else ''}"
+        columns = "1 column is" if len(new) == 1 else f"{len(new)} columns are"
+        what = f"{columns} not used by the model: {', '.join(new[:5])}{' ...' if len(new) > 5 else ''}"
         told.append({"code": "unused-columns", "severity": "info", "message": what})
     for name, count in plan.coding.outside(table)[:20]:
         what = f"{name}: {count:,} rows have values far outside of those that the model was trained on"
