@@ -128,25 +128,27 @@ class Dashboard(QWidget):
             self._turn.stop()
 
     def _arrange(self, history: History) -> None:
-        """Give each group of series its card, and have the cards drawn one after another."""
+        """Give each group of series its card, and have the cards put up and drawn one after another."""
         found = groups(history)
         if list(found) != self._shown:
             self._shown = list(found)
             for one in self.cards.values():
                 self._grid.removeWidget(one)
                 one.hide()
-            few = len(found) <= SEEN_AT_ONCE
-            for place, group in enumerate(found):
-                card = self._card(group, history)
-                card.setMinimumHeight(0 if few else CARD_PX)
-                self._grid.addWidget(card, place // 2, place % 2)
-                card.show()
             for half in (0, 1):
                 self._grid.setColumnStretch(half, 1)
-            for row in range(self._grid.rowCount()):
+            for row in range(max(self._grid.rowCount(), (len(found) + 1) // 2)):
                 self._grid.setRowStretch(row, 1 if row * 2 < max(len(found), SEEN_AT_ONCE) else 0)
+            for place, group in enumerate(found):
+                self._waiting.append(lambda history, group=group, place=place: self._put_up(history, group, place))
         for group, series in found.items():
             self._waiting.append(lambda history, group=group, series=series: self._draw(history, group, series))
+
+    def _put_up(self, history: History, group: str, place: int) -> None:
+        card = self._card(group, history)
+        card.setMinimumHeight(0 if len(self._shown) <= SEEN_AT_ONCE else CARD_PX)
+        self._grid.addWidget(card, place // 2, place % 2)
+        card.show()
 
     def _card(self, group: str, history: History) -> CurveCard:
         if group not in self.cards:
