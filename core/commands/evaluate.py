@@ -19,7 +19,11 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "data", type=Path, metavar="DATA", help="a data set's folder, a table, a cohort, or stays with outcomes"
     )
-    parser.add_argument("--split", choices=("train", "val", "test"), help="only this part of the recorded split")
+    parser.add_argument(
+        "--split", choices=("train", "val", "test", "all"),
+        help="only this part of the recorded split; without it all cases, but of scans in the folder that was trained"
+        " on those that were kept out for a test",
+    )  # fmt: skip
     parser.add_argument(
         "--tolerance", type=float, default=1.0, metavar="MM", help="how far apart surfaces may lie and still agree"
     )
@@ -35,10 +39,11 @@ def add(commands: Any) -> None:
 
 
 def run(args: Namespace) -> int:
-    from core.inference.evaluate import evaluate, trained_on_text
+    from core.inference.evaluate import KEPT_OUT, evaluate, trained_on_text
     from core.inference.kinds import meant
 
     if (other := meant(args.model)) is not None:
+        args.split = None if args.split == "all" else args.split
         return by_kind.evaluate(args, *other)
     if args.against:
         raise ConfigError("simple methods are fitted to tables only", mend="Leave --against out.")
@@ -51,6 +56,8 @@ def run(args: Namespace) -> int:
             from core.inference.report import write_report
 
             result["report"] = str(write_report(result["id"], args.report, progress.control()))
+    if args.split is None and result["split"] == "test":
+        say(KEPT_OUT)
     if args.json:
         answer_json(result)
         return 0

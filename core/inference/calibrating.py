@@ -22,7 +22,7 @@ from core.inference.card import write_card
 from core.inference.confidence import Calibration, Measured, calibrated
 from core.inference.package import ModelPackage
 from core.inference.predictor import segment
-from core.inference.recorded import recorded_split
+from core.inference.recorded import folds_of, recorded_split
 from core.metrics.calibration import fit_temperature
 from core.metrics.classification import calibration_error
 
@@ -101,10 +101,15 @@ def _answers(
 
 
 def record_calibration(package: ModelPackage, data: Path, control: JobControl) -> ModelPackage:
-    """As `with_calibration`, written into the package's manifest and card. Raises ModelError for too few cases."""
+    """The package calibrated, and written so into its manifest and card: as `with_calibration`, or by its folds where
+    it is an ensemble without a test part. Raises ModelError for too few cases."""
     if package.pipeline is not None:
         raise ModelError("models of other programs are not calibrated here", where=package.folder)
-    learnt = with_calibration(package, data, control)
+    folds = None if (recorded_split(package) or {}).get("test") else folds_of(package)
+    if folds is None:
+        learnt = with_calibration(package, data, control)
+    else:
+        learnt = with_calibration_of_folds(package, folds, data, control)
     if learnt.manifest.calibration is None:
         raise ModelError(f"it takes {FEWEST_CASES} cases that it was not trained on to calibrate it", where=data)
     write_manifest(package.folder, learnt.manifest)

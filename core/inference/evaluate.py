@@ -22,13 +22,17 @@ from core.imaging.volume import Volume
 from core.inference.assemble import Facts, assemble
 from core.inference.kept import KeptPredictions
 from core.inference.package import ModelPackage, find_package
-from core.inference.recorded import recorded_split
+from core.inference.recorded import recorded_split, usual_part
 from core.metrics.segmentation import Pair, metrics
 from core.metrics.segmentation.summary import summarise
 
 Array = np.ndarray[Any, Any]
 
 TOLERANCE_MM = 1.0
+KEPT_OUT = (
+    "This is the folder that the model was trained on, so only the part that was kept out is measured; --split all"
+    " takes every case."
+)
 
 
 def evaluate(
@@ -37,10 +41,11 @@ def evaluate(
 ) -> dict[str, Any]:  # fmt: skip
     """Predict every case of a data set, compare, and record it in the catalog.
 
-    Returns {"id", "model", "metrics", "intervals", "tolerance_mm", "trained_on", "labels", "cases"}.
+    Returns {"id", "model", "split", "metrics", "intervals", "tolerance_mm", "trained_on", "labels", "cases"}.
 
     run_or_model: a run's id, a model, or a run's name, looked up in this order. split: "train", "val" or "test", that
-    part of the recorded split; without it, all cases. tolerance_mm: how far apart surfaces may lie and still agree.
+    part of the recorded split, or "all" cases; None: the test part of the folder that it was trained on where it has
+    one, all cases of any other folder. tolerance_mm: how far apart surfaces may lie and still agree.
     fresh: predict every case anew, also where the model's prediction of the same scan was kept.
     Means are over cases, then over structures; the table in core.metrics.segmentation says what a case counts
     where a structure was missed. intervals: the 95 % confidence intervals of the means, by bootstrap over cases.
@@ -61,19 +66,20 @@ def evaluate(
         if run is not None:
             checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
             package = assemble(run, checkpoint, Path(folder), name="run", version="0", facts=Facts())
+        part = usual_part(package, Path(data)) if split is None else None if split == "all" else split
         files: dict[str, CaseFiles] = {}
         answer = evaluate_package(
-            package, data, control=control, split=split, device=device, tolerance_mm=tolerance_mm, fresh=fresh,
+            package, data, control=control, split=part, device=device, tolerance_mm=tolerance_mm, fresh=fresh,
             files=files,
         )  # fmt: skip
         if run is not None:
             answer["model"] = run.id
         id = add_evaluation(
             catalog, model=run.name if run is not None else answer["model"], run=run.id if run is not None else "",
-            data=Path(data).absolute(), split=split or "", result=answer, files=files,
+            data=Path(data).absolute(), split=part or "", result=answer, files=files,
             seconds=time.perf_counter() - began,
         )  # fmt: skip
-    return {"id": id, **answer}
+    return {"id": id, "split": part or "all", **answer}
 
 
 def trained_on_text(answer: dict[str, Any]) -> str:
@@ -96,7 +102,7 @@ def evaluate_package(
 ) -> dict[str, Any]:  # fmt: skip
     """As `evaluate`, for a package, without recording it; `files` is filled with each case's files.
 
-    dataset: what `data` holds, where it was checked already.
+    split: None takes all cases. dataset: what `data` holds, where it was checked already.
     """
     control = control or JobControl()
     check_tolerance(tolerance_mm)

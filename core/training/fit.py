@@ -50,8 +50,6 @@ def fit(
 
 def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl) -> None:
     checkpoint = _resume_point(catalog, run) if resume else None
-    if resume and world.first():  # steps beyond the checkpoint are done again, and would stand there twice
-        catalog.forget_metrics(run.id, after_step=-1 if checkpoint is None else checkpoint.step)
     job.progress(None, "Loading the training engine")
     # From here on, torch and Lightning: seconds of imports that nothing else in this module needs.
     import lightning.pytorch as pl
@@ -102,7 +100,9 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
     pace = Pace(run.id, experiment, lambda paused: record_pause(catalog, run.id, paused))
     callbacks: list[Callback] = [pace]
     if world.first():
-        callbacks.append(Recorder(run.id, catalog, writer, pace, monitor, board))
+        # Steps beyond the checkpoint are done again, and would stand there twice.
+        again_after = None if not resume else -1 if checkpoint is None else checkpoint.step
+        callbacks.append(Recorder(run.id, catalog, writer, pace, monitor, board, again_after))
     if settings.debug and world.first():
         callbacks.append(LayerDebugger(run.folder, tell))
     if (watch := experiment.scheduler.watch(monitor, tell, mode=mode)) is not None:

@@ -56,18 +56,28 @@ class MetricWriter(threading.Thread):
 
 
 class Recorder(pl.Callback):
-    """Records the run in the catalog; after `pace` among the callbacks, since it reads the loss there."""
+    """Records the run in the catalog; after `pace` among the callbacks, since it reads the loss there.
+
+    again_after: of a resumed run, the step beyond which its points are forgotten once the checkpoint is taken.
+    """
 
     def __init__(
-        self, run_id: str, catalog: Catalog, writer: MetricWriter, pace: Pace, monitor: str, board: Any = None
-    ) -> None:
+        self, run_id: str, catalog: Catalog, writer: MetricWriter, pace: Pace, monitor: str, board: Any = None,
+        again_after: int | None = None,
+    ) -> None:  # fmt: skip
         self.run_id, self.catalog, self.writer, self.pace, self.monitor = run_id, catalog, writer, pace, monitor
         self.board = board  # TensorBoard's log, on request
+        self.again_after = again_after
         self._epoch_began = time.monotonic()
         self._validation_seconds = 0.0
         self._validation_began = 0.0
         self._samples = 0
         self._waited, self._step_ended = 0.0, math.nan
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        # Only now: a checkpoint that is refused leaves the run's curves as they are.
+        if self.again_after is not None:
+            self.catalog.forget_metrics(self.run_id, after_step=self.again_after)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._epoch_began, self._samples, self._validation_seconds = time.monotonic(), 0, 0.0

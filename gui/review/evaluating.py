@@ -18,7 +18,7 @@ def evaluate_any(run_or_model: str, data: Path, split: str, control: JobControl)
 
     found = meant(run_or_model)
     if found is None:
-        return int(evaluate(run_or_model, data, control, split=split or None)["id"])
+        return int(evaluate(run_or_model, data, control, split=split or "all")["id"])
     kind, model = found
     began = time.perf_counter()
     result: dict[str, Any] = kind.evaluate(model, data, split=split or None, control=control)

@@ -140,6 +140,11 @@ def test_folds_are_published_as_one_model(
     assert calibration.fitted_on == calibration.measured_on == ("test" if held_out else "folds")
     assert calibration.fitted_cases == (2 if held_out else 6)
     assert ("the one network that had not seen it" in package.card) == (not held_out)
+    # One that was published without is calibrated in the same way later.
+    write_manifest(package.folder, package.manifest.model_copy(update={"calibration": None}))
+    assert main(["models", "calibrate", "both", str(tmp_path / "data"), "--json"]) == 0
+    capsys.readouterr()
+    assert ModelPackage.read(package.folder).manifest.calibration == calibration
     asked: list[tuple[str, int]] = []
 
     def watch(case: Any, package: ModelPackage, judged: ModelPackage, *more: Any) -> Any:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,10 +9,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from core.catalog import Catalog
+from core.cli import main
 from core.control import JobControl
 from core.errors import Cancelled, ConfigError, DatasetError, ModelError
+from core.files import write_text
 from core.inference.evaluate import evaluate
 from core.inference.package import ModelPackage
+from core.paths import runs_folder
 from tests.core.inference.making import bright_box
 from tests.core.making import write_nifti
 
@@ -99,6 +105,45 @@ def test_labels_the_model_does_not_know_are_refused(make_package: Make, data: Pa
 def test_a_model_has_no_recorded_split(package: ModelPackage, data: Path):
     with pytest.raises(ConfigError, match="recorded split"):
         evaluate("bright", data, split="test")
+
+
+@pytest.fixture
+def kept_out(make_package: Make, data: Path) -> ModelPackage:
+    """A model of a run on `data` whose test part is the case "half"."""
+    split = {"train": ["exact"], "val": [], "test": ["half"]}
+    write_text(runs_folder() / "own-run" / "split.json", json.dumps(split))
+    with Catalog() as catalog:
+        catalog.add_run(
+            id="own-run", name="own", task="segmentation", config="", data_path=str(data), folder=runs_folder(),
+            epochs=1,
+        )  # fmt: skip
+    return make_package(training={"data": "made", "licence": "CC0", "dice": {}, "run": "own-run"})
+
+
+def test_of_the_folder_it_was_trained_on_the_part_that_was_kept_out_is_measured(
+    kept_out: ModelPackage, data: Path, capsys: pytest.CaptureFixture[str]
+):
+    answer = evaluate("bright", data)
+    assert [row["case"] for row in answer["cases"]] == ["half"]
+    assert answer["split"] == "test" and answer["trained_on"] == 0
+    everything = evaluate("bright", data, split="all")
+    assert len(everything["cases"]) == 2 and everything["split"] == "all" and everything["trained_on"] == 1
+    assert main(["evaluate", "bright", str(data)]) == 0
+    assert "only the part that was kept out is measured" in capsys.readouterr().err
+    assert main(["evaluate", "bright", str(data), "--split", "all"]) == 0
+    said = capsys.readouterr().err
+    assert "kept out" not in said and "the figures flatter it" in said
+
+
+def test_another_folder_of_the_same_scans_is_measured_whole(kept_out: ModelPackage, data: Path, tmp_path: Path):
+    answer = evaluate("bright", shutil.copytree(data, tmp_path / "elsewhere"))
+    assert len(answer["cases"]) == 2 and answer["split"] == "all"
+
+
+def test_a_folder_that_has_changed_since_the_training_is_measured_whole(kept_out: ModelPackage, data: Path):
+    for part in ("images", "labels"):
+        shutil.copyfile(data / part / "half.nii.gz", data / part / "new.nii.gz")
+    assert len(evaluate("bright", data)["cases"]) == 3
 
 
 def test_an_unknown_name_is_a_missing_model(package: ModelPackage, data: Path):

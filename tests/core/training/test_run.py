@@ -138,6 +138,9 @@ def test_a_checkpoint_of_another_network_is_named_before_training_goes_on(datase
     tree["model"]["channels"] = [6, 8, 8]
     with Catalog() as catalog:
         catalog.update_run(run.id, config=config.to_yaml(config.parse(tree)), state="stopped")
+        checkpoint = catalog.checkpoint(run.id, "last")
+        assert checkpoint is not None
+        catalog.add_metrics(run.id, [("train/loss", checkpoint.step + 1, 9, 0.5, 0.0)])  # beyond the checkpoint
         before = len(catalog.metrics(run.id))
     with pytest.raises(ModelError, match="checkpoint is of another network"):
         execute(run.id, resume=True)
