@@ -15,11 +15,13 @@ from core.inference.sides import asymmetries
 
 if TYPE_CHECKING:
     from core.inference.cases import Case
+    from core.inference.mirroring import Mirror
     from core.inference.predictor import PredictionResult
 
 log = logging.getLogger(__name__)
 
-ALWAYS = {"auto": None, "always": True, "never": False}
+ALWAYS: dict[str, bool | None] = {"auto": None, "always": True, "never": False}
+MIRROR: dict[str, Mirror] = {**ALWAYS, "structures": "structures"}
 
 
 def add(commands: Any) -> None:
@@ -43,8 +45,9 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument(
-        "--mirror", nargs="?", const="always", default="auto", choices=tuple(ALWAYS),
-        help="average over mirrorings of the scan, 2, 4 or 8 times the time by the model's axes; auto: small scans",
+        "--mirror", nargs="?", const="always", default="auto", choices=tuple(MIRROR),
+        help="average over mirrorings of the scan, 2, 4 or 8 times the time by the model's axes; auto: small scans;"
+        " structures: small scans, and of others a few mirrorings where the structures are, at most 3 times the time",
     )  # fmt: skip
     parser.add_argument(
         "--roi", default="auto", choices=tuple(ALWAYS),
@@ -89,13 +92,13 @@ def run(args: Namespace) -> int:
     package = find_package(args.model)
     if args.members is not None:
         package = package.first(args.members)
-    if told := cost.sentence(package, ALWAYS[args.mirror]):
+    if told := cost.sentence(package, MIRROR[args.mirror]):
         say(told)
     if args.series and len(args.scans) > 1:
         raise IsocenterError("--series names one series of one folder", mend="Give one SCAN with it.")
     cases, walked = _cases(args, package.plan.channels)
     batch = walked or args.resume or len(cases) > 1
-    settings = settings_of(ALWAYS[args.mirror], args.members, args.uncertainty, ALWAYS[args.roi])
+    settings = settings_of(MIRROR[args.mirror], args.members, args.uncertainty, ALWAYS[args.roi])
     if args.time is not None:
         settings["time"] = args.time
     ledger = Ledger(args.out, package, settings) if batch else None
@@ -173,7 +176,7 @@ def _predict(
             return predict_file(
                 case.scan, package, args.out / case.folder, further=case.further,
                 series=args.series or case.series or None, name=case.name, device=args.device,
-                mirror=ALWAYS[args.mirror], roi=ALWAYS[args.roi], uncertainty=args.uncertainty,
+                mirror=MIRROR[args.mirror], roi=ALWAYS[args.roi], uncertainty=args.uncertainty,
                 time_point=None if args.time is None else args.time - 1, control=control,
             )  # fmt: skip
         except Cancelled:

@@ -118,7 +118,8 @@ def _cost(package: ModelPackage) -> list[str]:
     if turns > 1:
         lines.append(
             f"Averaging over mirrorings (`--mirror always`) takes {turns} times as long. Small scans, where that is"
-            " cheap, are mirrored unless `--mirror never` is given."
+            " cheap, are mirrored unless `--mirror never` is given. `--mirror structures` mirrors larger ones where the"
+            f" structures are, in at most {cost.at_most(package)} times the time."
         )
     if region_first.safe(package.plan):
         lines.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.imaging.volume import Finding
+from core.inference.mirroring import EACH, SHARED, Mirror, mirrors
 from core.inference.package import ModelPackage
 
 
@@ -13,14 +14,24 @@ def members(package: ModelPackage) -> int:
 
 def mirrorings(package: ModelPackage) -> int:
     """How many mirrorings of a scan are averaged: every combination of the axes that training mirrored."""
-    return 2 ** len(package.manifest.mirror_axes)
+    return len(mirrors(package.manifest.mirror_axes))
 
 
-def sentence(package: ModelPackage, mirror: bool | None = None) -> str:
+def at_most(package: ModelPackage) -> int:
+    """How many mirrorings a window of a large scan is asked in where the structures are."""
+    return min(1 + EACH, mirrorings(package))
+
+
+def sentence(package: ModelPackage, mirror: Mirror = None) -> str:
     """What the choice costs in time, or "" where it is one pass of one network.
 
     mirror: None mirrors small scans only, so nothing is said of it.
     """
+    if mirror == SHARED and mirrorings(package) > 1:
+        passes = members(package) * at_most(package)
+        text = f"up to {at_most(package)} mirrorings where the structures are"
+        many = f"{members(package)} networks and " if members(package) > 1 else ""
+        return f"{many}{text}: at most {passes} × the time of one pass."
     parts = []
     if members(package) > 1:
         parts.append(f"{members(package)} networks")
@@ -30,7 +41,7 @@ def sentence(package: ModelPackage, mirror: bool | None = None) -> str:
     return f"{' and '.join(parts)}: {passes} × the time of one pass." if parts else ""
 
 
-def findings(package: ModelPackage, mirror: bool | None) -> list[Finding]:
+def findings(package: ModelPackage, mirror: Mirror) -> list[Finding]:
     """What of a prediction is not as the model's accuracy was measured, for its record."""
     found = []
     if package.left_out:
@@ -45,7 +56,9 @@ def findings(package: ModelPackage, mirror: bool | None) -> list[Finding]:
         found.append(
             Finding(
                 "mirroring", "info",
-                f"Averaged over {mirrorings(package)} mirrorings." if mirror else "Predicted without mirroring.",
+                "Predicted without mirroring." if mirror is False
+                else f"Averaged over up to {at_most(package)} mirrorings where the structures are." if mirror == SHARED
+                else f"Averaged over {mirrorings(package)} mirrorings.",
             )
         )  # fmt: skip
     return found

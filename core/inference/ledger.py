@@ -20,6 +20,7 @@ from core.errors import IsocenterError
 from core.files import sha256, write_text
 from core.imaging.titles import is_volume_name, stem_of
 from core.inference.cases import LEDGER, Case
+from core.inference.mirroring import Mirror
 from core.inference.package import ModelPackage
 from core.inference.predictor import PredictionResult
 from core.inference.sides import asymmetries
@@ -29,7 +30,7 @@ Row = dict[str, Any]
 
 
 def settings_of(
-    mirror: bool | None, members: int | None, uncertainty: bool, roi: bool | None = None
+    mirror: Mirror, members: int | None, uncertainty: bool, roi: bool | None = None
 ) -> dict[str, Any]:  # fmt: skip
     """What a prediction depends on beside its scan and model, as a ledger takes it."""
     settings = {"mirror": mirror, "members": members, "uncertainty": uncertainty}

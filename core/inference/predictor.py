@@ -19,6 +19,7 @@ from core.imaging.volume import Finding, Volume
 from core.inference import checks, cost
 from core.inference.confidence import CODE, calibrated
 from core.inference.likeness import unlike
+from core.inference.mirroring import Mirror
 from core.inference.package import ModelPackage
 from core.inference.region_first import Windows, safe
 from core.inference.runtime import Runtime, load
@@ -86,10 +87,11 @@ class PredictionResult:
 
 
 def segment(
-    volume: Volume, package: ModelPackage, *, device: str = "auto", mirror: bool | None = None,
+    volume: Volume, package: ModelPackage, *, device: str = "auto", mirror: Mirror = None,
     roi: bool | None = None, control: JobControl | None = None,
 ) -> Segmentation:  # fmt: skip
-    """Predict one scan. mirror: average over mirrorings always, never, or (None) where that is cheap.
+    """Predict one scan. mirror: average over mirrorings always, never, where that is cheap (None), or a few of them
+    where the structures are ("structures", see core.inference.mirroring).
 
     roi: look at a large scan coarsely first always, never, or (None) where no structure can be overlooked by it.
 
@@ -139,7 +141,7 @@ def unlike_training(prepared: Prepared, volume: Volume, package: ModelPackage) -
 
 
 def segment_region(
-    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl, **how: Any
+    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: Mirror, control: JobControl, **how: Any
 ) -> tuple[Array, Array]:
     """Label values and certainty on the own grid of a scan like the training scans; `how` as `probabilities`."""
     classes, certainty = classify(prepared, package, runtime, mirror, control, **how)
@@ -148,7 +150,7 @@ def segment_region(
 
 
 def class_probabilities(
-    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl, **how: Any
+    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: Mirror, control: JobControl, **how: Any
 ) -> Array:
     """(classes, x, y, z) on the network's grid; `how` as `probabilities`."""
     return probabilities(
@@ -159,7 +161,7 @@ def class_probabilities(
 
 
 def classify(
-    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl, **how: Any
+    prepared: Prepared, package: ModelPackage, runtime: Runtime, mirror: Mirror, control: JobControl, **how: Any
 ) -> tuple[Array, Array]:
     """The chosen class and its probability, (x, y, z) each, on the scan's canonical grid.
 
@@ -201,7 +203,7 @@ def measure(labels: Array, certainty: Array, named: Sequence[Label], volume: Vol
 
 def predict_file(
     scan: Path, package: ModelPackage, out_dir: Path, *, further: Sequence[Path] = (), series: str | None = None,
-    name: str = "", device: str = "auto", mirror: bool | None = None, roi: bool | None = None,
+    name: str = "", device: str = "auto", mirror: Mirror = None, roi: bool | None = None,
     uncertainty: bool = False, time_point: int | None = None, control: JobControl | None = None,
 ) -> PredictionResult:  # fmt: skip
     """Read a scan, predict it, write `<stem>_seg.nii.gz` into `out_dir` and record it in the catalog.

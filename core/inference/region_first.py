@@ -35,10 +35,11 @@ LEAST_SIDE = 1 / 8  # of a window's: a structure that may be smaller could lie u
 
 @dataclass
 class Windows:
-    """How many windows the network was asked for, of how many the whole grid has."""
+    """How many windows the network was asked for, of how many the whole grid has; how many of them mirrored too."""
 
     asked: int = 0
     whole: int = 0
+    mirrored: int = 0
 
     def findings(self) -> list[Finding]:
         """For the record of a prediction: what was saved, where it was."""

@@ -21,6 +21,7 @@ from core.imaging.geometry import index_to_ras_mm, ras_mm_to_index
 from core.imaging.registration.register import Registration, register
 from core.imaging.volume import Finding, Volume
 from core.inference.manifest import Region
+from core.inference.mirroring import Mirror
 from core.inference.package import ModelPackage
 from core.inference.runtime import Runtime
 
@@ -42,7 +43,7 @@ def register_head(head: Volume, control: JobControl) -> Registration:
 
 
 def predict_registered(
-    head: Volume, registration: Registration, package: ModelPackage, runtime: Runtime, mirror: bool | None,
+    head: Volume, registration: Registration, package: ModelPackage, runtime: Runtime, mirror: Mirror,
     control: JobControl,
 ) -> tuple[Array, Array, list[Finding]]:  # fmt: skip
     """Label values and certainty on the grid of a canonical head, and what is unlike the training scans.

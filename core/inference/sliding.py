@@ -6,13 +6,13 @@ Windows overlap by half and are blended with a Gaussian, so that the middle of e
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from itertools import chain, combinations
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from core.control import JobControl
+from core.inference.mirroring import Mirror, ways
 from core.inference.region_first import SEEN, Windows
 from core.inference.runtime import Runtime
 from core.inference.windows import blended, padded
@@ -62,40 +62,27 @@ def gaussian(size: Sequence[int]) -> Array:
     return np.maximum(weights, np.float32(1e-3))
 
 
-def mirrors(axes: Iterable[str]) -> list[tuple[int, ...]]:
-    """Every combination of the axes, as dimensions of (channels, x, y, z); the unmirrored first.
-
-    >>> mirrors(["x", "z"])
-    [(), (1,), (3,), (1, 3)]
-    """
-    dims = sorted({"x": 1, "y": 2, "z": 3}[axis] for axis in axes)
-    return list(chain.from_iterable(combinations(dims, n) for n in range(len(dims) + 1)))
-
-
 def probabilities(
     runtime: Runtime, image: Array, *, patch: Sequence[int], divisor: Divisor = 1, mirror_axes: Sequence[str] = (),
-    mirror: bool | None = None, region_first: bool = False, overlapping: bool = False, windows: Windows | None = None,
+    mirror: Mirror = None, region_first: bool = False, overlapping: bool = False, windows: Windows | None = None,
     control: JobControl | None = None,
 ) -> Array:  # fmt: skip
     """(channels, x, y, z) float32 image -> (classes, x, y, z) float32 probabilities.
 
     mirror: average over the mirrorings the network was trained with; None does so where it is cheap, that is, where
-    the image is smaller than two patches.
-    region_first: see core.inference.region_first; class 0 is background then, unless `overlapping`. windows: counts.
+    the image is smaller than two patches; "structures": see core.inference.mirroring. region_first: see
+    core.inference.region_first. For both class 0 is background, unless `overlapping`. windows: counts.
     """
     job = control or JobControl()
     job.check()
     shape = image.shape[1:]
     size = runtime.window or window_size(shape, patch, divisor)
-    if mirror is None:
-        mirror = math.prod(shape) < 2 * math.prod(patch)
-    flips = mirrors(mirror_axes) if mirror else [()]
-
+    turned = ways(mirror_axes, mirror, small=math.prod(shape) < 2 * math.prod(patch))
     whole, inner = padded(image, size)
     begins = [starts(n, w) for n, w in zip(whole.shape[1:], size, strict=True)]
     found = blended(
-        runtime, whole, size, begins, gaussian(size), flips, job, windows=windows,
-        seen=(_region_seen if overlapping else _structure_seen) if region_first else None,
+        runtime, whole, size, begins, gaussian(size), turned, job, windows=windows, region_first=region_first,
+        seen=_region_seen if overlapping else _structure_seen,
     )  # fmt: skip
     return np.ascontiguousarray(found[(slice(None), *inner)])
 

@@ -24,6 +24,7 @@ from core.imaging.volume import Finding, Volume
 from core.inference import template
 from core.inference.checks import extent_mm
 from core.inference.manifest import Region
+from core.inference.mirroring import Mirror
 from core.inference.package import ModelPackage
 from core.inference.runtime import Runtime
 
@@ -49,7 +50,7 @@ def side_labels(package: ModelPackage) -> list[list[Label]]:
 
 
 def segment_whole_head(
-    volume: Volume, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl
+    volume: Volume, package: ModelPackage, runtime: Runtime, mirror: Mirror, control: JobControl
 ) -> tuple[Array, Array, list[Label], list[Finding]]:
     """Label values and certainty on the scan's own grid, the labels of both sides, and what to know about them.
 
@@ -101,7 +102,7 @@ def segment_whole_head(
 
 def _in_place(
     head: Volume, regions: list[Region], boxes: list[Box | None], package: ModelPackage, runtime: Runtime,
-    mirror: bool | None, control: JobControl,
+    mirror: Mirror, control: JobControl,
 ) -> tuple[Array, Array, list[Finding]]:  # fmt: skip
     """Label values and certainty on the grid of a canonical head in template space, and what is unlike the training."""
     from core.inference.predictor import classify

@@ -1,4 +1,7 @@
-"""A network's answers over a whole image: windows of one size, blended; if wanted, the region of interest first."""
+"""A network's answers over a whole image: windows of one size, blended.
+
+If wanted, the region of interest first, and mirrored where the structures are.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from core.control import JobControl
-from core.inference.region_first import Windows, near, order
+from core.inference.mirroring import Flip, Ways, shared_out
+from core.inference.region_first import Place, Windows, near, order
 from core.inference.runtime import Runtime
 
 Array = np.ndarray[Any, Any]
@@ -26,44 +30,54 @@ def padded(image: Array, size: Sequence[int]) -> tuple[Array, tuple[slice, ...]]
 
 def blended(
     runtime: Runtime, image: Array, size: Sequence[int], begins: Sequence[Sequence[int]], weights: Array,
-    flips: Sequence[tuple[int, ...]], control: JobControl, *, seen: Seen | None = None, windows: Windows | None = None,
+    turned: Ways, control: JobControl, *, seen: Seen, region_first: bool = False, windows: Windows | None = None,
 ) -> Array:  # fmt: skip
     """(channels, x, y, z) at least a window large -> (outputs, x, y, z) float32.
 
-    begins: of the windows, along each axis. weights: of a window's voxels, none of them 0. flips: the mirrorings
-    to average over, as dimensions of the image with its channels. seen: looks at the region of interest first, see
-    core.inference.region_first; None looks everywhere. windows: counts.
+    begins: of the windows, along each axis. weights: of a window's voxels, none of them 0. turned: the mirrorings
+    to average over. seen: where a structure may be, for `region_first` (core.inference.region_first) and for shared
+    mirrorings. windows: counts.
     """
-    places, rest = order(begins, size, seen is not None)
+    places, rest = order(begins, size, region_first)
     counted = windows if windows is not None else Windows()
     counted.asked, counted.whole = len(places), len(places) + len(rest)
 
-    def answer(place: tuple[int, ...], done: int) -> Array:
+    def answer(place: Place, flips: Sequence[Flip], part: JobControl, done: float) -> Array:
+        """done: of the windows, how many."""
         window = image[(slice(None), *at(place, size))]
         summed: Any = 0.0
         for turn, dims in enumerate(flips):
-            control.progress((done * len(flips) + turn) / (counted.whole * len(flips)), "Predicting")
+            part.progress((done + turn / len(flips)) / counted.whole, "Predicting")
             summed = summed + np.flip(runtime(np.ascontiguousarray(np.flip(window, dims), np.float32)), dims)
         result: Array = summed / len(flips)
         return result
 
     if counted.whole == 1:  # as it is, without a blend
-        return np.ascontiguousarray(answer(places[0], 0))
+        return np.ascontiguousarray(answer(places[0], [*turned.every, *turned.shared[: turned.share]], control, 0))
     weight = np.zeros(image.shape[1:], np.float32)
     total: Any = 0.0
-    done = 0
+    once = control.part(0.0, 1 / (1 + turned.share))
+    asked: list[Place] = []
     while places:
         for place in places:
-            found = answer(place, done)
-            if done == 0:
+            found = answer(place, turned.every, once, len(asked))
+            if not asked:
                 total = np.zeros((len(found), *weight.shape), np.float32)
             total[(slice(None), *at(place, size))] += found * weights
             weight[at(place, size)] += weights
-            done += 1
+            asked.append(place)
         # What the new windows see may reach further: look around it again, until nothing comes.
-        places = list(near(seen(total, weight), size, rest)) if rest and seen is not None else []
+        places = list(near(seen(total, weight), size, rest)) if rest else []
         rest = [place for place in rest if place not in set(places)]
         counted.asked += len(places)
+    if turned.shared:
+        again = shared_out(asked, begins, size, seen(total, weight), turned)
+        further = control.part(1 / (1 + turned.share), 1.0)
+        for done, (place, flip) in enumerate(again):
+            found = answer(place, [flip], further, done * counted.whole / len(again))
+            total[(slice(None), *at(place, size))] += found * weights
+            weight[at(place, size)] += weights
+        counted.mirrored = len({place for place, _ in again})
     total /= weight
     blend: Array = total
     return blend

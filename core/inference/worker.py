@@ -105,6 +105,7 @@ class Preparer:
 def _predict(request: dict[str, Any], listener: Any) -> tuple[ModelPackage, dict[str, Any]]:
     from core.inference.cases import Case
     from core.inference.ledger import Ledger, settings_of
+    from core.inference.mirroring import SHARED
     from core.inference.package import find_package
     from core.inference.predictor import PredictionResult, predict_file
 
@@ -117,7 +118,7 @@ def _predict(request: dict[str, Any], listener: Any) -> tuple[ModelPackage, dict
     package, control = find_package(model), JobControl(listener)
     members, mirror, time_point = request.get("members"), request.get("mirror"), request.get("time_point")
     used = package if members is None else package.first(int(members))
-    mirror = None if mirror is None else bool(mirror)
+    mirror = mirror if mirror in (None, SHARED) else bool(mirror)
     roi = request.get("roi")
     roi = None if roi is None else bool(roi)
     further = tuple(Path(path) for path in request.get("further") or ())

@@ -36,9 +36,9 @@ class Thoroughness(QWidget):
         return chosen
 
     @property
-    def mirror(self) -> bool | None:
-        """Whether to average over mirrorings; None: where that is cheap."""
-        chosen: bool | None = self._mirror.currentData()
+    def mirror(self) -> bool | str | None:
+        """Whether to average over mirrorings; None: where that is cheap; or a few of them where the structures are."""
+        chosen: bool | str | None = self._mirror.currentData()
         return chosen
 
     @property
@@ -54,16 +54,19 @@ class Thoroughness(QWidget):
             return
         self._shown = name
         from core.inference import cost, region_first
+        from core.inference.mirroring import SHARED
 
+        wide = package is not None and package.manifest.whole_head is None  # crops of a whole head are small
         count, turns = (1, 1) if package is None else (cost.members(package), cost.mirrorings(package))
         self._networks.clear()
         self._networks.addItem(f"All {count}: {count} × the time of one", None)
         self._networks.addItem("The first only: fastest", 1)
         self._mirror.clear()
         self._mirror.addItem("Small scans only", None)
+        if package is not None and wide:
+            self._mirror.addItem(f"Where structures are: up to {cost.at_most(package)} × slower", SHARED)
         self._mirror.addItem(f"Always: {turns} × slower", True)
         self._mirror.addItem("Never: fastest", False)
-        wide = package is not None and package.manifest.whole_head is None  # crops of a whole head are small
         self._region.clear()
         if package is not None and wide and region_first.safe(package.plan):
             self._region.addItem("Closely at the structures only: fastest", None)

@@ -44,7 +44,7 @@ class PredictionRequest:
     series: str = ""
     name: str = ""  # stands for the stem of the scan's file
     ledger: Path | None = None  # the folder of results that keeps a table of what became of each scan
-    mirror: bool | None = None
+    mirror: bool | str | None = None
     members: int | None = None
     roi: bool | None = None
     uncertainty: bool = False  # whether its map is written too

@@ -24,6 +24,7 @@ from core.inference.windows import at
 from core.registry import Part, register
 
 if TYPE_CHECKING:
+    from core.inference.mirroring import Mirror
     from core.inference.package import ModelPackage
     from core.inference.runtime import Runtime
 
@@ -89,7 +90,7 @@ class MonaiPipeline(Part):
         return found
 
     def segment(
-        self, volume: Volume, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl, *,
+        self, volume: Volume, package: ModelPackage, runtime: Runtime, mirror: Mirror, control: JobControl, *,
         region_first: bool = False, windows: Counted | None = None,
     ) -> tuple[Array, Array]:  # fmt: skip
         """Label values and the probability of the chosen class, on the scan's own grid."""

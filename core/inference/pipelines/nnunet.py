@@ -21,8 +21,9 @@ from core.data.prepare import Prepared, restore_labels
 from core.errors import UnsuitableScan
 from core.imaging.geometry import Reorientation, to_canonical
 from core.imaging.volume import Finding, Volume
+from core.inference.mirroring import Mirror, ways
 from core.inference.region_first import SEEN, Windows
-from core.inference.sliding import GAUSSIAN_SIGMA, mirrors
+from core.inference.sliding import GAUSSIAN_SIGMA
 from core.inference.windows import blended, padded
 from core.registry import Part, register
 
@@ -104,7 +105,7 @@ class NnunetPipeline(Part):
         return [*found, Finding("orientation_unchecked", "info", text)]
 
     def segment(
-        self, volume: Volume, package: ModelPackage, runtime: Runtime, mirror: bool | None, control: JobControl, *,
+        self, volume: Volume, package: ModelPackage, runtime: Runtime, mirror: Mirror, control: JobControl, *,
         region_first: bool = False, windows: Windows | None = None,
     ) -> tuple[Array, Array]:  # fmt: skip
         """Label values and the probability of the chosen class, on the scan's own grid."""
@@ -125,8 +126,9 @@ class NnunetPipeline(Part):
             one = scheme.apply(np.ascontiguousarray(values[box]), mask[box]).astype(np.float32)
             images.append(resample(one, shape, spacing, target, self.image))
         image = np.stack(images)
-        seen = (_region_seen if plan.overlapping else _structure_seen) if region_first else None
-        logits = self._answers(image, package, runtime, mirror, control.part(0.1, 0.8), seen=seen, windows=windows)
+        logits = self._answers(
+            image, package, runtime, mirror, control.part(0.1, 0.8), region_first=region_first, windows=windows
+        )
         control.progress(0.8, "Bringing the answer back")
         back = (self._resampled(logit, cut, target, spacing, control) for logit in logits)
         inside, likely = chosen(back, plan.overlapping)
@@ -150,17 +152,18 @@ class NnunetPipeline(Part):
         image: Array,
         package: ModelPackage,
         runtime: Runtime,
-        mirror: bool | None,
+        mirror: Mirror,
         control: JobControl,
         **how: Any,
     ) -> Array:
         size = package.plan.patch_size
-        if mirror is None:  # as with models of our own: where it is cheap
-            mirror = image[0].size < 2 * math.prod(size)
+        # Where it is cheap, as with models of our own.
+        turned = ways(package.manifest.mirror_axes, mirror, small=image[0].size < 2 * math.prod(size))
         whole, inner = padded(image, size)
         places = [starts(n, side) for n, side in zip(whole.shape[1:], size, strict=True)]
-        flips = mirrors(package.manifest.mirror_axes) if mirror else [()]
-        return blended(runtime, whole, size, places, gaussian(size), flips, control, **how)[(slice(None), *inner)]
+        seen = _region_seen if package.plan.overlapping else _structure_seen
+        found = blended(runtime, whole, size, places, gaussian(size), turned, control, seen=seen, **how)
+        return found[(slice(None), *inner)]
 
 
 def nonzero(values: Array) -> tuple[Array, tuple[slice, ...]]:

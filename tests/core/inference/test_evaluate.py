@@ -111,10 +111,12 @@ def test_a_model_has_no_recorded_split(package: ModelPackage, data: Path):
 def kept_out(make_package: Make, data: Path) -> ModelPackage:
     """A model of a run on `data` whose test part is the case "half"."""
     split = {"train": ["exact"], "val": [], "test": ["half"]}
-    write_text(runs_folder() / "own-run" / "split.json", json.dumps(split))
+    folder = runs_folder() / "own-run"
+    folder.mkdir(parents=True)
+    write_text(folder / "split.json", json.dumps(split))
     with Catalog() as catalog:
         catalog.add_run(
-            id="own-run", name="own", task="segmentation", config="", data_path=str(data), folder=runs_folder(),
+            id="own-run", name="own", task="segmentation", config="", data_path=str(data), folder=folder,
             epochs=1,
         )  # fmt: skip
     return make_package(training={"data": "made", "licence": "CC0", "dice": {}, "run": "own-run"})

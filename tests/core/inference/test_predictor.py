@@ -14,10 +14,11 @@ from core.control import JobControl
 from core.errors import Cancelled, CatalogError, ConfigError, IsocenterError, UnsuitableScan
 from core.imaging.geometry import index_to_ras_mm
 from core.imaging.volume import Finding, Source, Volume
+from core.inference.mirroring import Mirror, mirrors
 from core.inference.package import ModelPackage
 from core.inference.predictor import predict_file, segment
 from core.inference.runtime.on_torch import TorchRuntime
-from core.inference.sliding import gaussian, mirrors, probabilities, starts
+from core.inference.sliding import gaussian, probabilities, starts
 from tests.core.inference.making import bright_box
 from tests.core.making import write_nifti
 
@@ -257,8 +258,8 @@ def test_every_mirroring_is_tried_once():
 
 
 @pytest.mark.parametrize("shape", [(5, 9, 16), (16, 16, 16), (40, 37, 50)])
-@pytest.mark.parametrize("mirror", [False, True])
-def test_windows_and_mirroring_give_what_a_pointwise_network_gives_at_once(shape: tuple[int, int, int], mirror: bool):
+@pytest.mark.parametrize("mirror", [False, True, "structures"])
+def test_windows_and_mirroring_give_what_a_pointwise_network_gives_at_once(shape: tuple[int, int, int], mirror: Mirror):
     import torch
 
     image = np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32)
