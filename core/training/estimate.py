@@ -49,7 +49,7 @@ class Trial:
 @dataclass(frozen=True)
 class Measured:
     """What a trial found: seconds of a step, of a validation, between two epochs, of preparing a case and of the start
-    besides; and the peak memory in bytes, of the process or, on a GPU, of the GPU."""
+    and the end besides; and the peak memory in bytes, of the process or, on a GPU, of the GPU."""
 
     step_s: float
     validation_s: float

@@ -6,6 +6,7 @@ Prints a JSON object for each progress, and one with what was measured, or with 
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ from core.training.estimate import Measured
 from core.training.given import Preparation
 from core.training.launch import add_run, execute
 
-WARM_UP = 2  # points of the first epoch that are not counted
+WARM_UP = 2  # points of the first epoch that are not counted where it is the only one
 STRIDE = 10  # on a GPU the loss is recorded at every tenth batch
 
 
@@ -47,6 +48,7 @@ def main(path: str) -> int:
     try:
         run_id = add_run(ready)
         execute(run_id, beside_window=request["beside_window"], job=JobControl(listen))
+        ended = time.time()
     except IsocenterError as error:
         _print({"error": str(error.what), "mend": error.mend})
         return 1
@@ -56,42 +58,53 @@ def main(path: str) -> int:
     cases = [after - before for before, after in pairwise(preparing)]
     case = sum(cases) / len(cases) if cases else 0.0
     batches = _batches(ready.experiment, ready.files)
-    step, validation, between, first = timed(points, batches, 1 if device == "cpu" else STRIDE)
-    start = max(first - began - case * len(preparing) - step, 0.0)
+    trainer = ready.experiment.trainer
+    step, validation, between, first = timed(points, batches, 1 if device == "cpu" else STRIDE, trainer.batch_size)
+    after = ended - max((point.time for point in points if point.key == "val/loss"), default=ended)
+    start = max(first - began - case * len(preparing) - step, 0.0) + after
     _print(asdict(Measured(step, validation, between, case, start, memory, device)))
     return 0
 
 
-def timed(points: Sequence[MetricPoint], batches: int, stride: int) -> tuple[float, float, float, float]:
+def timed(
+    points: Sequence[MetricPoint], batches: int, stride: int, batch_size: int
+) -> tuple[float, float, float, float]:
     """Seconds of a step, a validation and between two epochs, and the time of the first step, from recorded metrics.
 
-    batches: of an epoch. stride: batches between two points of the loss.
+    batches: of an epoch. stride: batches between two points of the loss. A validation is counted with all that comes of
+    it: the checkpoint that it makes, too. Each is the middle one of several, since the machine has other work; the
+    first epoch, which sets things up and whose end is saved, tells only where there is no other.
     """
     losses: dict[int, list[float]] = {}
     for point in points:
         if point.key == "train/loss":
             losses.setdefault(point.epoch, []).append(point.time)
     validated = {point.epoch: point.time for point in points if point.key == "val/loss"}
-    first = min(times[0] for times in losses.values())
-    spans = [times[WARM_UP:] if epoch == 0 and len(times) > WARM_UP + 1 else times for epoch, times in losses.items()]
-    steps = stride * sum(len(times) - 1 for times in spans)
-    if steps:
-        step = sum(times[-1] - times[0] for times in spans) / steps
+    first = losses[min(losses)][0]
+    if len(losses) == 1:
+        losses = {epoch: times[WARM_UP:] if len(times) > WARM_UP + 1 else times for epoch, times in losses.items()}
+    else:
+        del losses[min(losses)]
+    spans = [(times[-1] - times[0]) / (len(times) - 1) for times in losses.values() if len(times) > 1]
+    if spans:
+        step = statistics.median(spans) / stride
     else:  # too slow for two steps in the trial's time: by the speed over all of it
-        speed = next((point.value for point in points if point.key == "train/samples_per_s"), 0.0)
-        step = 1 / speed if speed else 0.0
+        speed = next((point.value for point in reversed(points) if point.key == "train/samples_per_s"), 0.0)
+        step = batch_size / speed if speed else 0.0
 
-    def left(epoch: int) -> float:
-        """Time of the batches after an epoch's last point."""
-        done = stride * (len(losses[epoch]) - 1) + 1
-        return max(batches - done, 0) * step if stride > 1 else 0.0
+    def ended(epoch: int) -> float:
+        """The end of an epoch's last batch."""
+        without_a_point = (batches - 1) % stride
+        return losses[epoch][-1] + without_a_point * step
 
-    validations = [at - losses[epoch][-1] - left(epoch) for epoch, at in validated.items() if epoch in losses]
-    between = [
-        losses[epoch + 1][0] - at - step for epoch, at in validated.items() if epoch in losses and epoch + 1 in losses
-    ]
+    followed = [epoch for epoch in losses if epoch + 1 in losses]
+    plain = [losses[epoch + 1][0] - ended(epoch) - step for epoch in followed if epoch not in validated]
+    after = [losses[epoch + 1][0] - validated[epoch] - step for epoch in followed if epoch in validated]
+    between = max(statistics.median(plain or after or [0.0]), 0.0)
     # The first validation sets things up, too; the shortest is what all further ones take.
-    return step, max(min(validations, default=0.0), 0.0), max(min(between, default=0.0), 0.0), first
+    validation = max(min((at - ended(epoch) for epoch, at in validated.items() if epoch in losses), default=0.0), 0.0)
+    saving = max(statistics.median(after) - between, 0.0) if plain and after else 0.0
+    return step, validation + saving, between, first
 
 
 def _batches(experiment: Any, files: Mapping[str, str]) -> int:

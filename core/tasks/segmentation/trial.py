@@ -19,25 +19,28 @@ from core.tasks.segmentation.preparing import planned, preparation
 from core.training import costs
 from core.training.estimate import Trial
 
-SECONDS = 5.0  # for an epoch of the trial, which has two
+SECONDS = 10.0  # for all its steps
 MOST_SECONDS = 30.0  # for all its training, where steps are slower than thought
-STEPS = (4, 60)  # of an epoch, at least and at most
+STEPS = (8, 120)  # at least and at most
+EPOCHS = (4, 24)
 TRAINED, VOXELS = 6, 60_000_000  # cases to prepare, so many together
 BYTES_PER_LABELLED = 6  # of each labelled voxel its place is kept, three numbers of 16 bits
 
 
 def trial(experiment: Any, dataset: Dataset) -> Trial:
-    """A run of two short epochs. Raises DatasetError or ConfigError where the experiment cannot work."""
+    """A run of some short epochs. Raises DatasetError or ConfigError where the experiment cannot work."""
     proposal, split = planned(experiment, dataset)
     whole, plan = proposal.experiment, proposal.plan
     sizes = {id: math.prod(_grid(dataset, id, plan)) for id in (*split.train, *split.val)}
     few = Split(_spread(split.train, sizes), _largest_and_middle(split.val, sizes), [])
     batch = whole.trainer.batch_size
     rough = costs.step_operations(cost_of(whole.model), plan.patch_size, batch) / proposal.machine.rate
-    steps = min(max(math.ceil(SECONDS / rough), STEPS[0]), STEPS[1])
+    of_run = max(len(split.train) * whole.trainer.patches_per_case // batch, 1)
+    epochs, steps = _epochs(min(max(math.ceil(SECONDS / rough), STEPS[0]), STEPS[1]), of_run)
     short = whole.trainer.model_copy(
         update={
-            "epochs": 2, "patches_per_case": min(math.ceil(steps * batch / len(few.train)), 64), "validate_every": 1,
+            "epochs": epochs, "patches_per_case": max(round(steps * batch / len(few.train)), 1),
+            "validate_every": epochs - 1,  # so that most epochs end without one, and the last but one with one
             "max_minutes": MOST_SECONDS / 60, "early_stopping": 0, "tensorboard": False, "debug": False,
         }
     )  # fmt: skip
@@ -49,11 +52,23 @@ def trial(experiment: Any, dataset: Dataset) -> Trial:
     return Trial(
         prepared=preparation(whole.model_copy(update={"trainer": short}), dataset, plan, few),
         experiment=whole,
-        steps=max(len(split.train) * whole.trainer.patches_per_case // batch, 1),
+        steps=of_run,
         cases=len(_cache(dataset, sizes, plan).missing()),
         validation=seen(split.val) / seen(few.val),
         more_bytes=round(BYTES_PER_LABELLED * (kept - taken)),
     )
+
+
+def _epochs(steps: int, of_run: int) -> tuple[int, int]:
+    """How many epochs a trial of so many steps has, and steps in each.
+
+    An epoch is no longer than the run's, whose first batch is waited for and whose last ones are made beforehand.
+
+    >>> _epochs(100, 9), _epochs(100, 400), _epochs(8, 400), _epochs(100, 1)
+    ((12, 9), (4, 25), (4, 2), (24, 2))
+    """
+    each = max(min(of_run, math.ceil(steps / EPOCHS[0])), 2)
+    return min(max(math.ceil(steps / each), EPOCHS[0]), EPOCHS[1]), each
 
 
 def _cache(dataset: Dataset, ids: Collection[str], plan: Plan) -> CaseCache:

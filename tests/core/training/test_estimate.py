@@ -67,18 +67,39 @@ def points(*told: tuple[str, int, float]) -> list[MetricPoint]:
     ]
 
 
-def test_the_first_steps_are_not_timed(tmp_path: Path) -> None:
+def epoch(
+    number: int, start: float, *, validated: float | None = None, step: float = 1.0
+) -> list[tuple[str, int, float]]:
+    """The points of five steps, and of a validation that ended so long after them."""
+    told = [("train/loss", number, start + n * step) for n in range(5)]
+    return told if validated is None else [*told, ("val/loss", number, start + 4 * step + validated)]
+
+
+def test_a_step_is_that_of_a_usual_epoch_and_a_validation_counts_what_is_saved_after_it() -> None:
+    told = [
+        *epoch(0, 10.0, step=5.0),  # sets things up
+        *epoch(1, 40.0),  # ends at 44
+        *epoch(2, 46.0, step=3.0),  # disturbed; ends at 58
+        *epoch(3, 60.0, validated=2.0),  # ends at 64, validated at 66, goes on at 70: two seconds to save
+        *epoch(4, 70.0, validated=2.5),
+    ]
+    assert timed(points(*told), 5, 1, 2) == (1.0, 4.0, 1.0, 10.0)
+
+
+def test_of_a_single_epoch_the_first_steps_are_not_timed() -> None:
     losses = [("train/loss", 0, t) for t in (10.0, 15.0, 16.0, 17.0, 18.0)]  # the first took five seconds
-    later = [("train/loss", 1, t) for t in (25.0, 26.0, 27.0, 28.0, 29.0)]
-    step, validation, between, first = timed(
-        points(*losses, ("val/loss", 0, 21.0), *later, ("val/loss", 1, 31.0)), 5, 1
-    )
-    assert (step, validation, between, first) == (1.0, 2.0, 3.0, 10.0)
+    assert timed(points(*losses, ("val/loss", 0, 21.0)), 5, 1, 2) == (1.0, 3.0, 0.0, 10.0)
+
+
+def test_steps_too_slow_for_two_of_them_are_told_by_the_speed() -> None:
+    told = points(("train/loss", 0, 30.0), ("val/loss", 0, 31.0))
+    speed = MetricPoint(id=9, key="train/samples_per_s", step=1, epoch=0, value=0.25, time=32.0)
+    assert timed([*told, speed], 1, 1, 2)[0] == 8.0
 
 
 def test_where_only_each_tenth_loss_is_kept_the_rest_of_the_epoch_is_no_validation() -> None:
     losses = [("train/loss", 0, t) for t in (0.0, 10.0, 20.0, 30.0)]  # of 35 batches
-    step, validation, _, _ = timed(points(*losses, ("val/loss", 0, 37.0)), 35, 10)
+    step, validation, _, _ = timed(points(*losses, ("val/loss", 0, 37.0)), 35, 10, 2)
     assert (step, validation) == (1.0, 3.0)
 
 
