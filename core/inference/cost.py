@@ -53,12 +53,15 @@ def findings(package: ModelPackage, mirror: Mirror) -> list[Finding]:
             )
         )  # fmt: skip
     if mirror is not None and mirrorings(package) > 1:
-        found.append(
-            Finding(
-                "mirroring", "info",
-                "Predicted without mirroring." if mirror is False
-                else f"Averaged over up to {at_most(package)} mirrorings where the structures are." if mirror == SHARED
-                else f"Averaged over {mirrorings(package)} mirrorings.",
-            )
-        )  # fmt: skip
+        found.append(Finding("mirroring", "info", _mirrored(package, mirror)))
     return found
+
+
+def _mirrored(package: ModelPackage, mirror: Mirror) -> str:
+    every, few = mirrorings(package), at_most(package)
+    if mirror is False:
+        return "Predicted without mirroring."
+    if mirror != SHARED:
+        return f"Averaged over {every} mirrorings."
+    small = f"; a small scan over all {every}" if few < every else ""
+    return f"Averaged over up to {few} mirrorings where the structures are{small}."
