@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--mirror", nargs="?", const="always", default="auto", choices=tuple(MIRROR),
         help="average over mirrorings of the scan, 2, 4 or 8 times the time by the model's axes; auto: small scans;"
-        " structures: small scans, and of others a few mirrorings where the structures are, at most 3 times the time",
+        " structures: small scans, and of others a few mirrorings where the structures are, at most twice the time",
     )  # fmt: skip
     parser.add_argument(
         "--roi", default="auto", choices=tuple(ALWAYS),

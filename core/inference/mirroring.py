@@ -3,8 +3,8 @@
 A network that was trained on mirrored patches answers a mirrored window a little differently, and the mean of its
 answers is better than any of them. All ways of three axes take eight times the time, as nnU-Net predicts (Isensee
 2021). But where windows overlap by half, most voxels lie in several of them, and most of a scan holds no structure. So
-the ways can be shared out: after one plain pass, the windows that saw a structure well inside themselves take `EACH`
-further ways, and neighbours take different ones.
+the ways can be shared out: after one plain pass, the windows that saw a structure well inside themselves are asked
+`EACH` times more, and neighbours in different ways.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Flip = tuple[int, ...]  # the mirrored dimensions of (channels, x, y, z)
 Mirror = bool | Literal["structures"] | None
 SHARED: Mirror = "structures"
 
-EACH = 2  # further ways of a window
+EACH = 1  # further ways of a window
 INSIDE = 1 / 4  # of a window's side: a structure nearer to its edge lies well inside a neighbour
 
 
@@ -69,7 +69,7 @@ def shared_out(
 
     >>> both = Ways(shared=[(1,), (2,), (1, 2)])
     >>> shared_out([(0, 0), (4, 0)], [[0, 4], [0]], (8, 8), np.ones((12, 8), bool), both)
-    [((0, 0), (1,)), ((0, 0), (2,)), ((4, 0), (1, 2)), ((4, 0), (1,))]
+    [((0, 0), (1,)), ((4, 0), (2,))]
     """
     found = []
     for place in places:

@@ -50,7 +50,7 @@ def test_a_few_ways_in_each_window_mend_most_of_what_all_ways_mend():
     every, all_ways = answer(True)
     assert all_ways == 8 * once and some <= (1 + EACH) * once
     assert wrong(shared, truth) < wrong(plain, truth)
-    assert np.abs(shared - every).mean() < 0.5 * np.abs(plain - every).mean()
+    assert np.abs(shared - every).mean() < 0.6 * np.abs(plain - every).mean()
 
 
 def test_only_windows_with_a_structure_well_inside_are_asked_again():

@@ -45,14 +45,14 @@ def test_mirroring_is_asked_for_in_the_same_words_beside_the_window_and_on_the_c
     make_package: Callable[..., ModelPackage], scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     make_package(mirror_axes=["x", "y", "z"])
-    said = "Averaged over up to 3 mirrorings where the structures are; a small scan over all 8."
+    said = "Averaged over up to 2 mirrorings where the structures are; a small scan over all 8."
     request = {"id": 1, "scan": str(scan), "model": "bright", "out": str(tmp_path), "mirror": "structures"}
     assert said in [one["message"] for one in answers_to(request)[-1]["result"]["findings"]]
     out = ["--out", str(tmp_path), "--mirror", "structures", "--json"]
     assert main(["predict", str(scan), "--model", "bright", *out]) == 0
     told = capsys.readouterr()
     assert said in [one["message"] for one in json.loads(told.out)["predictions"][0]["findings"]]
-    assert "at most 3 × the time" in told.err
+    assert "at most 2 × the time" in told.err
 
 
 def test_the_series_asked_for_is_the_one_predicted(package: ModelPackage, make_series: SeriesMaker, tmp_path: Path):

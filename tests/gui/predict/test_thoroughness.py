@@ -57,7 +57,7 @@ def test_where_to_look_closely_is_a_choice_for_models_of_wide_scans(qtbot: QtBot
     shown._region.setCurrentIndex(1)
     assert shown.roi is False
     choice.take("mirrored", 1, ["x", "y", "z"], None, 500)
-    assert shown.mirror is None and "up to 3 × slower" in shown._mirror.itemText(1)
+    assert shown.mirror is None and "up to 2 × slower" in shown._mirror.itemText(1)
     shown._mirror.setCurrentIndex(1)
     assert shown.mirror == "structures"
     choice.take("tiny structures", 1, [], None, 5)
