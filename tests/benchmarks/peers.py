@@ -25,7 +25,7 @@ PYTHON = "ISOCENTER_PEER_PYTHON"
 def peer_prediction(folder: Path, *, quick: bool) -> list[Figure]:
     """A volume of 160 x 192 x 160 through one U-Net's weights, trained for it first, in the same windows by all.
 
-    The network is trained for 720 steps, and mirrored along all axes, as nnU-Net trains one for its default predictor.
+    The network is trained for 600 steps, and mirrored along all axes, as nnU-Net trains one for its default predictor.
     Like is held against like: our plain predictions beside MONAI's and nnU-Net's without mirroring, those
     mirrored where the structures are beside nnU-Net's default, which mirrors everywhere.
     """
