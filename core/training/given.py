@@ -20,7 +20,8 @@ class Preparation:
     """A run that is ready to be trained: what is written into its folder, and what its log begins with.
 
     experiment: with everything filled in that was left to be planned.
-    files: the text of each file of the run's folder, by name; `session` reads them again.
+    files: of the run's folder, by name, as text or, where it is long, as bytes; `session` reads them again. A task
+    with a `trial` gives text.
     """
 
     experiment: Any
@@ -28,7 +29,7 @@ class Preparation:
     layout: str
     cases: int
     findings: Sequence[Finding]
-    files: Mapping[str, str]
+    files: Mapping[str, str | bytes]
     remarks: Sequence[str] = ()
 
 

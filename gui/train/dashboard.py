@@ -131,22 +131,27 @@ class Dashboard(QWidget):
         """Give each group of series its card, and have the cards put up and drawn one after another."""
         found = groups(history)
         if list(found) != self._shown:
-            self._shown = list(found)
-            for one in self.cards.values():
-                self._grid.removeWidget(one)
-                one.hide()
+            before, self._shown = {group: place for place, group in enumerate(self._shown)}, list(found)
+            kept = {group for place, group in enumerate(found) if before.get(group) == place and group in self.cards}
+            for group, one in self.cards.items():
+                if group not in kept:
+                    self._grid.removeWidget(one)
+                    one.hide()
+            # Rows have their heights before their cards come, so that a new card moves, and repaints, no other.
+            rows, scrolls = (len(found) + 1) // 2, len(found) > SEEN_AT_ONCE
             for half in (0, 1):
                 self._grid.setColumnStretch(half, 1)
-            for row in range(max(self._grid.rowCount(), (len(found) + 1) // 2)):
+            for row in range(max(self._grid.rowCount(), rows)):
                 self._grid.setRowStretch(row, 1 if row * 2 < max(len(found), SEEN_AT_ONCE) else 0)
+                self._grid.setRowMinimumHeight(row, CARD_PX if scrolls and row < rows else 0)
             for place, group in enumerate(found):
-                self._waiting.append(lambda history, group=group, place=place: self._put_up(history, group, place))
+                if group not in kept:
+                    self._waiting.append(lambda history, group=group, place=place: self._put_up(history, group, place))
         for group, series in found.items():
             self._waiting.append(lambda history, group=group, series=series: self._draw(history, group, series))
 
     def _put_up(self, history: History, group: str, place: int) -> None:
         card = self._card(group, history)
-        card.setMinimumHeight(0 if len(self._shown) <= SEEN_AT_ONCE else CARD_PX)
         self._grid.addWidget(card, place // 2, place % 2)
         card.show()
 
@@ -157,7 +162,8 @@ class Dashboard(QWidget):
             self.cards[group] = CurveCard(title, f"curves-{group}", form=form)
             if group == LOSS:
                 self.cards[group].set_log(self.log.isChecked())
-            self._smooth(self.smoothing.value())
+            if group != RATE:
+                self.cards[group].set_smoothing(self._steps())
         return self.cards[group]
 
     def _draw(self, history: History, group: str, series: dict[str, str]) -> None:
@@ -192,8 +198,12 @@ class Dashboard(QWidget):
         pace = history.last(PACE)
         self.pace.show_figure(figure_text(pace, 0 if pace >= 100 else 1), title=f"{_unit(history)} / s")
 
+    def _steps(self) -> int:
+        """How many steps a curve is smoothed over."""
+        return round(10 ** (self.smoothing.value() / 10))
+
     def _smooth(self, value: int) -> None:
-        steps = round(10 ** (value / 10))
+        steps = self._steps()
         self.smoothing_text.setText(f"{steps} steps" if value else "off")
         for group, one in self.cards.items():
             if group != RATE:  # the learning rate is exact: nothing to smooth

@@ -29,12 +29,14 @@ from core.training.given import Preparation
 
 Array = np.ndarray[Any, Any]
 
-PLAN, SPLIT = "plan.yaml", "split.json"
+PLAN, SPLIT = "plan.yaml", "split.safetensors"
+SPLIT_OF_BEFORE = "split.json"  # of runs that were begun when the parts were kept as text
+PARTS = ("train", "val", "test")
+MOST_SPLIT_BYTES = 1 << 30
 MOST_CLASSES = 100
 # A whole number with more different values than this is a quantity, not a name of a class.
 MOST_NUMBERED_CLASSES = 20
 FEWEST_ROWS = 20
-ROWS_OF_LINE = 5_000  # in the file of the split
 
 
 class Outcome(Part):
@@ -250,7 +252,9 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
     split = draw(
         len(found.rows), found.strata, found.groups(data), data.val_fraction, data.test_fraction, experiment.seed
     )
-    return preparation(experiment, found, {part: found.rows[index] for part, index in split.items()})
+    ready = preparation(experiment, found, {part: found.rows[index] for part, index in split.items()})
+    found.table.release()
+    return ready
 
 
 def preparation(experiment: Any, found: CheckedTable, split: dict[str, Array]) -> Preparation:
@@ -268,7 +272,7 @@ def preparation(experiment: Any, found: CheckedTable, split: dict[str, Array]) -
         experiment=experiment, data_path=found.path, layout="table", cases=len(found.rows), findings=found.findings,
         files={
             PLAN: yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
-            SPLIT: _split_text(split),
+            SPLIT: _split_bytes(split),
         },
         remarks=[
             f"{len(found.rows):,} rows ({parts}); {found.summary().partition('; ')[2]}.",
@@ -305,27 +309,31 @@ def load_plan(folder: Path) -> TablePlan:
 
 
 def load_split(folder: Path) -> dict[str, Array]:
-    """The row numbers of a run's parts: train, val, test."""
-    text = (folder / SPLIT).read_text(encoding="utf-8")
-    if "\n" not in text:
-        return {part: np.asarray(rows, np.int64) for part, rows in json.loads(text).items()}
-    parts: dict[str, list[Array]] = {}
-    for line in text.splitlines():
-        if line.startswith('"'):
-            pieces = parts[line.split('"')[1]] = []
-        elif line[:1].isdigit():
-            pieces.append(np.fromstring(line.rstrip(","), np.int64, sep=","))
-    return {part: np.concatenate([np.zeros(0, np.int64), *pieces]) for part, pieces in parts.items()}
+    """The row numbers of a run's parts: train, val, test. Raises DatasetError where they cannot be read."""
+    import safetensors
+    from safetensors.numpy import load
+
+    path = folder / SPLIT
+    if not path.is_file() and (before := folder / SPLIT_OF_BEFORE).is_file():
+        kept = json.loads(before.read_text(encoding="utf-8"))
+        return {part: np.asarray(rows, np.int64) for part, rows in kept.items()}
+    try:
+        if path.stat().st_size > MOST_SPLIT_BYTES:
+            raise DatasetError("too large to be the parts of a table", where=path)
+        split = load(path.read_bytes())
+    except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise DatasetError(f"the parts of the run's table cannot be read ({error})", where=path) from None
+    if set(split) != set(PARTS) or any(rows.dtype != np.int64 or rows.ndim != 1 for rows in split.values()):
+        raise DatasetError("these are no parts of a table", where=path)
+    return {part: split[part] for part in PARTS}
 
 
-def _split_text(split: Mapping[str, Array]) -> str:
-    """The parts as JSON in lines of some thousand rows: a million at once would hold Python's lock, and the window."""
-    parts = []
-    for part, rows in split.items():
-        pieces = [rows[start : start + ROWS_OF_LINE].tolist() for start in range(0, len(rows), ROWS_OF_LINE)]
-        lines = ",\n".join(",".join(map(str, piece)) for piece in pieces)
-        parts.append(f'"{part}": [\n{lines}\n]')
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+def _split_bytes(split: Mapping[str, Array]) -> bytes:
+    """The parts in binary: a million row numbers written and read as text would hold Python's lock, and the window."""
+    from safetensors.numpy import save
+
+    rows = {part: np.ascontiguousarray(split.get(part, ()), np.int64) for part in PARTS}
+    return bytes(save(rows))
 
 
 def subjects(column: Column) -> Array:

@@ -39,6 +39,7 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
         groups=groups, control=control,
     )  # fmt: skip
     val = Rows.of(*plan.encode(table, split["val"]))
+    table.release()
     network = experiment.model.build(plan.coding.width, plan.coding.cardinalities, plan.outcome.outputs)
     module = TableModule(experiment, network, train, val, plan.outcome.outputs)
     if experiment.trainer.find_lr:

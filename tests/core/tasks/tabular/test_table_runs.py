@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import save
 
 from core import cli, config
 from core.control import JobControl
@@ -248,22 +249,34 @@ def test_a_column_that_holds_words_where_the_model_takes_numbers_is_told(tmp_pat
     assert code == 2 and "lacks columns that the model needs: age" in err
 
 
-def test_a_split_is_kept_as_json_in_short_lines_and_read_again_also_as_it_was_kept_before(tmp_path):
-    rows = 12_345
-    table = write_table(tmp_path / "long.csv", rows)
-    ready = prepare(config.parse(tree(table, test_fraction=0.1)), JobControl())
-    text = ready.files["split.json"]
-    assert max(map(len, text.splitlines())) < 50_000
-    (tmp_path / "split.json").write_text(text)
+def test_a_split_is_kept_in_binary_and_read_again_also_as_it_was_kept_before(tmp_path):
+    rows = 1_234
+    ready = prepare(config.parse(tree(write_table(tmp_path / "long.csv", rows), test_fraction=0.1)), JobControl())
+    kept = ready.files["split.safetensors"]
+    assert isinstance(kept, bytes) and len(kept) < 8 * rows + 500
+    (tmp_path / "split.safetensors").write_bytes(kept)
     found = load_split(tmp_path)
-    assert {part: one.tolist() for part, one in found.items()} == json.loads(text)
+    assert list(found) == ["train", "val", "test"] and len(found["test"]) in (123, 124)
     assert sorted(np.concatenate(list(found.values())).tolist()) == list(range(rows))
-    (tmp_path / "split.json").write_text(json.dumps({"train": [3, 1], "val": [2], "test": []}))
-    assert {part: one.tolist() for part, one in load_split(tmp_path).items()} == {
-        "train": [3, 1],
-        "val": [2],
-        "test": [],
-    }
+
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "split.json").write_text('{\n"train": [\n3,1\n],\n"val": [\n2\n],\n"test": [\n\n]\n}\n')
+    assert {part: one.tolist() for part, one in load_split(old).items()} == {"train": [3, 1], "val": [2], "test": []}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "cannot be read"),
+        (save({"train": np.arange(3), "val": np.arange(2)}), "no parts"),
+        (save({part: np.zeros(2) for part in ("train", "val", "test")}), "no parts"),
+    ],
+)
+def test_a_damaged_split_is_told_in_a_line(tmp_path, content, said):
+    (tmp_path / "split.safetensors").write_bytes(content)
+    with pytest.raises(DatasetError, match=said):
+        load_split(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["number", "category", "text"])
