@@ -96,7 +96,7 @@ def test_a_model_of_all_rows_is_judged_by_a_network_that_did_not_see_them(tmp_pa
     assert own["metrics"]["test/auroc"] == pytest.approx(trained["metrics"]["val/auroc"], abs=1e-5)
     _, whole, _ = run_cli(capsys, "evaluate", trained["run"], table, "--json")
     assert (own["trained_on"], whole["trained_on"]) == (0, 120)
-    code, published, _ = run_cli(capsys, "models", "publish", trained["run"], "--name", "deaths", "--json")
+    code, _, _ = run_cli(capsys, "models", "publish", trained["run"], "--name", "deaths", "--json")
     assert code == 0
     code, _, err = run_cli(capsys, "evaluate", "deaths", table, "--split", "val")
     assert code == 2 and "val part is empty" in err
