@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.control import JobControl
+from core.counting import counted
 from core.data.tables.check import ColumnFacts, check_columns, facts_of
 from core.data.tables.read import read_table
 from core.data.tables.table import Column, Kind, Table
@@ -50,7 +51,7 @@ class OpenedTable:
     kinds: dict[str, Kind] = field(default_factory=dict)  # of columns that were mended
 
     def line(self) -> str:
-        return f"{len(self.table):,} rows · {len(self.table.columns):,} columns"
+        return f"{counted(len(self.table), 'row')} · {counted(len(self.table.columns), 'column')}"
 
 
 def open_table(path: Path, kinds: Mapping[str, Kind], control: JobControl) -> OpenedTable:

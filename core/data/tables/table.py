@@ -98,13 +98,17 @@ class Table:
     def take(self, rows: Array) -> Table:
         return Table({name: column.take(rows) for name, column in self.columns.items()})
 
-    def release(self) -> None:
-        """Let go of all columns, one by one: memory of gigabytes that is given back at once holds Python's lock."""
-        while self.columns:
-            self.columns.popitem()
-
     def without(self, names: Sequence[str]) -> Table:
         return Table({name: column for name, column in self.columns.items() if name not in names})
+
+
+def let_go(columns: dict[str, Column]) -> None:
+    """Forget columns one by one: gigabytes that are given back at once hold Python's lock, and with it a window.
+
+    Take a dictionary of your own: others may hold the same table.
+    """
+    while columns:
+        columns.popitem()
 
 
 def column_of(name: str, cells: Sequence[str | None], kind: Kind) -> Column:

@@ -13,6 +13,7 @@ from core.catalog import Catalog
 from core.catalog.evaluations import add_evaluation
 from core.catalog.groups import group_named
 from core.control import JobControl
+from core.counting import counted
 from core.data.tables.read import read_table
 from core.data.tables.table import Table
 from core.errors import ConfigError, DatasetError
@@ -58,7 +59,10 @@ def judge(package: TablePackage, table: Table, rows: Array | None, where: Path) 
     known = codes >= 0 if outcome.classes else np.isfinite(codes)
     findings = differences(package, part)
     if not known.all():
-        what = f"{int((~known).sum()):,} rows have no outcome that the model knows; they are left out"
+        count = int((~known).sum())
+        what = (
+            f"{counted(count, 'row')} without an outcome that the model knows {'is' if count == 1 else 'are'} left out"
+        )
         unseen = sorted({cell for cell in part[outcome.column].strings() if cell is not None} - set(outcome.classes))
         if outcome.classes and unseen:
             what += f" (it never saw {', '.join(unseen[:5])}{' ...' if len(unseen) > 5 else ''})"

@@ -112,6 +112,8 @@ class TablePackage(FolderPackage):
         figures = self.manifest.training.figures
         name = next((n for n in ("auroc", "r2") if n in figures), None)
         measured = "accuracy not measured" if name is None else f"{name.upper()} {figures[name]:.3f} on unseen rows"
+        if name is not None and self.manifest.training.measured_on == "pair":
+            measured += ", by a network like it"  # this one has seen the rows
         count = f" · {len(self.manifest.members)} networks" if self.manifest.members else ""
         return f"predicts {self.manifest.plan.outcome.column} · {measured}{count}"
 

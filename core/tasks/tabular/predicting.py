@@ -128,7 +128,8 @@ def differences(package: TablePackage, table: Table) -> list[dict[str, str]]:
         what = f"{columns} not used by the model: {', '.join(new[:5])}{' ...' if len(new) > 5 else ''}"
         told.append({"code": "unused-columns", "severity": "info", "message": what})
     for name, count in plan.coding.outside(table)[:20]:
-        what = f"{name}: {count:,} rows have values far outside of those that the model was trained on"
+        values = "1 value is" if count == 1 else f"{count:,} values are"
+        what = f"{name}: {values} far outside of those that the model was trained on"
         told.append({"code": "outside", "severity": "warning", "message": what})
     for column in plan.coding.numbers:
         kind: Kind = "date" if column.date else "number"
@@ -136,7 +137,8 @@ def differences(package: TablePackage, table: Table) -> list[dict[str, str]]:
         if cells is None or cells.kind == kind:
             continue
         if count := int((cells.as_kind(kind).missing & ~cells.missing).sum()):
-            what = f"{column.name}: {count:,} cells hold no {kind}, as the model takes it; they count as missing"
+            cells_of = "1 cell holds" if count == 1 else f"{count:,} cells hold"
+            what = f"{column.name}: {cells_of} no {kind}, as the model takes it, and so count as missing"
             told.append({"code": "unread", "severity": "warning", "message": what})
     for words in plan.coding.words:
         if words.name not in table.columns:

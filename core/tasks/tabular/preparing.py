@@ -17,10 +17,11 @@ from pydantic import Field
 
 from core import config
 from core.control import JobControl
+from core.counting import counted
 from core.data.tables.check import check_classes, check_columns, check_leaks
 from core.data.tables.encode import TableCoding, fit_coding
 from core.data.tables.read import read_table
-from core.data.tables.table import Column, Kind, Table
+from core.data.tables.table import Column, Kind, Table, let_go
 from core.errors import ConfigError, DatasetError
 from core.imaging.volume import Finding
 from core.registry import Part
@@ -31,6 +32,8 @@ Array = np.ndarray[Any, Any]
 
 PLAN, SPLIT = "plan.yaml", "split.safetensors"
 SPLIT_OF_BEFORE = "split.json"  # of runs that were begun when the parts were kept as text
+MOST_TOLD_CLASSES = 6
+MORE = {"category": "categories"}
 PARTS = ("train", "val", "test")
 MOST_SPLIT_BYTES = 1 << 30
 MOST_CLASSES = 100
@@ -124,20 +127,25 @@ class CheckedTable:
         """What a person wants to know of the table, as pairs of name and text."""
         kinds = Counter(self.columns.values())
         rows = [("Rows", f"{len(self.table):,}")]
-        rows.append(("Columns", ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())))
+        told = [counted(count, "free text" if kind == "text" else kind, MORE.get(kind, "")) for kind, count in
+                kinds.most_common()]  # fmt: skip
+        rows.append(("Columns", ", ".join(told)))
         if self.outcome is not None:
-            rows.append((self.outcome.column, self.summary().partition("; ")[2].partition(": ")[2] or "a number"))
+            rows.append((self.outcome.column, self.outcomes()))
         return rows
 
+    def outcomes(self) -> str:
+        """How many rows there are with each outcome, in words."""
+        names = self.learned.classes
+        if not names:
+            return "a number"
+        counts = np.bincount(self.target, minlength=len(names)).tolist()
+        told = [f"{count:,} with {name}" for name, count in zip(names, counts, strict=True)][:MOST_TOLD_CLASSES]
+        return ", ".join(told) + (f", and {len(names) - len(told)} more" if len(names) > len(told) else "")
+
     def summary(self) -> str:
-        found = f"{len(self.table):,} rows, {len(self.table.columns):,} columns"
-        if self.outcome is None:
-            return found
-        if not self.outcome.classes:
-            return f"{found}; {self.outcome.column} is a number"
-        counts = np.bincount(self.target, minlength=len(self.outcome.classes))
-        shares = " · ".join(f"{name}: {n:,}" for name, n in zip(self.outcome.classes[:6], counts, strict=False))
-        return f"{found}; {self.outcome.column}: {shares}"
+        found = f"{counted(len(self.table), 'row')}, {counted(len(self.table.columns), 'column')}"
+        return found if self.outcome is None else f"{found}; {self.outcome.column}: {self.outcomes()}"
 
 
 def read_inputs(path: Path, data: Any, control: JobControl) -> Table:
@@ -185,7 +193,8 @@ def checked(experiment: Any, control: JobControl) -> CheckedTable:
         findings += check_classes(target, outcome.classes)
         findings += check_leaks(used, rows, target, control)
     if len(rows) < FEWEST_ROWS:
-        what = f"There are {len(rows)} rows with an outcome; at least {FEWEST_ROWS} are needed."
+        there = "There is" if len(rows) == 1 else "There are"
+        what = f"{there} {counted(len(rows), 'row')} with an outcome; at least {FEWEST_ROWS} are needed."
         findings.append(Finding("few-rows", "error", what))
     return CheckedTable(path, table, findings, outcome, rows, target)
 
@@ -201,7 +210,9 @@ def _outcome(column: Column, kind: str) -> tuple[Outcome, Array, list[Finding]]:
     bad = column.missing | (np.isinf(column.values) if column.kind == "number" else False)
     rows = np.flatnonzero(~bad)
     if bad.any():
-        what = f"{int(bad.sum()):,} rows have no usable {column.name}; they are left out."
+        one = int(bad.sum()) == 1
+        what = f"{counted(int(bad.sum()), 'row')} {'has' if one else 'have'} no usable {column.name}, and"
+        what += f" {'is' if one else 'are'} left out."
         findings.append(Finding("no-outcome", "warning", what))
     if not len(rows):
         raise DatasetError(f"{column.name} is empty in every row")
@@ -253,7 +264,9 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
         len(found.rows), found.strata, found.groups(data), data.val_fraction, data.test_fraction, experiment.seed
     )
     ready = preparation(experiment, found, {part: found.rows[index] for part, index in split.items()})
-    found.table.release()
+    columns = dict(found.table.columns)
+    del found
+    let_go(columns)
     return ready
 
 
@@ -275,8 +288,8 @@ def preparation(experiment: Any, found: CheckedTable, split: dict[str, Array]) -
             SPLIT: _split_bytes(split),
         },
         remarks=[
-            f"{len(found.rows):,} rows ({parts}); {found.summary().partition('; ')[2]}.",
-            f"{len(coding.numbers)} columns of numbers and {len(coding.words)} of words are learned from.",
+            f"{counted(len(found.rows), 'row')} ({parts}); {outcome.column}: {found.outcomes()}.",
+            f"{counted(len(coding.numbers), 'column')} of numbers and {len(coding.words)} of words to learn from.",
         ],
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ import numpy as np
 from core import config
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
+from core.counting import counted
 from core.errors import ModelError
 from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
@@ -180,7 +181,7 @@ def _card(manifest: TableManifest) -> str:
     measured = MEASURED_ON[training.measured_on]
     return (
         f"# {manifest.title} {manifest.version}\n\nPredicts {manifest.plan.outcome.column} from"
-        f" {len(manifest.plan.coding.inputs)} columns of a table.\n\nTrained on {training.data} ({counts} rows)."
-        f" {training.protocol}\n\n| {measured} | |\n| --- | --- |\n{figures}\n\n"
+        f" {counted(len(manifest.plan.coding.inputs), 'column')} of a table.\n\n"
+        f"Trained on {training.data} ({counts} rows). {training.protocol}\n\n| {measured} | |\n| --- | --- |\n{figures}\n\n"
         f"Use: {manifest.intended_use}\n\nNot for: {manifest.forbidden_use}\n"
     )

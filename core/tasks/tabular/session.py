@@ -9,7 +9,7 @@ import numpy as np
 
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
-from core.data.tables.table import Table
+from core.data.tables.table import Table, let_go
 from core.errors import DatasetError
 from core.tasks.tabular.preparing import TablePlan, fingerprint, load_plan, load_split, read_inputs, subjects
 from core.tasks.tabular.searching import searched
@@ -36,7 +36,9 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     whole = None
     if experiment.trainer.all_rows:
         whole = _taught(experiment, plan, table, rows, control), experiment.seed
-    table.release()
+    columns = dict(table.columns)
+    del table
+    let_go(columns)
     module = TableModule(experiment, network_of(experiment, plan), train, val, plan.outcome.outputs, whole)
     if experiment.trainer.find_lr:
         module.experiment = _with_found_rate(module, run, control)

@@ -265,6 +265,24 @@ def test_a_split_is_kept_in_binary_and_read_again_also_as_it_was_kept_before(tmp
     assert {part: one.tolist() for part, one in load_split(old).items()} == {"train": [3, 1], "val": [2], "test": []}
 
 
+def test_a_table_that_the_window_holds_is_whole_after_a_run_on_it(tmp_path, capsys):
+    path = write_table(tmp_path / "stays.csv")
+    held = read_table(path)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tree(path)))
+    assert run_cli(capsys, "train", recipe, "trainer.epochs=1", "--json")[0] == 0
+    assert held.names == ["record", "age", "sex", "died"] and read_table(path) is held
+
+
+def test_a_table_is_summed_up_in_plain_words(tmp_path):
+    found = check(write_table(tmp_path / "stays.csv"))
+    died = int(found.target.sum())
+    assert found.summary() == f"120 rows, 4 columns; died: {120 - died} with 0, {died} with 1"
+    assert found.described() == [
+        ("Rows", "120"), ("Columns", "3 numbers, 1 category"), ("died", f"{120 - died} with 0, {died} with 1")
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
