@@ -72,7 +72,7 @@ def judge(package: TablePackage, table: Table, rows: Array | None, where: Path) 
     part = part.take(np.flatnonzero(known))
     groups = subjects(part[plan.group]) if plan.group in part.columns else None
     return Judged(
-        rows[known], part, outcome.truth(part[outcome.column]), outputs(package, part), groups, findings
+        rows[known], part, outcome.truth(part[outcome.column]), outputs(package, part, where), groups, findings
     )  # fmt: skip
 
 

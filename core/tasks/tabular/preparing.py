@@ -184,7 +184,8 @@ def checked(experiment: Any, control: JobControl) -> CheckedTable:
     try:
         outcome, rows, more = _outcome(table[data.target], experiment.task.kind)
     except DatasetError as error:
-        return CheckedTable(path, table, [*findings, Finding("outcome", "error", str(error))])
+        findings += [Finding("outcome", "error", str(error)), *check_columns(inputs_of(table, data))]
+        return CheckedTable(path, table, findings)
     findings += more
     used = inputs_of(table, data)
     target = outcome.codes(table[data.target].take(rows))

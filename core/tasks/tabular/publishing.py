@@ -182,6 +182,7 @@ def _card(manifest: TableManifest) -> str:
     return (
         f"# {manifest.title} {manifest.version}\n\nPredicts {manifest.plan.outcome.column} from"
         f" {counted(len(manifest.plan.coding.inputs), 'column')} of a table.\n\n"
-        f"Trained on {training.data} ({counts} rows). {training.protocol}\n\n| {measured} | |\n| --- | --- |\n{figures}\n\n"
+        f"Trained on {training.data} ({counts} rows). {training.protocol}\n\n"
+        f"| {measured} | |\n| --- | --- |\n{figures}\n\n"
         f"Use: {manifest.intended_use}\n\nNot for: {manifest.forbidden_use}\n"
     )

@@ -297,6 +297,31 @@ def test_a_damaged_split_is_told_in_a_line(tmp_path, content, said):
         load_split(tmp_path)
 
 
+def test_what_is_wrong_with_the_columns_is_told_beside_an_outcome_that_cannot_be_learned(tmp_path):
+    rows = 120
+    path = write_table(
+        tmp_path / "a.csv", rows, empty=[""] * rows, day=[f"2020-01-{1 + i % 28:02d}" for i in range(rows)]
+    )
+    found = check(path, target="day")
+    assert not found.usable and {"outcome", "all-missing", "identifier"} <= {one.code for one in found.findings}
+
+
+def test_empty_and_infinite_columns_are_told_at_prediction(tmp_path, capsys):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tree(write_table(tmp_path / "stays.csv"))))
+    _, trained, _ = run_cli(capsys, "train", recipe, "trainer.epochs=1", "--json")
+    (tmp_path / "new.csv").write_text("age,sex,died\ninf,,1\n61,,0\n")
+    _, found, _ = run_cli(capsys, "evaluate", trained["run"], tmp_path / "new.csv", "--json")
+    told = [one["message"] for one in found["findings"]]
+    assert told == [
+        "sex: empty in every row, so the model answers without",
+        "age holds infinite values; they count as missing",
+    ]
+    (tmp_path / "new.csv").write_text("sex,died\nf,1\nm,0\n")
+    _, _, err = run_cli(capsys, "evaluate", trained["run"], tmp_path / "new.csv")
+    assert "new.csv: the table lacks columns" in err
+
+
 @pytest.mark.parametrize("kind", ["number", "category", "text"])
 def test_cells_as_codes_say_what_the_cells_do(kind):
     column = column_of("x", ["2", None, "10", "2", "0.5"], kind)
