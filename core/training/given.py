@@ -20,8 +20,8 @@ class Preparation:
     """A run that is ready to be trained: what is written into its folder, and what its log begins with.
 
     experiment: with everything filled in that was left to be planned.
-    files: of the run's folder, by name, as text or, where it is long, as bytes; `session` reads them again. A task
-    with a `trial` gives text.
+    files: the text of each file of the run's folder, by name; `session` reads them again. long_files: as bytes, what
+    would be long as text; not of a task with a `trial`.
     """
 
     experiment: Any
@@ -29,8 +29,9 @@ class Preparation:
     layout: str
     cases: int
     findings: Sequence[Finding]
-    files: Mapping[str, str | bytes]
+    files: Mapping[str, str]
     remarks: Sequence[str] = ()
+    long_files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Folding(Protocol):

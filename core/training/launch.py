@@ -57,8 +57,10 @@ def add_run(ready: Preparation, *, run_group: str | None = None, fold: int | Non
     folder = runs_folder() / run_id
     folder.mkdir(parents=True)
     write_text(folder / "experiment.yaml", config.to_yaml(experiment))
-    for file, content in ready.files.items():
-        write_bytes(folder / file, content.encode("utf-8") if isinstance(content, str) else content)
+    for file, text in ready.files.items():
+        write_text(folder / file, text)
+    for file, content in ready.long_files.items():
+        write_bytes(folder / file, content)
     write_text(folder / "environment.json", json.dumps(_environment(), indent=1))
     with Catalog() as catalog:
         findings = [finding.as_dict() for finding in ready.findings]

@@ -284,10 +284,8 @@ def preparation(experiment: Any, found: CheckedTable, split: dict[str, Array]) -
     parts = ", ".join(f"{len(rows):,} {part}" for part, rows in split.items() if len(rows))
     return Preparation(
         experiment=experiment, data_path=found.path, layout="table", cases=len(found.rows), findings=found.findings,
-        files={
-            PLAN: yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
-            SPLIT: _split_bytes(split),
-        },
+        files={PLAN: yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False, allow_unicode=True)},
+        long_files={SPLIT: _split_bytes(split)},
         remarks=[
             f"{counted(len(found.rows), 'row')} ({parts}); {outcome.column}: {found.outcomes()}.",
             f"{counted(len(coding.numbers), 'column')} of numbers and {len(coding.words)} of words to learn from.",
