@@ -36,7 +36,7 @@ class Summary:
             low, half, high = (cell_text(facts.kind, value) for value in facts.range)
             return f"{low} to {high}, median {half}"
         if facts.top:
-            return ", ".join(f"{name} {count:,}" for name, count in facts.top)
+            return ", ".join(f"{count:,} with {name}" for name, count in facts.top)
         return f"{facts.different:,} different"
 
 

@@ -68,6 +68,7 @@ class Dashboard(QWidget):
         self.left = FigureCard("Left", "figure-left")
         self.pace = FigureCard("", "figure-pace")
         self.cards: dict[str, CurveCard] = {}  # by group
+        self._cells: list[QWidget] = []  # empty ones below the cards, two a row
         self._shown: list[str] = []
         self._waiting: list[Callable[[History], None]] = []
         self._turn = QTimer(self)
@@ -137,22 +138,32 @@ class Dashboard(QWidget):
                 if group not in kept:
                     self._grid.removeWidget(one)
                     one.hide()
-            # Rows have their heights before their cards come, so that a new card moves, and repaints, no other.
-            rows, scrolls = (len(found) + 1) // 2, len(found) > SEEN_AT_ONCE
-            for half in (0, 1):
-                self._grid.setColumnStretch(half, 1)
-            for row in range(max(self._grid.rowCount(), rows)):
-                self._grid.setRowStretch(row, 1 if row * 2 < max(len(found), SEEN_AT_ONCE) else 0)
-                self._grid.setRowMinimumHeight(row, CARD_PX if scrolls and row < rows else 0)
+            self._make_room(len(found))
             for place, group in enumerate(found):
                 if group not in kept:
                     self._waiting.append(lambda history, group=group, place=place: self._put_up(history, group, place))
         for group, series in found.items():
             self._waiting.append(lambda history, group=group, series=series: self._draw(history, group, series))
 
+    def _make_room(self, count: int) -> None:
+        """Give all cells their size before their cards come, so that a new card moves, and repaints, no other."""
+        places = max(count, SEEN_AT_ONCE)
+        while len(self._cells) < places:
+            place = len(self._cells)
+            self._cells.append(QWidget())
+            self._grid.addWidget(self._cells[-1], place // 2, place % 2)
+        for place, cell in enumerate(self._cells):
+            cell.setMinimumHeight(CARD_PX if count > SEEN_AT_ONCE else 0)
+            cell.setVisible(place < places)
+        for half in (0, 1):
+            self._grid.setColumnStretch(half, 1)
+        for row in range(self._grid.rowCount()):
+            self._grid.setRowStretch(row, 1 if row * 2 < places else 0)
+
     def _put_up(self, history: History, group: str, place: int) -> None:
         card = self._card(group, history)
         self._grid.addWidget(card, place // 2, place % 2)
+        card.raise_()
         card.show()
 
     def _card(self, group: str, history: History) -> CurveCard:
