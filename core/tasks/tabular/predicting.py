@@ -135,9 +135,8 @@ def differences(package: TablePackage, table: Table) -> list[dict[str, str]]:
         told.append({"code": "outside", "severity": "warning", "message": what})
     empty = [n for n in plan.coding.inputs if n in table.columns and len(table) > 1 and table[n].missing.all()]
     if empty:
-        what = (
-            f"{', '.join(empty[:5])}{' ...' if len(empty) > 5 else ''}: empty in every row; the model guesses without"
-        )
+        named = f"{', '.join(empty[:5])}{' ...' if len(empty) > 5 else ''}"
+        what = f"{named}: empty in every row, so the model answers without"
         told.append({"code": "all-missing", "severity": "warning", "message": what})
     for column in plan.coding.numbers:
         cells = table.columns.get(column.name)
