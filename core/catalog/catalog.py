@@ -332,16 +332,19 @@ class Catalog:
         self, *, scan: Path, model: str, model_version: str, output: Path, sha256: str,
         structures: list[dict[str, Any]], findings: list[dict[str, str]], seconds: float, device: str,
         series: str = "", task: str = "segmentation", answer: str = "", given: Mapping[str, Any] | None = None,
+        in_place_of: int | None = None,
     ) -> int:  # fmt: skip
-        """Record a prediction and return its id; see `PredictionRow`."""
+        """Record a prediction and return its id; see `PredictionRow`. in_place_of: an earlier one's, which it takes."""
         return self._insert(
             "predictions",
             {
+                **({} if in_place_of is None else {"id": in_place_of}),
                 "scan": str(scan), "model": model, "model_version": model_version, "output": str(output),
                 "sha256": sha256, "structures": json.dumps(structures), "findings": json.dumps(findings),
                 "seconds": seconds, "device": device, "time": time.time(), "series": series,
                 "task": task, "answer": answer, "given": json.dumps(dict(given or {})),
             },
+            verb="INSERT OR REPLACE",
         )  # fmt: skip
 
     def predictions(self) -> list[PredictionRow]:

@@ -87,11 +87,12 @@ def summed_up(predictions: Sequence[Mapping[str, Any]]) -> str:
 
 def record(
     package: AnyPackage, found: Mapping[str, Any], *, source: Path | None = None,
-    given: Mapping[str, Any] | None = None,
+    given: Mapping[str, Any] | None = None, in_place_of: int | None = None,
 ) -> list[int]:  # fmt: skip
     """Record what a model's kind answered: a row for each file, of subjects one for each. Returns the rows' ids.
 
     source: the file as its user knows it, where it was another that was read. given: see `PredictionRow`.
+    in_place_of: the row of an earlier answer that this single one takes the place of.
     Raises CatalogError, or IsocenterError where the answers' file is gone.
     """
     ids = []
@@ -111,6 +112,7 @@ def record(
                     findings=list(findings.values())[:KEPT_FINDINGS],
                     seconds=sum(float(case.get("seconds", 0.0)) for case in cases), device="",
                     task=str(package.as_dict()["task"]), answer=summed_up(cases), given={**more, **(given or {})},
+                    in_place_of=in_place_of,
                 )
             )  # fmt: skip
     return ids

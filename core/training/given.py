@@ -20,7 +20,8 @@ class Preparation:
     """A run that is ready to be trained: what is written into its folder, and what its log begins with.
 
     experiment: with everything filled in that was left to be planned.
-    files: the text of each file of the run's folder, by name; `session` reads them again.
+    files: the text of each file of the run's folder, by name; `session` reads them again. long_files: as bytes, what
+    would be long as text; not of a task with a `trial`.
     """
 
     experiment: Any
@@ -30,6 +31,7 @@ class Preparation:
     findings: Sequence[Finding]
     files: Mapping[str, str]
     remarks: Sequence[str] = ()
+    long_files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Folding(Protocol):

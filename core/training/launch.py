@@ -18,7 +18,7 @@ from core import config, world
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import Cancelled, ConfigError, IsocenterError
-from core.files import write_text
+from core.files import write_bytes, write_text
 from core.paths import ensure_home, runs_folder
 from core.training import control, tensorboard
 from core.training.control import StopRequested
@@ -59,6 +59,8 @@ def add_run(ready: Preparation, *, run_group: str | None = None, fold: int | Non
     write_text(folder / "experiment.yaml", config.to_yaml(experiment))
     for file, text in ready.files.items():
         write_text(folder / file, text)
+    for file, content in ready.long_files.items():
+        write_bytes(folder / file, content)
     write_text(folder / "environment.json", json.dumps(_environment(), indent=1))
     with Catalog() as catalog:
         findings = [finding.as_dict() for finding in ready.findings]

@@ -42,6 +42,11 @@ class Overlay(NamedTuple):
     time: int | None = None
 
 
+def model_gone(row: PredictionRow) -> StoredPredictionError:
+    """What is told where the model of a prediction, which names the values, is no longer there."""
+    return StoredPredictionError(f"the model {row.model} {row.model_version} is gone", mend="Import it again.")
+
+
 def check_scan(row: PredictionRow, what: str = "scan") -> None:
     """Raise StoredPredictionError if the scan, or whatever else was predicted, is no longer there."""
     if not row.scan.exists():

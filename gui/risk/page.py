@@ -29,10 +29,10 @@ from gui.jobs.jobs import Job
 from gui.predict.kind_chooser import KindChooser
 from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
-from gui.predict.stored import own_folder
+from gui.predict.stored import model_gone, own_folder
 from gui.risk.asking import STRUCTURES, Answer, Subject, ask, open_image, overlay_of, takes_subjects
 from gui.risk.legend import Legend
-from gui.risk.past import model_gone, reopen, subject_of
+from gui.risk.past import reopen, subject_of
 from gui.risk.place import ImagePlace, kind_by_name
 from gui.risk.reporting import save_report
 from gui.risk.result import RiskResult, mean_score

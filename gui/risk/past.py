@@ -24,11 +24,6 @@ def subject_of(row: PredictionRow) -> Subject:
     return Subject(str(given.get("subject", "")), images["mri"], images["pet"], values)
 
 
-def model_gone(row: PredictionRow) -> StoredPredictionError:
-    """What is told where the model of a prediction, which names the values, is no longer there."""
-    return StoredPredictionError(f"the model {row.model} {row.model_version} is gone", mend="Import it again.")
-
-
 def reopen(row: PredictionRow, control: JobControl) -> Answer:
     """The answer to the subject of a row; maps that are gone are left out. Raises StoredPredictionError."""
     check_output(row, "answer")

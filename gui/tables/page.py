@@ -27,10 +27,11 @@ from gui.jobs.jobs import Job
 from gui.predict.kind_chooser import KindChooser
 from gui.predict.model_card import choice_of, simulated
 from gui.predict.status import FailureCard, ProgressCard
-from gui.predict.stored import own_folder
+from gui.predict.stored import model_gone, own_folder
 from gui.tables.columns_view import ColumnsView
 from gui.tables.past import reopen
 from gui.tables.patient import PatientView
+from gui.tables.patient_asking import read_patient
 from gui.tables.predicting import Predicted, predict_table, takes_tables
 from gui.tables.reading import OpenedTable, open_table
 from gui.tables.row_card import RowCard
@@ -211,14 +212,27 @@ class TablesPage(QWidget):
         self._show_state()
 
     def open_prediction(self, row: PredictionRow) -> None:
-        """Show an earlier prediction: its table again, with the answers."""
+        """Show an earlier prediction: its table again, or its patient, with the answers."""
         self.cancel()
         self.failure.hide()
         model = self._choice.find_any(row.model, row.model_version)
+        if row.given.get("patient"):
+            self._open_patient(row, model)
+            return
         self._job = job = self.context.jobs.run(
             f"Opening {row.scan.name}", partial(reopen, row, model), done=self._reopened, failed=self._failed
         )
         self._follow(job)
+
+    def _open_patient(self, row: PredictionRow, model: AnyPackage | None) -> None:
+        if model is None:
+            self.context.tell(model_gone(row))
+            return
+        self.one_patient.setChecked(True)
+        self.context.jobs.run(
+            "Opening one patient", lambda _control: read_patient(row),
+            done=lambda found: self.patient.show_kept(model, *found), failed=self.context.tell,
+        )  # fmt: skip
 
     def _reopened(self, found: tuple[OpenedTable, Predicted]) -> None:
         opened, predicted = found

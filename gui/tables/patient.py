@@ -15,14 +15,14 @@ from gui.context import AppContext
 from gui.jobs.jobs import Job
 from gui.predict.kind_chooser import KindChooser
 from gui.predict.model_card import choice_of, simulated, title
-from gui.tables.patient_asking import ask_patient, fields_of
+from gui.tables.patient_asking import Kept, ask_patient, fields_of
 from gui.tables.predicting import contributions_of, takes_tables
 from gui.train.data_check import LEVELS
 from gui.values.form import ValuesForm
 from gui.widgets import label, notice, scrolled, section
 
 WAIT_MS = 250  # after the last edit
-NOTHING_GIVEN = "The prediction comes as values are given; any may be left out."
+NOTHING_GIVEN = "The prediction comes as values are given, and is kept; any may be left out."
 MOST_BARS, MOST_NOTICES = 15, 4
 
 
@@ -36,6 +36,8 @@ class PatientView(QWidget):
         self._fields_of = ""
         self._job: Job | None = None
         self.answer: dict[str, Any] | None = None
+        self._kept: Kept | None = None
+        self._before: dict[str, str] = {}
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(WAIT_MS)
@@ -110,7 +112,7 @@ class PatientView(QWidget):
         self.about.setText("No model for tables yet: train one and publish it." if package is None else package.summary)
         self.simulated.setVisible(package is not None and simulated(package))
         if package is not None and self._fields_of != title(package):
-            self._fields_of = title(package)
+            self._fields_of, self._kept = title(package), None
             self.form.show_fields(fields_of(package))
             self._edited()
         self._show_answer()
@@ -120,6 +122,10 @@ class PatientView(QWidget):
     def _edited(self) -> None:
         self._stop()
         self.answer = None
+        before, self._before = self._before, self.form.texts()
+        changed = [name for name in {*before, *self._before} if before.get(name) != self._before.get(name)]
+        if len(changed) > 1 or not self._before:  # typing changes one value: this is another patient
+            self._kept = None
         if self.form.readable and self.chosen is not None:
             self._timer.start()
         self._show_answer()
@@ -128,13 +134,24 @@ class PatientView(QWidget):
         package, texts = self.chosen, self.form.readable
         if package is None:
             return
+        kept = self._kept = self._kept or Kept()
         self._job = self._context.jobs.run(
-            "Predicting one patient", lambda control: ask_patient(package, texts, control), done=self._take,
+            "Predicting one patient", lambda control: ask_patient(package, texts, control, kept), done=self._take,
             failed=self._failed, kind="background",
         )  # fmt: skip
 
     def _take(self, answer: dict[str, Any]) -> None:
         self._job, self.answer = None, answer
+        self._context.predictions_changed.emit()
+        self._show_answer()
+
+    def show_kept(self, package: AnyPackage, texts: dict[str, str], answer: dict[str, Any]) -> None:
+        """Show an earlier answer, and the values that it is to; it stays as it is when they are changed."""
+        self.model.choose(package)
+        names = [field.name for field in fields_of(package)]
+        self.form.set_texts({name: texts.get(name, "") for name in names})
+        self._stop()
+        self._kept, self.answer = None, answer
         self._show_answer()
 
     def _failed(self, error: Exception) -> None:
@@ -158,9 +175,7 @@ class PatientView(QWidget):
         self.bars.setVisible(answer is not None)
         if answer is None:
             waiting = self._timer.isActive() or self._job is not None
-            self.note.setText(
-                "Predicting…" if waiting else "The prediction comes as values are given; any may be left out."
-            )
+            self.note.setText("Predicting…" if waiting else NOTHING_GIVEN)
             return
         self.figure.setText(in_words(answer))
         shares = answer.get("probabilities", {})

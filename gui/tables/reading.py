@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.control import JobControl
+from core.counting import counted
 from core.data.tables.check import ColumnFacts, check_columns, facts_of
 from core.data.tables.read import read_table
 from core.data.tables.table import Column, Kind, Table
@@ -35,7 +36,7 @@ class Summary:
             low, half, high = (cell_text(facts.kind, value) for value in facts.range)
             return f"{low} to {high}, median {half}"
         if facts.top:
-            return ", ".join(f"{name} {count:,}" for name, count in facts.top)
+            return ", ".join(f"{count:,} with {name}" for name, count in facts.top)
         return f"{facts.different:,} different"
 
 
@@ -50,7 +51,7 @@ class OpenedTable:
     kinds: dict[str, Kind] = field(default_factory=dict)  # of columns that were mended
 
     def line(self) -> str:
-        return f"{len(self.table):,} rows · {len(self.table.columns):,} columns"
+        return f"{counted(len(self.table), 'row')} · {counted(len(self.table.columns), 'column')}"
 
 
 def open_table(path: Path, kinds: Mapping[str, Kind], control: JobControl) -> OpenedTable:

@@ -68,6 +68,7 @@ class Dashboard(QWidget):
         self.left = FigureCard("Left", "figure-left")
         self.pace = FigureCard("", "figure-pace")
         self.cards: dict[str, CurveCard] = {}  # by group
+        self._cells: list[QWidget] = []  # empty ones below the cards, two a row
         self._shown: list[str] = []
         self._waiting: list[Callable[[History], None]] = []
         self._turn = QTimer(self)
@@ -131,23 +132,38 @@ class Dashboard(QWidget):
         """Give each group of series its card, and have the cards put up and drawn one after another."""
         found = groups(history)
         if list(found) != self._shown:
-            self._shown = list(found)
-            for one in self.cards.values():
-                self._grid.removeWidget(one)
-                one.hide()
-            for half in (0, 1):
-                self._grid.setColumnStretch(half, 1)
-            for row in range(max(self._grid.rowCount(), (len(found) + 1) // 2)):
-                self._grid.setRowStretch(row, 1 if row * 2 < max(len(found), SEEN_AT_ONCE) else 0)
+            before, self._shown = {group: place for place, group in enumerate(self._shown)}, list(found)
+            kept = {group for place, group in enumerate(found) if before.get(group) == place and group in self.cards}
+            for group, one in self.cards.items():
+                if group not in kept:
+                    self._grid.removeWidget(one)
+                    one.hide()
+            self._make_room(len(found))
             for place, group in enumerate(found):
-                self._waiting.append(lambda history, group=group, place=place: self._put_up(history, group, place))
+                if group not in kept:
+                    self._waiting.append(lambda history, group=group, place=place: self._put_up(history, group, place))
         for group, series in found.items():
             self._waiting.append(lambda history, group=group, series=series: self._draw(history, group, series))
 
+    def _make_room(self, count: int) -> None:
+        """Give all cells their size before their cards come, so that a new card moves, and repaints, no other."""
+        places = max(count, SEEN_AT_ONCE)
+        while len(self._cells) < places:
+            place = len(self._cells)
+            self._cells.append(QWidget())
+            self._grid.addWidget(self._cells[-1], place // 2, place % 2)
+        for place, cell in enumerate(self._cells):
+            cell.setMinimumHeight(CARD_PX if count > SEEN_AT_ONCE else 0)
+            cell.setVisible(place < places)
+        for half in (0, 1):
+            self._grid.setColumnStretch(half, 1)
+        for row in range(self._grid.rowCount()):
+            self._grid.setRowStretch(row, 1 if row * 2 < places else 0)
+
     def _put_up(self, history: History, group: str, place: int) -> None:
         card = self._card(group, history)
-        card.setMinimumHeight(0 if len(self._shown) <= SEEN_AT_ONCE else CARD_PX)
         self._grid.addWidget(card, place // 2, place % 2)
+        card.raise_()
         card.show()
 
     def _card(self, group: str, history: History) -> CurveCard:
@@ -157,7 +173,8 @@ class Dashboard(QWidget):
             self.cards[group] = CurveCard(title, f"curves-{group}", form=form)
             if group == LOSS:
                 self.cards[group].set_log(self.log.isChecked())
-            self._smooth(self.smoothing.value())
+            if group != RATE:
+                self.cards[group].set_smoothing(self._steps())
         return self.cards[group]
 
     def _draw(self, history: History, group: str, series: dict[str, str]) -> None:
@@ -192,8 +209,12 @@ class Dashboard(QWidget):
         pace = history.last(PACE)
         self.pace.show_figure(figure_text(pace, 0 if pace >= 100 else 1), title=f"{_unit(history)} / s")
 
+    def _steps(self) -> int:
+        """How many steps a curve is smoothed over."""
+        return round(10 ** (self.smoothing.value() / 10))
+
     def _smooth(self, value: int) -> None:
-        steps = round(10 ** (value / 10))
+        steps = self._steps()
         self.smoothing_text.setText(f"{steps} steps" if value else "off")
         for group, one in self.cards.items():
             if group != RATE:  # the learning rate is exact: nothing to smooth

@@ -71,7 +71,8 @@ def check_columns(table: Table, rows: Array | None = None) -> list[Finding]:
             what = f"{name} has {facts.different:,} different words; the rare ones are taken as one."
             findings.append(Finding("many-levels", "warning", what))
         if column.unread and column.kind in ("number", "date"):
-            what = f"{name}: {column.unread:,} cells hold no {column.kind}; they count as missing."
+            held = "1 cell holds" if column.unread == 1 else f"{column.unread:,} cells hold"
+            what = f"{name}: {held} no {column.kind}; counted as missing."
             findings.append(Finding("mixed", "warning", what))
         elif column.kind == "category" and (share := _numeric_share(column)) > MIXED_SHARE:
             what = f"{name} holds words and numbers ({share:.0%} of its cells), and is read as words; where the words"
@@ -131,7 +132,10 @@ def check_classes(classes: Array, names: Sequence[str]) -> list[Finding]:
         return findings
     for name, count in zip(names, counts, strict=True):
         if 0 < count < 5:
-            what = f"The outcome {name} is there {count} times only; every part of the data needs some."
+            what = (
+                f"The outcome {name} is there {'once' if count == 1 else f'{count} times'} only; every part of the data"
+            )
+            what += " needs some."
             findings.append(Finding("few-of-class", "error" if count < 2 else "warning", what))
     rare = counts[counts > 0].min() / counts.sum()
     if rare < RARE_SHARE:

@@ -6,6 +6,7 @@ the median, and a column that has some gets a second one that says where. Words:
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,16 +67,17 @@ class TableCoding(Part):
     def missing_from(self, table: Table) -> list[str]:
         return [name for name in self.inputs if name not in table.columns]
 
-    def encode(self, table: Table, rows: Array | None = None) -> tuple[Array, Array]:
+    def encode(self, table: Table, rows: Array | None = None, *, where: Path | None = None) -> tuple[Array, Array]:
         """(rows, width) float32 and (rows, words) int64, of all rows or of these.
 
-        Raises DatasetError for columns that are not there.
+        Raises DatasetError for columns that are not there, with the table's file where it is given.
         """
         missing = self.missing_from(table)
         if missing:
             raise DatasetError(
                 f"the table lacks columns that the model needs: {', '.join(missing[:5])}"
                 + (f" and {len(missing) - 5} more" if len(missing) > 5 else ""),
+                where=where,
                 mend="Add them; they may be empty.",
             )
         count = len(table) if rows is None else len(rows)
@@ -103,7 +105,8 @@ class TableCoding(Part):
             values = table[column.name].as_kind("number").values
             margin = 0.5 * (column.high - column.low)
             with np.errstate(invalid="ignore"):
-                count = int(((values < column.low - margin) | (values > column.high + margin)).sum())
+                far = (values < column.low - margin) | (values > column.high + margin)
+                count = int((far & np.isfinite(values)).sum())
             if count:
                 found.append((column.name, count))
         return found

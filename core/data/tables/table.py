@@ -102,6 +102,15 @@ class Table:
         return Table({name: column for name, column in self.columns.items() if name not in names})
 
 
+def let_go(columns: dict[str, Column]) -> None:
+    """Forget columns one by one: gigabytes that are given back at once hold Python's lock, and with it a window.
+
+    Take a dictionary of your own: others may hold the same table.
+    """
+    while columns:
+        columns.popitem()
+
+
 def column_of(name: str, cells: Sequence[str | None], kind: Kind) -> Column:
     """A column of a kind from written cells.
 

@@ -13,6 +13,7 @@ from core.catalog import Catalog
 from core.catalog.evaluations import add_evaluation
 from core.catalog.groups import group_named
 from core.control import JobControl
+from core.counting import counted
 from core.data.tables.read import read_table
 from core.data.tables.table import Table
 from core.errors import ConfigError, DatasetError
@@ -22,7 +23,7 @@ from core.tasks.tabular import explaining
 from core.tasks.tabular.figures import figures
 from core.tasks.tabular.package import TablePackage
 from core.tasks.tabular.predicting import answer_by, decided, differences, outputs
-from core.tasks.tabular.preparing import Outcome, fingerprint, load_split, subjects, with_kinds
+from core.tasks.tabular.preparing import Outcome, all_learned, fingerprint, load_split, subjects, with_kinds
 
 Array = np.ndarray[Any, Any]
 
@@ -58,7 +59,10 @@ def judge(package: TablePackage, table: Table, rows: Array | None, where: Path) 
     known = codes >= 0 if outcome.classes else np.isfinite(codes)
     findings = differences(package, part)
     if not known.all():
-        what = f"{int((~known).sum()):,} rows have no outcome that the model knows; they are left out"
+        count = int((~known).sum())
+        what = (
+            f"{counted(count, 'row')} without an outcome that the model knows {'is' if count == 1 else 'are'} left out"
+        )
         unseen = sorted({cell for cell in part[outcome.column].strings() if cell is not None} - set(outcome.classes))
         if outcome.classes and unseen:
             what += f" (it never saw {', '.join(unseen[:5])}{' ...' if len(unseen) > 5 else ''})"
@@ -68,7 +72,7 @@ def judge(package: TablePackage, table: Table, rows: Array | None, where: Path) 
     part = part.take(np.flatnonzero(known))
     groups = subjects(part[plan.group]) if plan.group in part.columns else None
     return Judged(
-        rows[known], part, outcome.truth(part[outcome.column]), outputs(package, part), groups, findings
+        rows[known], part, outcome.truth(part[outcome.column]), outputs(package, part, where), groups, findings
     )  # fmt: skip
 
 
@@ -197,7 +201,9 @@ def recorded_split(package: TablePackage) -> dict[str, Array]:
         run = next((run for run in catalog.runs() if run.id == package.manifest.training.run), None)
         group = group_named(catalog, package.manifest.training.run)
     if run is not None and run.folder.is_dir():
-        return load_split(run.folder)
+        split = load_split(run.folder)
+        # A model that says it was trained on all of them was not judged by any.
+        return split if package.manifest.training.cases.get("val") else all_learned(split)
     if group is None:
         return {}
     train = np.array(sorted(int(row) for ids in group.folds for row in ids), np.int64)

@@ -21,13 +21,15 @@ CHUNK = 8192
 MOST_EXPLAINED = 100  # rows
 
 
-def outputs(package: TablePackage, table: Table) -> Array:
+def outputs(package: TablePackage, table: Table, where: Path | None = None) -> Array:
     """(rows, classes) calibrated probabilities, or (rows, 1) values in the outcome's own unit.
+
+    where: the table's file, for an error.
 
     Raises DatasetError where columns are missing, ModelError where the package is damaged.
     """
     # In double precision, so that a row's answer does not depend on the rows beside it.
-    return answer_by(package, package.load().double(), *package.manifest.plan.coding.encode(table))
+    return answer_by(package, package.load().double(), *package.manifest.plan.coding.encode(table, where=where))
 
 
 def answer_by(package: TablePackage, network: Any, numbers: Array, codes: Array) -> Array:
@@ -61,7 +63,7 @@ def predict_rows(
     control = control or JobControl()
     table = read_table(path, control)
     outcome = package.manifest.plan.outcome
-    found = outputs(package, table)
+    found = outputs(package, table, path)
     findings = differences(package, table)
     explained = _explained(package, table, found, findings, control) if explain else []
     target = out / f"{path.name.partition('.')[0]}_predictions.csv"
@@ -128,15 +130,27 @@ def differences(package: TablePackage, table: Table) -> list[dict[str, str]]:
         what = f"{columns} not used by the model: {', '.join(new[:5])}{' ...' if len(new) > 5 else ''}"
         told.append({"code": "unused-columns", "severity": "info", "message": what})
     for name, count in plan.coding.outside(table)[:20]:
-        what = f"{name}: {count:,} rows have values far outside of those that the model was trained on"
+        values = "1 value is" if count == 1 else f"{count:,} values are"
+        what = f"{name}: {values} far outside of those that the model was trained on"
         told.append({"code": "outside", "severity": "warning", "message": what})
+    empty = [n for n in plan.coding.inputs if n in table.columns and len(table) > 1 and table[n].missing.all()]
+    if empty:
+        named = f"{', '.join(empty[:5])}{' ...' if len(empty) > 5 else ''}"
+        what = f"{named}: empty in every row, so the model answers without"
+        told.append({"code": "all-missing", "severity": "warning", "message": what})
+    for column in plan.coding.numbers:
+        cells = table.columns.get(column.name)
+        if cells is not None and cells.kind == "number" and np.isinf(cells.values).any():
+            what = f"{column.name} holds infinite values; they count as missing"
+            told.append({"code": "infinite", "severity": "warning", "message": what})
     for column in plan.coding.numbers:
         kind: Kind = "date" if column.date else "number"
         cells = table.columns.get(column.name)
         if cells is None or cells.kind == kind:
             continue
         if count := int((cells.as_kind(kind).missing & ~cells.missing).sum()):
-            what = f"{column.name}: {count:,} cells hold no {kind}, as the model takes it; they count as missing"
+            cells_of = "1 cell holds" if count == 1 else f"{count:,} cells hold"
+            what = f"{column.name}: {cells_of} no {kind}, as the model takes it, and so count as missing"
             told.append({"code": "unread", "severity": "warning", "message": what})
     for words in plan.coding.words:
         if words.name not in table.columns:

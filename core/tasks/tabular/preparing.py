@@ -17,10 +17,11 @@ from pydantic import Field
 
 from core import config
 from core.control import JobControl
+from core.counting import counted
 from core.data.tables.check import check_classes, check_columns, check_leaks
 from core.data.tables.encode import TableCoding, fit_coding
 from core.data.tables.read import read_table
-from core.data.tables.table import Column, Kind, Table
+from core.data.tables.table import Column, Kind, Table, let_go
 from core.errors import ConfigError, DatasetError
 from core.imaging.volume import Finding
 from core.registry import Part
@@ -29,12 +30,16 @@ from core.training.given import Preparation
 
 Array = np.ndarray[Any, Any]
 
-PLAN, SPLIT = "plan.yaml", "split.json"
+PLAN, SPLIT = "plan.yaml", "split.safetensors"
+SPLIT_OF_BEFORE = "split.json"  # of runs that were begun when the parts were kept as text
+MOST_TOLD_CLASSES = 6
+MORE = {"category": "categories"}
+PARTS = ("train", "val", "test")
+MOST_SPLIT_BYTES = 1 << 30
 MOST_CLASSES = 100
 # A whole number with more different values than this is a quantity, not a name of a class.
 MOST_NUMBERED_CLASSES = 20
 FEWEST_ROWS = 20
-ROWS_OF_LINE = 5_000  # in the file of the split
 
 
 class Outcome(Part):
@@ -122,20 +127,25 @@ class CheckedTable:
         """What a person wants to know of the table, as pairs of name and text."""
         kinds = Counter(self.columns.values())
         rows = [("Rows", f"{len(self.table):,}")]
-        rows.append(("Columns", ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())))
+        told = [counted(count, "free text" if kind == "text" else kind, MORE.get(kind, "")) for kind, count in
+                kinds.most_common()]  # fmt: skip
+        rows.append(("Columns", ", ".join(told)))
         if self.outcome is not None:
-            rows.append((self.outcome.column, self.summary().partition("; ")[2].partition(": ")[2] or "a number"))
+            rows.append((self.outcome.column, self.outcomes()))
         return rows
 
+    def outcomes(self) -> str:
+        """How many rows there are with each outcome, in words."""
+        names = self.learned.classes
+        if not names:
+            return "a number"
+        counts = np.bincount(self.target, minlength=len(names)).tolist()
+        told = [f"{count:,} with {name}" for name, count in zip(names, counts, strict=True)][:MOST_TOLD_CLASSES]
+        return ", ".join(told) + (f", and {len(names) - len(told)} more" if len(names) > len(told) else "")
+
     def summary(self) -> str:
-        found = f"{len(self.table):,} rows, {len(self.table.columns):,} columns"
-        if self.outcome is None:
-            return found
-        if not self.outcome.classes:
-            return f"{found}; {self.outcome.column} is a number"
-        counts = np.bincount(self.target, minlength=len(self.outcome.classes))
-        shares = " · ".join(f"{name}: {n:,}" for name, n in zip(self.outcome.classes[:6], counts, strict=False))
-        return f"{found}; {self.outcome.column}: {shares}"
+        found = f"{counted(len(self.table), 'row')}, {counted(len(self.table.columns), 'column')}"
+        return found if self.outcome is None else f"{found}; {self.outcome.column}: {self.outcomes()}"
 
 
 def read_inputs(path: Path, data: Any, control: JobControl) -> Table:
@@ -174,7 +184,8 @@ def checked(experiment: Any, control: JobControl) -> CheckedTable:
     try:
         outcome, rows, more = _outcome(table[data.target], experiment.task.kind)
     except DatasetError as error:
-        return CheckedTable(path, table, [*findings, Finding("outcome", "error", str(error))])
+        findings += [Finding("outcome", "error", str(error)), *check_columns(inputs_of(table, data))]
+        return CheckedTable(path, table, findings)
     findings += more
     used = inputs_of(table, data)
     target = outcome.codes(table[data.target].take(rows))
@@ -183,7 +194,8 @@ def checked(experiment: Any, control: JobControl) -> CheckedTable:
         findings += check_classes(target, outcome.classes)
         findings += check_leaks(used, rows, target, control)
     if len(rows) < FEWEST_ROWS:
-        what = f"There are {len(rows)} rows with an outcome; at least {FEWEST_ROWS} are needed."
+        there = "There is" if len(rows) == 1 else "There are"
+        what = f"{there} {counted(len(rows), 'row')} with an outcome; at least {FEWEST_ROWS} are needed."
         findings.append(Finding("few-rows", "error", what))
     return CheckedTable(path, table, findings, outcome, rows, target)
 
@@ -199,7 +211,9 @@ def _outcome(column: Column, kind: str) -> tuple[Outcome, Array, list[Finding]]:
     bad = column.missing | (np.isinf(column.values) if column.kind == "number" else False)
     rows = np.flatnonzero(~bad)
     if bad.any():
-        what = f"{int(bad.sum()):,} rows have no usable {column.name}; they are left out."
+        one = int(bad.sum()) == 1
+        what = f"{counted(int(bad.sum()), 'row')} {'has' if one else 'have'} no usable {column.name}, and"
+        what += f" {'is' if one else 'are'} left out."
         findings.append(Finding("no-outcome", "warning", what))
     if not len(rows):
         raise DatasetError(f"{column.name} is empty in every row")
@@ -250,7 +264,11 @@ def prepare(experiment: Any, control: JobControl) -> Preparation:
     split = draw(
         len(found.rows), found.strata, found.groups(data), data.val_fraction, data.test_fraction, experiment.seed
     )
-    return preparation(experiment, found, {part: found.rows[index] for part, index in split.items()})
+    ready = preparation(experiment, found, {part: found.rows[index] for part, index in split.items()})
+    columns = dict(found.table.columns)
+    del found
+    let_go(columns)
+    return ready
 
 
 def preparation(experiment: Any, found: CheckedTable, split: dict[str, Array]) -> Preparation:
@@ -266,13 +284,11 @@ def preparation(experiment: Any, found: CheckedTable, split: dict[str, Array]) -
     parts = ", ".join(f"{len(rows):,} {part}" for part, rows in split.items() if len(rows))
     return Preparation(
         experiment=experiment, data_path=found.path, layout="table", cases=len(found.rows), findings=found.findings,
-        files={
-            PLAN: yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
-            SPLIT: _split_text(split),
-        },
+        files={PLAN: yaml.safe_dump(plan.model_dump(mode="json"), sort_keys=False, allow_unicode=True)},
+        long_files={SPLIT: _split_bytes(split)},
         remarks=[
-            f"{len(found.rows):,} rows ({parts}); {found.summary().partition('; ')[2]}.",
-            f"{len(coding.numbers)} columns of numbers and {len(coding.words)} of words are learned from.",
+            f"{counted(len(found.rows), 'row')} ({parts}); {outcome.column}: {found.outcomes()}.",
+            f"{counted(len(coding.numbers), 'column')} of numbers and {len(coding.words)} of words to learn from.",
         ],
     )  # fmt: skip
 
@@ -305,27 +321,37 @@ def load_plan(folder: Path) -> TablePlan:
 
 
 def load_split(folder: Path) -> dict[str, Array]:
-    """The row numbers of a run's parts: train, val, test."""
-    text = (folder / SPLIT).read_text(encoding="utf-8")
-    if "\n" not in text:
-        return {part: np.asarray(rows, np.int64) for part, rows in json.loads(text).items()}
-    parts: dict[str, list[Array]] = {}
-    for line in text.splitlines():
-        if line.startswith('"'):
-            pieces = parts[line.split('"')[1]] = []
-        elif line[:1].isdigit():
-            pieces.append(np.fromstring(line.rstrip(","), np.int64, sep=","))
-    return {part: np.concatenate([np.zeros(0, np.int64), *pieces]) for part, pieces in parts.items()}
+    """The row numbers of a run's parts: train, val, test. Raises DatasetError where they cannot be read."""
+    import safetensors
+    from safetensors.numpy import load
+
+    path = folder / SPLIT
+    if not path.is_file() and (before := folder / SPLIT_OF_BEFORE).is_file():
+        kept = json.loads(before.read_text(encoding="utf-8"))
+        return {part: np.asarray(rows, np.int64) for part, rows in kept.items()}
+    try:
+        if path.stat().st_size > MOST_SPLIT_BYTES:
+            raise DatasetError("too large to be the parts of a table", where=path)
+        split = load(path.read_bytes())
+    except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise DatasetError(f"the parts of the run's table cannot be read ({error})", where=path) from None
+    if set(split) != set(PARTS) or any(rows.dtype != np.int64 or rows.ndim != 1 for rows in split.values()):
+        raise DatasetError("these are no parts of a table", where=path)
+    return {part: split[part] for part in PARTS}
 
 
-def _split_text(split: Mapping[str, Array]) -> str:
-    """The parts as JSON in lines of some thousand rows: a million at once would hold Python's lock, and the window."""
-    parts = []
-    for part, rows in split.items():
-        pieces = [rows[start : start + ROWS_OF_LINE].tolist() for start in range(0, len(rows), ROWS_OF_LINE)]
-        lines = ",\n".join(",".join(map(str, piece)) for piece in pieces)
-        parts.append(f'"{part}": [\n{lines}\n]')
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+def all_learned(split: Mapping[str, Array]) -> dict[str, Array]:
+    """The parts of a model that has learned from the validation rows too."""
+    train = np.sort(np.concatenate([split["train"], split["val"]]))
+    return {**split, "train": train, "val": train[:0]}
+
+
+def _split_bytes(split: Mapping[str, Array]) -> bytes:
+    """The parts in binary: a million row numbers written and read as text would hold Python's lock, and the window."""
+    from safetensors.numpy import save
+
+    rows = {part: np.ascontiguousarray(split.get(part, ()), np.int64) for part in PARTS}
+    return bytes(save(rows))
 
 
 def subjects(column: Column) -> Array:

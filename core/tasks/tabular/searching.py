@@ -16,6 +16,7 @@ import numpy as np
 from core import config
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
+from core.counting import counted
 from core.data.tables.encode import fit_coding
 from core.data.tables.table import Table
 from core.errors import ConfigError
@@ -63,8 +64,8 @@ def words(found: Mapping[str, Any]) -> str:
     chosen = ", ".join(f"{name.partition('.')[2]} {value}" for name, value in found["chosen"].items()) or "those given"
     losses = [trial["loss"] for trial in found["trials"]]
     return (
-        f"Of {len(losses)} settings tried in {found['folds']} folds of the training rows the best are {chosen}:"
-        f" loss {min(losses):.4f}, of those given {losses[0]:.4f}."
+        f"Of {counted(len(losses), 'setting')} tried in {found['folds']} folds of the training rows the best are"
+        f" {chosen}: loss {min(losses):.4f}, of those given {losses[0]:.4f}."
     )
 
 

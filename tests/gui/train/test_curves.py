@@ -20,7 +20,7 @@ from gui.train.history import History, smoothed
 from gui.train.messages import remark
 from gui.train.preview import PreviewPanel, SliceView, outline
 from gui.train.reader import CatalogReader
-from gui.train.watch import Preview, RunWatcher, look, read_preview
+from gui.train.watch import Points, Preview, RunWatcher, look, read_preview
 
 WriteRun = Callable[..., str]
 
@@ -124,6 +124,30 @@ def test_figures_come_from_the_runs_rows(qtbot: QtBot, write_run: WriteRun) -> N
     assert (dashboard.left.title.text(), dashboard.left.figure.text()) == ("Took", "2 min")
     assert dashboard.pace.figure.text() == "8.0"
     assert set(dashboard.cards["dice"].values_at(None)) == {"anterior", "posterior"}
+
+
+def test_a_card_that_is_put_up_moves_no_other_so_that_none_is_painted_again(qtbot: QtBot) -> None:
+    dashboard = Dashboard()
+    qtbot.addWidget(dashboard)
+    dashboard.resize(900, 700)
+    dashboard.show()
+    points = Points(*(np.arange(3.0) for _ in range(4)))
+    history = History()
+    for keys in (
+        ["train/loss", "lr"],
+        ["val/loss", *(f"val/{name}" for name in ("auroc", "auprc", "f1", "brier", "ece"))],
+    ):
+        history.series |= dict.fromkeys(keys, points)
+        dashboard.refresh(history)
+        places = []
+        while dashboard._waiting:
+            dashboard._draw_next()
+            dashboard.grab()  # lays out what waits to be
+            places.append({group: card.geometry() for group, card in dashboard.cards.items() if card.isVisible()})
+        shown = [{group: at[group] for group in places[-1] if group in at} for at in places]
+        put_up = next(n for n, at in enumerate(shown) if at and n > 1)  # the first turns only arrange
+        assert all(at.items() <= places[-1].items() for at in shown[put_up:])
+    assert len(places[-1]) == 7
 
 
 def test_time_left_follows_the_pace_of_the_last_epochs_and_the_time_limit(write_run: WriteRun) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import save
 
 from core import cli, config
 from core.control import JobControl
@@ -248,22 +249,77 @@ def test_a_column_that_holds_words_where_the_model_takes_numbers_is_told(tmp_pat
     assert code == 2 and "lacks columns that the model needs: age" in err
 
 
-def test_a_split_is_kept_as_json_in_short_lines_and_read_again_also_as_it_was_kept_before(tmp_path):
-    rows = 12_345
-    table = write_table(tmp_path / "long.csv", rows)
-    ready = prepare(config.parse(tree(table, test_fraction=0.1)), JobControl())
-    text = ready.files["split.json"]
-    assert max(map(len, text.splitlines())) < 50_000
-    (tmp_path / "split.json").write_text(text)
+def test_a_split_is_kept_in_binary_and_read_again_also_as_it_was_kept_before(tmp_path):
+    rows = 1_234
+    ready = prepare(config.parse(tree(write_table(tmp_path / "long.csv", rows), test_fraction=0.1)), JobControl())
+    kept = ready.long_files["split.safetensors"]
+    assert len(kept) < 8 * rows + 500
+    (tmp_path / "split.safetensors").write_bytes(kept)
     found = load_split(tmp_path)
-    assert {part: one.tolist() for part, one in found.items()} == json.loads(text)
+    assert list(found) == ["train", "val", "test"] and len(found["test"]) in (123, 124)
     assert sorted(np.concatenate(list(found.values())).tolist()) == list(range(rows))
-    (tmp_path / "split.json").write_text(json.dumps({"train": [3, 1], "val": [2], "test": []}))
-    assert {part: one.tolist() for part, one in load_split(tmp_path).items()} == {
-        "train": [3, 1],
-        "val": [2],
-        "test": [],
-    }
+
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "split.json").write_text('{\n"train": [\n3,1\n],\n"val": [\n2\n],\n"test": [\n\n]\n}\n')
+    assert {part: one.tolist() for part, one in load_split(old).items()} == {"train": [3, 1], "val": [2], "test": []}
+
+
+def test_a_table_that_the_window_holds_is_whole_after_a_run_on_it(tmp_path, capsys):
+    path = write_table(tmp_path / "stays.csv")
+    held = read_table(path)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tree(path)))
+    assert run_cli(capsys, "train", recipe, "trainer.epochs=1", "--json")[0] == 0
+    assert held.names == ["record", "age", "sex", "died"] and read_table(path) is held
+
+
+def test_a_table_is_summed_up_in_plain_words(tmp_path):
+    found = check(write_table(tmp_path / "stays.csv"))
+    died = int(found.target.sum())
+    assert found.summary() == f"120 rows, 4 columns; died: {120 - died} with 0, {died} with 1"
+    assert found.described() == [
+        ("Rows", "120"), ("Columns", "3 numbers, 1 category"), ("died", f"{120 - died} with 0, {died} with 1")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "cannot be read"),
+        (save({"train": np.arange(3), "val": np.arange(2)}), "no parts"),
+        (save({part: np.zeros(2) for part in ("train", "val", "test")}), "no parts"),
+    ],
+)
+def test_a_damaged_split_is_told_in_a_line(tmp_path, content, said):
+    (tmp_path / "split.safetensors").write_bytes(content)
+    with pytest.raises(DatasetError, match=said):
+        load_split(tmp_path)
+
+
+def test_what_is_wrong_with_the_columns_is_told_beside_an_outcome_that_cannot_be_learned(tmp_path):
+    rows = 120
+    path = write_table(
+        tmp_path / "a.csv", rows, empty=[""] * rows, day=[f"2020-01-{1 + i % 28:02d}" for i in range(rows)]
+    )
+    found = check(path, target="day")
+    assert not found.usable and {"outcome", "all-missing", "identifier"} <= {one.code for one in found.findings}
+
+
+def test_empty_and_infinite_columns_are_told_at_prediction(tmp_path, capsys):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tree(write_table(tmp_path / "stays.csv"))))
+    _, trained, _ = run_cli(capsys, "train", recipe, "trainer.epochs=1", "--json")
+    (tmp_path / "new.csv").write_text("age,sex,died\ninf,,1\n61,,0\n")
+    _, found, _ = run_cli(capsys, "evaluate", trained["run"], tmp_path / "new.csv", "--json")
+    told = [one["message"] for one in found["findings"]]
+    assert told == [
+        "sex: empty in every row, so the model answers without",
+        "age holds infinite values; they count as missing",
+    ]
+    (tmp_path / "new.csv").write_text("sex,died\nf,1\nm,0\n")
+    _, _, err = run_cli(capsys, "evaluate", trained["run"], tmp_path / "new.csv")
+    assert "new.csv: the table lacks columns" in err
 
 
 @pytest.mark.parametrize("kind", ["number", "category", "text"])
