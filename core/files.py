@@ -75,6 +75,15 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
+def is_unicode(name: str) -> bool:
+    """Whether a name or path is text: on Linux a name is any bytes, such as those of an old Latin-1 disk.
+
+    >>> is_unicode("käse.nii"), is_unicode(os.fsdecode(b"k\\xe4se.nii"))
+    (True, False)
+    """
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,17 +14,17 @@ from core.control import JobControl
 
 def answer(text: str) -> None:
     """One line of the answer, on stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(_printable(text) + "\n")
 
 
 def answer_json(value: dict[str, Any]) -> None:
     """The answer as one JSON object on stdout; numbers that JSON cannot hold become null."""
-    sys.stdout.write(json.dumps(_plain(value), ensure_ascii=False) + "\n")
+    answer(json.dumps(_plain(value), ensure_ascii=False))
 
 
 def say(text: str) -> None:
     """A line for the person, on stderr."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(_printable(text) + "\n")
     sys.stderr.flush()
 
 
@@ -62,7 +62,7 @@ class Progress:
     def _listen(self, fraction: float | None, message: str) -> None:
         if self._on_terminal:
             share = "    " if fraction is None else f"{100 * fraction:3.0f}%"
-            sys.stderr.write(f"\r\x1b[K{share} {message}"[:200])
+            sys.stderr.write(_printable(f"\r\x1b[K{share} {message}"[:200]))
             sys.stderr.flush()
         elif message != self._last and self._is_due(fraction, message):
             say(message)
@@ -90,6 +90,11 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+
+def _printable(text: str) -> str:
+    """Names that are not Unicode are written with escapes, which JSON reads as what they were."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: Any) -> Any:

@@ -68,6 +68,21 @@ def test_a_folder_is_walked_and_each_scan_has_a_row(capsys, package, scans, tmp_
         assert 0.5 < float(row["Bright confidence"]) <= 1 and float(row["seconds"]) > 0
 
 
+def test_a_name_that_is_not_unicode_is_told_and_keeps_no_other_scan_back(capsys, package, scans, tmp_path):
+    strange, out = scans / os.fsdecode(b"k\xe4se.nii.gz"), tmp_path / "out"
+    try:
+        strange.write_bytes((scans / "one.nii.gz").read_bytes())
+    except (OSError, UnicodeError):
+        pytest.skip("every name is Unicode on this disk")
+    answer = predicted(capsys, scans, out)
+    assert len(answer["predictions"]) == 3 and answer["failed"][1]["mend"] == "Rename it."
+    assert answer["failed"][1]["scan"] == str(strange)
+    assert len(table(out)) == 5
+    assert [bool(one.get("skipped")) for one in predicted(capsys, scans, out)["predictions"]] == [True] * 3
+    assert main(["info", str(strange)]) == 2
+    assert "is not Unicode" in capsys.readouterr().err
+
+
 def test_a_second_start_predicts_only_what_changed_or_failed(capsys, package, scans, tmp_path):
     out = tmp_path / "out"
     predicted(capsys, scans, out)
