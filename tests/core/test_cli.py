@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -337,3 +338,16 @@ def test_a_new_name_for_the_experiment_keeps_all_the_rest():
 
     tree, renamed = load_tree("hippocampus-quick"), load_tree("hippocampus-quick", ["name=mine"])
     assert renamed == {**tree, "name": "mine"}
+
+
+def test_a_stream_of_few_letters_holds_every_answer(monkeypatch: pytest.MonkeyPatch):
+    from core.commands.console import answer, answer_json
+
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    answer_json({"scan": "頭.nii"})
+    answer("頭.nii")
+    narrow.flush()
+    whole, line = narrow.buffer.getvalue().decode("cp1252").splitlines()
+    assert json.loads(whole) == {"scan": "頭.nii"}
+    assert line == "\\u982d.nii"
