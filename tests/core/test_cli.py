@@ -212,6 +212,16 @@ def test_evaluation_of_an_empty_folder_is_refused(
     assert str(tmp_path) in refused(capsys, "evaluate", "tiny", str(tmp_path))
 
 
+def test_a_run_whose_folder_is_gone_is_told_so(home: dict[str, Any], capsys: pytest.CaptureFixture[str]):
+    plan = Path(answered(capsys, "runs", "show", home["run"])["folder"]) / "plan.yaml"
+    aside = plan.rename(plan.with_suffix(".aside"))
+    try:
+        for command in (["evaluate", home["run"], str(home["data"])], ["models", "publish", home["run"]]):
+            assert f"{plan}: a file that the run keeps cannot be read" in refused(capsys, *command)
+    finally:
+        aside.rename(plan)
+
+
 def test_runs_are_listed_shown_compared_and_exported(
     home: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

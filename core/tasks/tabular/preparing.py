@@ -22,6 +22,7 @@ from core.data.tables.encode import TableCoding, fit_coding
 from core.data.tables.read import read_table
 from core.data.tables.table import Column, Kind, Table
 from core.errors import ConfigError, DatasetError
+from core.files import kept_text
 from core.imaging.volume import Finding
 from core.registry import Part
 from core.tasks.tabular.splitting import draw
@@ -301,12 +302,12 @@ def fingerprint(table: Table) -> str:
 
 def load_plan(folder: Path) -> TablePlan:
     """The plan of a run's folder."""
-    return TablePlan.model_validate(config.read_yaml((folder / PLAN).read_text(encoding="utf-8")))
+    return TablePlan.model_validate(config.read_yaml(kept_text(folder / PLAN)))
 
 
 def load_split(folder: Path) -> dict[str, Array]:
     """The row numbers of a run's parts: train, val, test."""
-    text = (folder / SPLIT).read_text(encoding="utf-8")
+    text = kept_text(folder / SPLIT)
     if "\n" not in text:
         return {part: np.asarray(rows, np.int64) for part, rows in json.loads(text).items()}
     parts: dict[str, list[Array]] = {}
