@@ -66,6 +66,31 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def refuse_unwritable(folder: Path) -> None:
+    """Raise IsocenterError for a folder of results that plainly cannot be written or made. It is not made here."""
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    except OSError as error:  # such as a name that is too long
+        raise _no_folder(folder, error.strerror or str(error)) from error
+    if not there.is_dir():
+        raise _no_folder(folder, f"{there.name} is not a folder")
+    if not os.access(there, os.W_OK):
+        raise _no_folder(folder, "not permitted")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results. Raises IsocenterError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_folder(folder, error.strerror or str(error)) from error
+
+
+def _no_folder(folder: Path, why: str) -> IsocenterError:
+    mend = "Choose another folder, or free some space."
+    return IsocenterError(f"the folder for the result cannot be written ({why})", where=folder, mend=mend)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     with replacing(path) as part:
         part.write_bytes(content)

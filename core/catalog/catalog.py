@@ -348,6 +348,11 @@ class Catalog:
         """All predictions, newest first."""
         return [_prediction(row) for row in self._rows("SELECT * FROM predictions ORDER BY id DESC")]
 
+    def hashes_of(self, output: Path) -> set[str]:
+        """What a prediction's file was when it was written, each time."""
+        rows = self._rows("SELECT sha256 FROM predictions WHERE output = ?", [str(output.absolute())])
+        return {row["sha256"] for row in rows}
+
     def prediction(self, id: int) -> PredictionRow:
         rows = self._rows("SELECT * FROM predictions WHERE id = ?", [id])
         if not rows:

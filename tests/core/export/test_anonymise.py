@@ -312,6 +312,8 @@ def test_only_new_folders_elsewhere_are_written_and_a_cancel_leaves_none(make_se
     empty.mkdir()
     with pytest.raises(UnreadableScan, match="no DICOM images"):
         anonymise(empty, tmp_path / "out")
+    with pytest.raises(UnreadableScan, match="no such file or folder"):
+        anonymise(tmp_path / "nothing", tmp_path / "out")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "full", "series"]
 
 

@@ -127,6 +127,22 @@ def test_one_scan_leaves_no_table_and_goes_on_only_when_asked(capsys, package, s
     assert fresh(predicted(capsys, scans / "one.nii.gz", out, "--resume", code=0)) == []
 
 
+def test_a_label_map_that_a_person_made_or_corrected_is_not_replaced_unasked(capsys, package, scans, tmp_path):
+    one, result = scans / "one.nii.gz", tmp_path / "one_seg.nii.gz"
+    drawn = write_nifti(result, np.ones((4, 4, 4), np.uint8)).read_bytes()
+    [failed] = predicted(capsys, one, tmp_path)["failed"]
+    assert "was not predicted here" in failed["what"] and result.read_bytes() == drawn
+    predicted(capsys, one, tmp_path, "--overwrite", code=0)
+    predicted(capsys, one, tmp_path, code=0)  # its own answer may go
+    image = nib.load(result)
+    corrected = np.array(image.dataobj)
+    corrected[0, 0, 0] += 1
+    nib.save(nib.Nifti1Image(corrected, image.affine, image.header), result)
+    kept = result.read_bytes()
+    [failed] = predicted(capsys, one, tmp_path)["failed"]
+    assert "was changed since" in failed["what"] and result.read_bytes() == kept
+
+
 def test_results_among_the_scans_are_not_predicted_again(capsys, package, scans):
     before = [case.scan for case in cases_in(scans, JobControl()).cases]
     predicted(capsys, scans, scans)
