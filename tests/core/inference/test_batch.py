@@ -135,7 +135,7 @@ def test_a_label_map_that_a_person_made_or_corrected_is_not_replaced_unasked(cap
     predicted(capsys, one, tmp_path, "--overwrite", code=0)
     predicted(capsys, one, tmp_path, code=0)  # its own answer may go
     image = nib.load(result)
-    corrected = np.array(image.dataobj)
+    corrected = np.asarray(image.dataobj).copy()
     corrected[0, 0, 0] += 1
     nib.save(nib.Nifti1Image(corrected, image.affine, image.header), result)
     kept = result.read_bytes()
