@@ -33,6 +33,7 @@ from core.commands import (
     train,
 )
 from core.errors import Cancelled, IsocenterError
+from core.files import is_unicode
 
 COMMANDS = (
     predict, plan, check, prepare, train, fractions, evaluate, runs, models, info, convert, register, export,
@@ -59,8 +60,12 @@ def build_parser(more: Iterable[Adder] = ()) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None, more: Iterable[Adder] = ()) -> int:
     """Run one command and return its exit code."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    if strange := next((word for word in words if not is_unicode(word)), None):
+        print(f"isocenter: {strange!r}: this name is not Unicode. Rename the file or folder.", file=sys.stderr)
+        return BAD_INPUT
     try:
-        args = _parse(build_parser(more), sys.argv[1:] if argv is None else list(argv))
+        args = _parse(build_parser(more), words)
     except SystemExit as ended:  # argparse has said why, or printed the help
         return ended.code if isinstance(ended.code, int) else BAD_INPUT
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)

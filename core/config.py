@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, ValidationInfo, create_model, field
 from core import registry
 from core.errors import ConfigError
 from core.paths import RESOURCES
+from core.plain_yaml import read_yaml as read_yaml
 from core.registry import Part
 from core.wording import plain
 
@@ -344,18 +345,6 @@ def load_tree(name_or_path: str | Path, overrides: Iterable[str] = ()) -> dict[s
     return tree
 
 
-def read_yaml(text: str) -> Any:
-    """Parse YAML safely: plain values only, and no aliases (a small file can unfold into a huge one with them)."""
-    return yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader subclass
-
-
-class _PlainLoader(yaml.SafeLoader):
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed")
-        return super().compose_node(parent, index)
-
-
 def _apply(tree: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
@@ -371,15 +360,21 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         node = child
     try:
         value = read_yaml(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{override!r}: the value is not readable ({_first_line(error)})") from None
-    # YAML 1.1 reads "1e-3" as text; people write numbers so.
-    if isinstance(value, str):
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"{_cut(override)!r}: the value is not readable ({_first_line(error)})") from None
+    if type(value) is int and str(value) != text.strip():
+        value = text.strip()  # 007 and 12:30 are numbers in YAML 1.1, to a person names
+    # YAML 1.1 reads "1e-3" as text; people write numbers so. What stands in quotes is meant as text.
+    elif isinstance(value, str) and value == text.strip():
         with contextlib.suppress(ValueError):
             value = float(value)
     if parents and last == "name" and node.get("name") not in (None, value):
         node.clear()  # another part: the old one's keys would not fit it
     node[last] = value
+
+
+def _cut(text: str, longest: int = 80) -> str:
+    return text if len(text) <= longest else f"{text[:longest]} …"
 
 
 def _first_line(error: Exception) -> str:

@@ -66,6 +66,31 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def refuse_unwritable(folder: Path) -> None:
+    """Raise IsocenterError for a folder of results that plainly cannot be written or made. It is not made here."""
+    try:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    except OSError as error:  # such as a name that is too long
+        raise _no_folder(folder, error.strerror or str(error)) from error
+    if not there.is_dir():
+        raise _no_folder(folder, f"{there.name} is not a folder")
+    if not os.access(there, os.W_OK):
+        raise _no_folder(folder, "not permitted")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results. Raises IsocenterError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_folder(folder, error.strerror or str(error)) from error
+
+
+def _no_folder(folder: Path, why: str) -> IsocenterError:
+    mend = "Choose another folder, or free some space."
+    return IsocenterError(f"the folder for the result cannot be written ({why})", where=folder, mend=mend)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     with replacing(path) as part:
         part.write_bytes(content)
@@ -73,6 +98,27 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
+
+
+def kept_text(path: Path) -> str:
+    """The text of a file that a run keeps in its folder. Raises IsocenterError where it is gone or cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or "damaged"
+        raise IsocenterError(
+            f"a file that the run keeps cannot be read ({reason})", where=path,
+            mend="Put the run's folder back, or train anew.",
+        ) from error  # fmt: skip
+
+
+def is_unicode(name: str) -> bool:
+    """Whether a name or path is text: on Linux a name is any bytes, such as those of an old Latin-1 disk.
+
+    >>> is_unicode("käse.nii"), is_unicode(os.fsdecode(b"k\\xe4se.nii"))
+    (True, False)
+    """
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def sha256(path: Path) -> str:

@@ -7,10 +7,12 @@ the window and its builder, so it must import torch only inside its methods.
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from collections.abc import Callable
 from functools import cache
-from typing import Annotated, Any, TypeVar, Union
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, Union, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -21,6 +23,21 @@ class Part(BaseModel):
     """Base of every configuration block: unknown keys are errors, and a block does not change once made."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_texts(cls, tree: Any) -> Any:
+        """A name or folder may look like a number, a path begin with `~`, which no shell unfolds in `path=~/a`."""
+        return {key: cls._as_text(key, value) for key, value in tree.items()} if isinstance(tree, dict) else tree
+
+    @classmethod
+    def _as_text(cls, key: Any, value: Any) -> Any:
+        if type(value) not in (int, str) or key not in cls.model_fields:
+            return value
+        annotation = cls.model_fields[key].annotation
+        if annotation is str:
+            return str(value)
+        return os.path.expanduser(str(value)) if Path in (annotation, *get_args(annotation)) else value
 
     @model_validator(mode="before")
     @classmethod

@@ -16,6 +16,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"input is not a valid path.*", "must be a folder or file"),
     (r"input tag .* expected tags: (.*)", r"must be one of \1"),
     (r"unable to extract tag.*", "needs a name that says which one it is"),
+    (r"input should be a valid dictionary or .*", "must be a block of keys"),
     (r"input should be a valid dictionary.*", "must be pairs such as 1: name"),
     (r"input should be a valid (list|tuple).*", "must be a list of values"),
     (r"input should be ('.*'|\d+)$", r"must be \1"),

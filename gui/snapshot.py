@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gui.viewer.scene import Scene
 
 SIZE = "1280x960"
-WAIT_MS = 30_000
+WAIT_MS = 300_000  # surfaces take seconds, but a busy machine many more
 LARGEST = 8000
 
 
@@ -52,6 +52,8 @@ def take(scan: Path, out: Path, overlay: Path | None, width: int, height: int, *
     from core.imaging.reader import read
     from gui.viewer.scene import OpenedScan, Scene
 
+    if not out.parent.is_dir():
+        raise IsocenterError("there is no such folder", where=out.parent, mend="Create it, or choose another one.")
     if out.suffix.lower() != ".png":
         raise IsocenterError("the picture is written as PNG", where=out, mend="Give it a name that ends in .png.")
     opened = OpenedScan.prepare(read(scan, series=series))
@@ -118,6 +120,7 @@ def _draw(scene: Scene, out: Path, width: int, height: int) -> None:
     from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
     from core.errors import IsocenterError
+    from core.files import replacing
     from core.imaging.titles import title_of
     from gui.context import AppContext
     from gui.viewer.slice_grid import SliceGrid
@@ -143,15 +146,20 @@ def _draw(scene: Scene, out: Path, width: int, height: int) -> None:
         if not grid.volume_view.up_to_date:
             wait = QEventLoop()
             grid.volume_view.settled.connect(wait.quit)
-            QTimer.singleShot(WAIT_MS, wait.quit)
+            waited = QTimer(singleShot=True, interval=WAIT_MS)
+            waited.timeout.connect(wait.quit)
+            waited.start()
             wait.exec()
+            if waited.isActive():
+                waited.stop()
+            else:
+                sys.stderr.write("warning: the 3D view took too long and is missing from the picture.\n")
         picture = whole.grab().toImage()
         grid.close_views()
         whole.close()
         context.close()
-    part = out.with_name(f".{out.name}.part")
-    if not picture.save(str(part), "PNG"):
-        raise IsocenterError(
-            "the picture cannot be written", where=out, mend="Check that the folder exists and is writable."
-        )
-    os.replace(part, out)
+    with replacing(out) as part:
+        if not picture.save(str(part), "PNG"):
+            raise IsocenterError(
+                "the picture cannot be written", where=out, mend="Check that the folder exists and is writable."
+            )

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import psutil
 
-from core.catalog.database import as_catalog_error, catalog_path, connect, immediate
+from core.catalog.database import as_catalog_error, catalog_path, connect, immediate, plain
 from core.errors import CatalogError
 
 RunState = Literal["queued", "running", "paused", "finished", "stopped", "failed", "interrupted"]
@@ -351,6 +351,11 @@ class Catalog:
         """All predictions, newest first."""
         return [_prediction(row) for row in self._rows("SELECT * FROM predictions ORDER BY id DESC")]
 
+    def hashes_of(self, output: Path) -> set[str]:
+        """What a prediction's file was when it was written, each time."""
+        rows = self._rows("SELECT sha256 FROM predictions WHERE output = ?", [str(output.absolute())])
+        return {row["sha256"] for row in rows}
+
     def prediction(self, id: int) -> PredictionRow:
         rows = self._rows("SELECT * FROM predictions WHERE id = ?", [id])
         if not rows:
@@ -359,14 +364,14 @@ class Catalog:
 
 
 def _run(row: dict[str, Any]) -> RunRow:
-    return RunRow(**{**row, "folder": Path(row["folder"]), "summary": json.loads(row["summary"] or "{}")})
+    return RunRow(**{**row, "folder": Path(row["folder"]), "summary": plain(row["summary"] or "{}")})
 
 
 def _prediction(row: dict[str, Any]) -> PredictionRow:
     changed = {
         "scan": Path(row["scan"]), "output": Path(row["output"]),
-        "structures": json.loads(row["structures"]), "findings": json.loads(row["findings"]),
-        "given": json.loads(row["given"]),
+        "structures": plain(row["structures"]), "findings": plain(row["findings"]),
+        "given": plain(row["given"]),
     }  # fmt: skip
     return PredictionRow(**{**row, **changed})
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from core.catalog.library import Database
 from core.catalog.schema import SCHEMA_VERSION, migrations
@@ -14,6 +16,7 @@ from core.errors import CatalogError
 from core.paths import ensure_home, home
 
 BUSY_SECONDS = 20
+ASIDE = "Move the file aside; run folders beside it keep their checkpoints."
 
 
 def catalog_path() -> Path:
@@ -57,6 +60,14 @@ def connect(path: Path | None = None) -> Database:
         raise as_catalog_error(error, path) from error
 
 
+def plain(text: str) -> Any:
+    """What a column holds as JSON. Raises CatalogError where it was damaged."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError, TypeError) as error:
+        raise CatalogError(f"the catalog is damaged ({error})", where=catalog_path(), mend=ASIDE) from error
+
+
 @contextmanager
 def immediate(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """A write transaction that takes its lock first, so that it waits for others rather than failing half-way."""
@@ -79,7 +90,7 @@ def as_catalog_error(error: Exception, path: Path) -> CatalogError:
         return CatalogError(
             f"the catalog is damaged ({text})",
             where=path,
-            mend="Move the file aside; run folders beside it keep their checkpoints.",
+            mend=ASIDE,
         )
     if "locked" in text:
         return CatalogError(

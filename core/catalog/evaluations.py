@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.catalog.catalog import Catalog
+from core.catalog.database import plain
 from core.catalog.records import empty_old, insert_row, move, trash_folder
 from core.errors import CatalogError
 from core.files import write_text
@@ -126,7 +127,7 @@ def from_trash(catalog: Catalog, name: str) -> int:
 def _row(row: dict[str, Any]) -> EvaluationRow:
     files = {
         case: CaseFiles(Path(f["image"]), Path(f["label"]), Path(f["prediction"]) if f["prediction"] else None)
-        for case, f in json.loads(row["files"]).items()
+        for case, f in plain(row["files"]).items()
     }
-    changed = {"data": Path(row["data"]), "result": json.loads(row["result"]), "files": files}
+    changed = {"data": Path(row["data"]), "result": plain(row["result"]), "files": files}
     return EvaluationRow(**{**row, **changed})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.catalog.catalog import Catalog, RunRow, RunState
+from core.catalog.database import plain
 from core.errors import CatalogError
 
 
@@ -97,5 +98,5 @@ def state_of(size: int, runs: dict[int, RunRow]) -> RunState:
 
 
 def _group(row: dict[str, Any]) -> GroupRow:
-    parts = json.loads(row["folds"])
-    return GroupRow(**{**row, "plan": json.loads(row["plan"]), "folds": parts["folds"], "test": parts["test"]})
+    parts = plain(row["folds"])
+    return GroupRow(**{**row, "plan": plain(row["plan"]), "folds": parts["folds"], "test": parts["test"]})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.commands.console import Progress, answer, answer_json, say, table
 from core.errors import IsocenterError
+from core.files import refuse_unwritable
 
 if TYPE_CHECKING:
     from core.catalog.groups import GroupRow
@@ -24,6 +25,7 @@ def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
 
     if args.report is not None and not kind.reports:
         raise IsocenterError(NO_REPORT, where=args.model, mend=WITHOUT_REPORT)
+    refuse_unwritable(args.out)  # found out before the work, not after it
     with Progress() as progress:
         found = kind.predict(package, args.scans, args.out, vars(args), progress.control())
     parts = {name: str(path.absolute()) for name in SUBJECT_PARTS if (path := getattr(args, name)) is not None}

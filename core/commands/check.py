@@ -28,7 +28,10 @@ def run(args: Namespace) -> int:
         found = experiment.task.check(experiment, progress.control())
         data = experiment.task.inspect(experiment, progress.control()) if found is not None and chosen else None
     if found is None:
-        raise ConfigError(f"nothing was asked of the task {experiment.task.name}", where=args.config)
+        raise ConfigError(
+            f"nothing was asked of the task {experiment.task.name}, so there is nothing to depart from",
+            where=args.config, mend="`isocenter plan` tells what the run would be, and checks its data.",
+        )  # fmt: skip
     if args.json:
         told: dict[str, Any] = {"config": args.config, "departures": [departure.as_dict() for departure in found]}
         if data is not None:

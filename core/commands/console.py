@@ -7,24 +7,26 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from core.control import JobControl
 
 
 def answer(text: str) -> None:
     """One line of the answer, on stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(_printable(text, sys.stdout) + "\n")
 
 
 def answer_json(value: dict[str, Any]) -> None:
     """The answer as one JSON object on stdout; numbers that JSON cannot hold become null."""
-    sys.stdout.write(json.dumps(_plain(value), ensure_ascii=False) + "\n")
+    text = json.dumps(_plain(value), ensure_ascii=False)
+    # A Windows pipe holds few letters; JSON has escapes of its own for the others, and for names that are not Unicode.
+    answer(text if text == _printable(text, sys.stdout) else json.dumps(_plain(value)))
 
 
 def say(text: str) -> None:
     """A line for the person, on stderr."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(_printable(text, sys.stderr) + "\n")
     sys.stderr.flush()
 
 
@@ -62,7 +64,7 @@ class Progress:
     def _listen(self, fraction: float | None, message: str) -> None:
         if self._on_terminal:
             share = "    " if fraction is None else f"{100 * fraction:3.0f}%"
-            sys.stderr.write(f"\r\x1b[K{share} {message}"[:200])
+            sys.stderr.write(_printable(f"\r\x1b[K{share} {message}"[:200], sys.stderr))
             sys.stderr.flush()
         elif message != self._last and self._is_due(fraction, message):
             say(message)
@@ -90,6 +92,12 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+
+def _printable(text: str, stream: TextIO) -> str:
+    """The text with escapes for the letters that the stream cannot hold."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _plain(value: Any) -> Any:

@@ -71,7 +71,9 @@ def add(commands: Any) -> None:
     again.add_argument(
         "--resume", action="store_true", help="skip what OUT holds already of unchanged scans; a walked folder does so"
     )
-    again.add_argument("--overwrite", action="store_true", help="predict all anew")
+    again.add_argument(
+        "--overwrite", action="store_true", help="predict all anew, also over label maps that someone corrected"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -177,7 +179,7 @@ def _predict(
                 case.scan, package, args.out / case.folder, further=case.further,
                 series=args.series or case.series or None, name=case.name, device=args.device,
                 mirror=MIRROR[args.mirror], roi=ALWAYS[args.roi], uncertainty=args.uncertainty,
-                time_point=None if args.time is None else args.time - 1, control=control,
+                time_point=None if args.time is None else args.time - 1, overwrite=args.overwrite, control=control,
             )  # fmt: skip
         except Cancelled:
             raise

@@ -72,6 +72,8 @@ def look_at(
             Finding("non-finite", "warning", f"{id}: the image has non-finite voxels; they count as its extremes.")
         )
     extent = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    if extent[0] == extent[1]:
+        findings.append(Finding("blank", "warning", f"{id}: the image shows nothing: all its voxels are alike."))
     if labelled is None:
         labelled = intensities > (known.mean(dtype=np.float64) if known.size else 0)
     turn = to_canonical(image.affine_ras)

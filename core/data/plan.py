@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from core.config import read_yaml
+from core.files import kept_text
 from core.registry import Part
 
 PLAN = "plan.yaml"  # in a run's folder
@@ -112,4 +113,4 @@ class Plan(Part):
 
 def load_plan(folder: Path) -> Plan:
     """The plan of a run's folder."""
-    return Plan.model_validate(read_yaml((folder / PLAN).read_text(encoding="utf-8")))
+    return Plan.model_validate(read_yaml(kept_text(folder / PLAN)))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.data.case import CheckedCases
 from core.errors import DatasetError
+from core.files import kept_text
 
 SPLIT = "split.json"  # in a run's folder
 
@@ -77,5 +78,5 @@ def groups_of(dataset: CheckedCases) -> dict[str, list[str]]:
 
 def load_split(folder: Path) -> dict[str, list[str]]:
     """The case ids of a run's parts: train, val, test."""
-    split: dict[str, list[str]] = json.loads((folder / SPLIT).read_text(encoding="utf-8"))
+    split: dict[str, list[str]] = json.loads(kept_text(folder / SPLIT))
     return split

@@ -92,7 +92,10 @@ def clean_file(source: Path, target: Path, renaming: Renaming) -> None:
     meta.TransferSyntaxUID = syntax
     meta.MediaStorageSOPClassUID = clean.SOPClassUID
     meta.MediaStorageSOPInstanceUID = clean.SOPInstanceUID
-    made = FileDataset(None, clean, file_meta=meta, preamble=bytes(128))
+    made = FileDataset(
+        None, clean, file_meta=meta, preamble=bytes(128),
+        is_implicit_VR=syntax.is_implicit_VR, is_little_endian=syntax.is_little_endian,
+    )  # fmt: skip
     made.save_as(target, enforce_file_format=True)
 
 

@@ -78,6 +78,8 @@ def read_labelled(
 
 def as_labels(volume: Volume) -> Array:
     """The voxels as whole numbers. Raises UnreadableScan where they are no label map."""
+    if volume.source.format.startswith("DICOM"):
+        raise _no_labels("these are DICOM images, no label map", volume.source.path)
     if volume.voxels.ndim != 3 or volume.voxels.dtype.kind not in "buif":
         raise _no_labels("this is no label map", volume.source.path)
     scaled = (volume.slope, volume.intercept) != (1.0, 0.0)

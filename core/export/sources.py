@@ -37,6 +37,8 @@ def image_files(path: Path, control: JobControl, series: str = "") -> list[tuple
     of a part of a series ("UID#2") those of the whole series. Raises UnreadableScan where there are none.
     """
     folder, series = path, series_of(series)
+    if not path.exists():
+        raise UnreadableScan("there is no such file or folder", where=path, mend="Check the name.")
     if not path.is_dir():
         own = read_header(path)
         if own is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.control import JobControl
 from core.errors import UnreadableScan
+from core.files import is_unicode
 from core.imaging.bounds import unreadable
 from core.imaging.kind import Kind, is_dicom_file, kind_of
 from core.imaging.metaimage import read_metaimage
@@ -34,6 +35,8 @@ def read(
     path = Path(path)
     control = control or JobControl()
     control.check()
+    if not is_unicode(str(path)):  # neither the catalog nor a table of results could name it
+        raise UnreadableScan("the name of the file or folder is not Unicode", where=repr(path.name), mend="Rename it.")
     try:
         kind = _kind(path)
         if kind == "dicom":

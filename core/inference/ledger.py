@@ -89,7 +89,8 @@ class Ledger:
                 f"the results cannot be recorded ({error.strerror or error})", where=self._out,
                 mend="Choose another folder, or free some space.",
             ) from error  # fmt: skip
-        write_text(self._out / TABLE, as_csv(list(self._rows.values())))
+        table = as_csv(list(self._rows.values()))
+        write_text(self._out / TABLE, table.encode("utf-8", "backslashreplace").decode())  # not every name is Unicode
 
 
 def fingerprint(case: Case, out: Path) -> str:
@@ -105,7 +106,7 @@ def fingerprint(case: Case, out: Path) -> str:
             start = f"{stem_of(scan)}."
             facts += [file for file in sorted(scan.parent.iterdir()) if file.name.startswith(start)]
     key = "".join(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}\n" for file in facts)
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def as_csv(rows: list[Row]) -> str:
@@ -171,7 +172,9 @@ def _read(path: Path) -> list[Row]:
 def _append(path: Path, line: str) -> None:
     with path.open("ab") as file:
         # What a crash cut off is ended first, so that this line stands by itself.
-        file.write((b"\n" if file.tell() and not _ends_well(path) else b"") + line.encode() + b"\n")
+        file.write(
+            (b"\n" if file.tell() and not _ends_well(path) else b"") + line.encode("utf-8", "backslashreplace") + b"\n"
+        )
         file.flush()
         os.fsync(file.fileno())
 

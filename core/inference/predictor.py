@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 from core.control import JobControl
 from core.data.plan import Label
 from core.data.prepare import Prepared, prepare, restore_labels, restore_probabilities
-from core.errors import IsocenterError
+from core.files import make_folder, refuse_unwritable
 from core.imaging.volume import Finding, Volume
 from core.inference import checks, cost
 from core.inference.confidence import CODE, calibrated
@@ -204,7 +203,8 @@ def measure(labels: Array, certainty: Array, named: Sequence[Label], volume: Vol
 def predict_file(
     scan: Path, package: ModelPackage, out_dir: Path, *, further: Sequence[Path] = (), series: str | None = None,
     name: str = "", device: str = "auto", mirror: Mirror = None, roi: bool | None = None,
-    uncertainty: bool = False, time_point: int | None = None, control: JobControl | None = None,
+    uncertainty: bool = False, time_point: int | None = None, overwrite: bool = False,
+    control: JobControl | None = None,
 ) -> PredictionResult:  # fmt: skip
     """Read a scan, predict it, write `<stem>_seg.nii.gz` into `out_dir` and record it in the catalog.
 
@@ -213,27 +213,31 @@ def predict_file(
     series: the UID of the series to predict of a DICOM folder; without it the one with most images.
     name: stands for the stem of the scan's file.
     time_point: of a scan of several volumes, the one that is predicted, counted from 0.
+    overwrite: also where a person drew or corrected the label map that is there, see core.inference.handmade.
     Raises IsocenterError (bad scan, bad model, a folder that cannot be written) with nothing half-written.
     """
     from core.catalog import Catalog
     from core.imaging.channels import one_of
     from core.imaging.writer import write_segmentation
+    from core.inference.handmade import refuse_handmade
     from core.inference.uncertainty import write_uncertainty
 
     began = time.perf_counter()
     control = control or JobControl()
     # What cannot be written is found out before the work, not after it.
-    _refuse_unwritable(out_dir)
+    refuse_unwritable(out_dir)
     with Catalog() as catalog:
         control.progress(0.0, "Reading the scan")
         volume = _read(scan, further, package, series, control.part(0.0, 0.05))
         if time_point is not None:
             volume = one_of(volume, time_point)
             name = f"{name or _name(volume)}_t{time_point + 1}"
+        output = out_dir / f"{name or _name(volume)}_seg.nii.gz"
+        if not overwrite:
+            refuse_handmade(output, catalog)
         answer = segment(volume, package, device=device, mirror=mirror, roi=roi, control=control.part(0.05, 0.97))
         control.progress(0.97, "Writing the segmentation")
-        _make(out_dir)
-        output = out_dir / f"{name or _name(volume)}_seg.nii.gz"
+        make_folder(out_dir)
         made_by = f"{package.name} {package.version}"
         sha256 = write_segmentation(output, answer.labels, volume, description=made_by, control=control.silent())
         map_ = None
@@ -275,24 +279,3 @@ def _name(volume: Volume) -> str:
 
     part = numbered(volume.name) if volume.source.further else None
     return part[0] if part else volume.name
-
-
-def _refuse_unwritable(folder: Path) -> None:
-    """Raise IsocenterError for a folder that plainly cannot be written or made. It is not made here."""
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not there.is_dir():
-        raise _unwritable(folder, f"{there.name} is not a folder")
-    if not os.access(there, os.W_OK):
-        raise _unwritable(folder, "not permitted")
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(folder, error.strerror or str(error)) from error
-
-
-def _unwritable(folder: Path, why: str) -> IsocenterError:
-    mend = "Choose another folder, or free some space."
-    return IsocenterError(f"the folder for the result cannot be written ({why})", where=folder, mend=mend)

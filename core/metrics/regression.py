@@ -16,7 +16,8 @@ def figures(values: Array, target: Array) -> dict[str, float]:
     """
     values, target = np.asarray(values, np.float64), np.asarray(target, np.float64)
     error = values - target
-    spread = float(((target - target.mean()) ** 2).sum())
+    # Of equal numbers the mean may be a last digit off, which is no spread.
+    spread = float(((target - target.mean()) ** 2).sum()) if np.ptp(target) > 0 else 0.0
     mse = float((error**2).mean())
     return {
         "loss": mse,

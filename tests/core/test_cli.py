@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -211,6 +212,16 @@ def test_evaluation_of_an_empty_folder_is_refused(
     assert str(tmp_path) in refused(capsys, "evaluate", "tiny", str(tmp_path))
 
 
+def test_a_run_whose_folder_is_gone_is_told_so(home: dict[str, Any], capsys: pytest.CaptureFixture[str]):
+    plan = Path(answered(capsys, "runs", "show", home["run"])["folder"]) / "plan.yaml"
+    aside = plan.rename(plan.with_suffix(".aside"))
+    try:
+        for command in (["evaluate", home["run"], str(home["data"])], ["models", "publish", home["run"]]):
+            assert f"{plan}: a file that the run keeps cannot be read" in refused(capsys, *command)
+    finally:
+        aside.rename(plan)
+
+
 def test_runs_are_listed_shown_compared_and_exported(
     home: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -337,3 +348,16 @@ def test_a_new_name_for_the_experiment_keeps_all_the_rest():
 
     tree, renamed = load_tree("hippocampus-quick"), load_tree("hippocampus-quick", ["name=mine"])
     assert renamed == {**tree, "name": "mine"}
+
+
+def test_a_stream_of_few_letters_holds_every_answer(monkeypatch: pytest.MonkeyPatch):
+    from core.commands.console import answer, answer_json
+
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    answer_json({"scan": "頭.nii"})
+    answer("頭.nii")
+    narrow.flush()
+    whole, line = narrow.buffer.getvalue().decode("cp1252").splitlines()
+    assert json.loads(whole) == {"scan": "頭.nii"}
+    assert line == "\\u982d.nii"

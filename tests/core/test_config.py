@@ -27,7 +27,9 @@ def test_override_reads_exponents_as_numbers_and_swaps_whole_parts(tmp_path: Pat
     assert (experiment.optimizer.name, experiment.optimizer.lr, experiment.model.channels) == ("sgd", 1e-3, [8, 16, 32])
 
 
-@pytest.mark.parametrize("override", ["trainer", "=5", "name.first=x", "trainer.epochs=[", "trainer.epochs=0", "a.b=1"])
+@pytest.mark.parametrize(
+    "override", ["trainer", "=5", "name.first=x", "trainer.epochs=[", "trainer.epochs=0", "a.b=1", f"name={'[' * 3000}"]
+)
 def test_bad_override_is_refused(tmp_path: Path, override: str) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("name: plain\n")
@@ -45,6 +47,9 @@ def test_bad_override_is_refused(tmp_path: Path, override: str) -> None:
         "\x00",
         "name: .nan",
         "- " * 5000,
+        "seed: 1\nseed: 2",
+        "trainer: {epochs: 3, epochs: 5}",
+        "trainer: {epochs: 3}\ntrainer: {batch_size: 4}",
     ],
 )
 def test_hostile_or_broken_yaml_is_refused(tmp_path: Path, text: str) -> None:
@@ -52,6 +57,25 @@ def test_hostile_or_broken_yaml_is_refused(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(ConfigError):
         config.load(file)
+
+
+@pytest.mark.parametrize(("text", "name"), [("2024", "2024"), ("'1e5'", "1e5"), ("007", "007")])
+def test_a_name_may_look_like_a_number(text: str, name: str) -> None:
+    assert config.load("hippocampus", [f"name={text}"]).name == name
+
+
+def test_a_path_may_begin_with_the_home_folder() -> None:
+    tree = {"data": {"path": "~/scans"}, "name": "plain"}
+    assert config.parse(tree).data.path == Path.home() / "scans"
+    assert config.load("hippocampus", ["data.path=~/scans"]).data.path == Path.home() / "scans"
+
+
+def test_a_folder_may_be_named_by_a_year() -> None:
+    assert config.load("hippocampus", ["data.path=2024"]).data.path == Path("2024")
+
+
+def test_a_block_that_is_none_is_told_so() -> None:
+    assert config.problems({"trainer": "fast"}) == {"trainer": "must be a block of keys"}
 
 
 @pytest.mark.parametrize("task", ["segmentation", "volume_pretraining"])

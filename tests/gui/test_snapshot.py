@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from PySide6.QtCore import QThread
 from PySide6.QtGui import QImage
 
 from tests.gui.making import write_scan
@@ -40,6 +42,17 @@ def test_a_picture_with_the_overlay_is_written_without_a_display(isocenter_home:
     assert (picture.width(), picture.height()) == (900, 700)
     colours = (picture.pixelColor(x, y) for x in range(0, 900, 4) for y in range(40, 700, 4))
     assert sum(colour.red() > colour.blue() + 80 for colour in colours) > 50
+
+
+def test_a_view_that_takes_too_long_is_told(qapp, qtbot, isocenter_home, tmp_path: Path, monkeypatch, capsys):
+    from gui import snapshot as module
+
+    monkeypatch.setattr(module, "WAIT_MS", 0)
+    module.take(write_scan(tmp_path / "head.nii"), tmp_path / "a.png", None, 600, 500)
+    assert "3D view took too long" in capsys.readouterr().err
+    assert (tmp_path / "a.png").is_file()
+    threads = [one for one in gc.get_objects() if isinstance(one, QThread) and one is not qapp.thread()]
+    qtbot.waitUntil(lambda: not any(thread.isRunning() for thread in threads), timeout=60_000)  # of the surfaces
 
 
 @pytest.mark.parametrize("fault", ["no scan", "no png", "other grid", "bad size", "no folder"])

@@ -15,6 +15,7 @@ from core import config
 from core.data.cohort.settings import CohortColumns, CohortDataConfig, TargetScale
 from core.data.cohort.split import identities
 from core.data.cohort.subject import Cohort, Feature, Grid, Subject
+from core.files import kept_text
 from core.registry import Part
 
 Array = np.ndarray[Any, Any]
@@ -198,12 +199,12 @@ def named(parts: Collection[str]) -> str:
 
 def load_plan(folder: Path) -> RiskPlan:
     """The plan of a run's folder."""
-    return RiskPlan.model_validate(config.read_yaml((folder / PLAN).read_text(encoding="utf-8")))
+    return RiskPlan.model_validate(config.read_yaml(kept_text(folder / PLAN)))
 
 
 def load_split(folder: Path) -> dict[str, Array]:
     """The row numbers of a run's parts: train, val, test."""
-    split = json.loads((folder / SPLIT).read_text(encoding="utf-8"))
+    split = json.loads(kept_text(folder / SPLIT))
     return {part: np.asarray(rows, np.int64) for part, rows in split.items()}
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from core.control import JobControl
 from core.data.cohort.subject import Subject
 from core.errors import DatasetError, IsocenterError
-from core.files import write_text
+from core.files import make_folder, write_text
 from core.imaging.volume import Finding
 from core.tasks.alzheimers.asking import subjects_of
 from core.tasks.alzheimers.package import SIMULATED, RiskPackage
@@ -52,7 +52,7 @@ def predict(
         )  # fmt: skip
     control.progress(None, "Loading the model")
     answerer = package.load(_device(str(options.get("device") or "auto")))
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     first = next(iter([*paths, *(Path(options[key]) for key in ("clinical", "mri", "pet") if options.get(key))]))
     target = out / f"{first.name.partition('.')[0]}_risk.json"
     predictions = []

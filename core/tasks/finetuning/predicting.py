@@ -21,7 +21,7 @@ from core.data.stays.outcomes import outcome_files, read_outcomes
 from core.data.stays.read import read_stays
 from core.data.stays.series import Stays
 from core.errors import DatasetError
-from core.files import replacing, write_text
+from core.files import make_folder, replacing, write_text
 from core.imaging.volume import Finding
 from core.metrics.intervals import bootstrap
 from core.tasks.finetuning.answering import answer_all, contributions, course, doubt, rows_of
@@ -53,7 +53,7 @@ def predict_stays(
     began = time.perf_counter()
     rows = rows_of(manifest.coding, stays)
     found = answer_all(manifest, network, rows, control)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     stem = path.name.partition(".")[0]
     table, whole = out / f"{stem}_stays.csv", out / f"{stem}_stays.json"
     explain = bool(options.get("explain")) or len(stays) <= EXPLAINED

@@ -18,6 +18,7 @@ from core.data.stays.outcomes import Outcomes
 from core.data.stays.read import chosen, read_stays
 from core.data.stays.series import Stays, joined
 from core.errors import ConfigError, DatasetError
+from core.files import kept_text
 from core.imaging.volume import Finding
 from core.tasks.finetuning.outcome import Target, target_of
 from core.tasks.pretraining.encoders import Origin, encoder_config, origin_of
@@ -257,7 +258,7 @@ def _overlap(origin: Origin | None, test: Stays, allowed: bool) -> list[Finding]
 
 def load_target(folder: Path) -> Target:
     """What a run predicts, from its folder."""
-    return Target.model_validate(config.read_yaml((folder / TARGET).read_text(encoding="utf-8")))
+    return Target.model_validate(config.read_yaml(kept_text(folder / TARGET)))
 
 
 def every_stay(experiment: Any, path: Path, control: JobControl) -> tuple[Stays, Outcomes]:

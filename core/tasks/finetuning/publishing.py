@@ -17,7 +17,7 @@ from core import config
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import DatasetError, ModelError
-from core.files import write_bytes, write_text
+from core.files import kept_text, write_bytes, write_text
 from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
 from core.inference.package import CARD, EXPERIMENT, WEIGHTS
 from core.inference.publish import model_name, next_version
@@ -73,7 +73,7 @@ def assemble(
         raise ModelError("the run has no checkpoint", where=run.name, mend="Let it train for at least one epoch.")
     experiment = config.parse(config.read_yaml(run.config), where=run.folder)
     split = preparing.load_split(run.folder)
-    start = json.loads((run.folder / START).read_text(encoding="utf-8"))
+    start = json.loads(kept_text(run.folder / START))
     training = StayTraining(
         data=facts.data or Path(run.data_path).name, cases={part: len(ids) for part, ids in split.items()},
         measured_on="test" if split["test"] else "val",

@@ -19,6 +19,7 @@ from core.data.stays.outcomes import Outcomes, outcome_files, read_outcomes
 from core.data.stays.read import chosen, read_stays
 from core.data.stays.series import Stays
 from core.errors import ConfigError, DatasetError
+from core.files import kept_text
 from core.imaging.volume import Finding
 from core.training.given import Preparation
 
@@ -152,10 +153,10 @@ def coding_text(coding: StayCoding) -> str:
 
 def load_coding(folder: Path) -> StayCoding:
     """The coding in a run's folder."""
-    return StayCoding.model_validate(config.read_yaml((folder / CODING).read_text(encoding="utf-8")))
+    return StayCoding.model_validate(config.read_yaml(kept_text(folder / CODING)))
 
 
 def load_split(folder: Path) -> dict[str, list[str]]:
     """The names of the stays of a run's parts: train, val, test."""
-    split: dict[str, list[str]] = json.loads((folder / SPLIT).read_text(encoding="utf-8"))
+    split: dict[str, list[str]] = json.loads(kept_text(folder / SPLIT))
     return split

@@ -12,7 +12,7 @@ import numpy as np
 from core.control import JobControl
 from core.data.tables.read import read_table
 from core.data.tables.table import Kind, Table
-from core.files import replacing
+from core.files import make_folder, replacing
 from core.metrics.calibration import tempered
 from core.tasks.tabular.package import TablePackage
 
@@ -67,7 +67,7 @@ def predict_rows(
     findings = differences(package, table)
     explained = _explained(package, table, found, findings, control) if explain else []
     target = out / f"{path.name.partition('.')[0]}_predictions.csv"
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with replacing(target) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["row", f"predicted {outcome.column}", *(f"probability {name}" for name in outcome.classes)])

@@ -23,6 +23,7 @@ from core.data.tables.encode import TableCoding, fit_coding
 from core.data.tables.read import read_table
 from core.data.tables.table import Column, Kind, Table, let_go
 from core.errors import ConfigError, DatasetError
+from core.files import kept_text
 from core.imaging.volume import Finding
 from core.registry import Part
 from core.tasks.tabular.splitting import draw
@@ -317,7 +318,7 @@ def fingerprint(table: Table) -> str:
 
 def load_plan(folder: Path) -> TablePlan:
     """The plan of a run's folder."""
-    return TablePlan.model_validate(config.read_yaml((folder / PLAN).read_text(encoding="utf-8")))
+    return TablePlan.model_validate(config.read_yaml(kept_text(folder / PLAN)))
 
 
 def load_split(folder: Path) -> dict[str, Array]:
@@ -327,7 +328,7 @@ def load_split(folder: Path) -> dict[str, Array]:
 
     path = folder / SPLIT
     if not path.is_file() and (before := folder / SPLIT_OF_BEFORE).is_file():
-        kept = json.loads(before.read_text(encoding="utf-8"))
+        kept = json.loads(kept_text(before))
         return {part: np.asarray(rows, np.int64) for part, rows in kept.items()}
     try:
         if path.stat().st_size > MOST_SPLIT_BYTES:

@@ -84,6 +84,13 @@ def test_truncated_image_is_a_finding_not_a_crash(tmp_path: Path) -> None:
     assert not dataset.usable and any("ball_03" in finding.message for finding in dataset.findings)
 
 
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_an_image_that_shows_nothing_is_told(tmp_path: Path, value: float) -> None:
+    make_dataset(tmp_path)
+    write_nifti(tmp_path / "images" / "ball_03.nii.gz", np.full(ball_case(3)[0].shape, value, np.float32))
+    assert "blank" in codes(tmp_path)
+
+
 def test_files_without_their_other_half_are_named(tmp_path: Path) -> None:
     make_dataset(tmp_path)
     (tmp_path / "labels" / "ball_00.nii.gz").unlink()

@@ -14,7 +14,7 @@ from pydicom.uid import RLELossless, generate_uid
 from core.cli import main
 from core.control import JobControl
 from core.errors import Cancelled, IsocenterError, UnreadableScan
-from core.export.anonymise import BurnedInText, anonymise, may_show_names
+from core.export.anonymise import BurnedInText, anonymise, clean_file, may_show_names
 from core.export.profile import Renaming, cleaned
 from core.imaging.reader import read
 
@@ -229,6 +229,16 @@ def test_compressed_pixels_stay_as_they_are(make_series, tmp_path):
         assert one.PixelData == other.PixelData
 
 
+@pytest.mark.parametrize("file", ["1.dcm", "2.dcm", "3.dcm", "4.dcm"])  # explicit, implicit, big endian, run lengths
+def test_every_order_of_bytes_keeps_its_pixels(data_folder, tmp_path, file):
+    source = data_folder / "dicom_transfer_syntaxes" / "In" / file
+    clean_file(source, tmp_path / file, Renaming())
+    before, after = pydicom.dcmread(source), pydicom.dcmread(tmp_path / file)
+    assert after.file_meta.TransferSyntaxUID == before.file_meta.TransferSyntaxUID
+    np.testing.assert_array_equal(after.pixel_array, before.pixel_array)
+    assert (after.Rows, after.PixelSpacing) == (before.Rows, before.PixelSpacing)
+
+
 def test_comments_of_jpeg_frames_go(data_folder, tmp_path):
     from pydicom.encaps import encapsulate, generate_frames
 
@@ -312,6 +322,8 @@ def test_only_new_folders_elsewhere_are_written_and_a_cancel_leaves_none(make_se
     empty.mkdir()
     with pytest.raises(UnreadableScan, match="no DICOM images"):
         anonymise(empty, tmp_path / "out")
+    with pytest.raises(UnreadableScan, match="no such file or folder"):
+        anonymise(tmp_path / "nothing", tmp_path / "out")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "full", "series"]
 
 

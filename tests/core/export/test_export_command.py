@@ -96,4 +96,5 @@ def test_bad_requests_say_how_to_mend_them(capsys, scan, seg, tmp_path):
     assert "another grid" in refused(capsys, seg, tmp_path / "out.stl", "--scan", other)
     image = write_nifti(tmp_path / "image.nii.gz", np.full((4, 4, 4), 0.5, np.float32))
     assert "whole numbers" in refused(capsys, image, tmp_path / "out.stl")
+    assert "no label map" in refused(capsys, scan.source.path, tmp_path / "out.stl")
     assert not list(tmp_path.glob("out*"))

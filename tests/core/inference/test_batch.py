@@ -68,6 +68,21 @@ def test_a_folder_is_walked_and_each_scan_has_a_row(capsys, package, scans, tmp_
         assert 0.5 < float(row["Bright confidence"]) <= 1 and float(row["seconds"]) > 0
 
 
+def test_a_name_that_is_not_unicode_is_told_and_keeps_no_other_scan_back(capsys, package, scans, tmp_path):
+    strange, out = scans / os.fsdecode(b"k\xe4se.nii.gz"), tmp_path / "out"
+    try:
+        strange.write_bytes((scans / "one.nii.gz").read_bytes())
+    except (OSError, UnicodeError):
+        pytest.skip("every name is Unicode on this disk")
+    answer = predicted(capsys, scans, out)
+    assert len(answer["predictions"]) == 3 and answer["failed"][1]["mend"] == "Rename it."
+    assert answer["failed"][1]["scan"] == str(strange)
+    assert len(table(out)) == 5
+    assert [bool(one.get("skipped")) for one in predicted(capsys, scans, out)["predictions"]] == [True] * 3
+    assert main(["info", str(strange)]) == 2
+    assert "is not Unicode" in capsys.readouterr().err
+
+
 def test_a_second_start_predicts_only_what_changed_or_failed(capsys, package, scans, tmp_path):
     out = tmp_path / "out"
     predicted(capsys, scans, out)
@@ -110,6 +125,22 @@ def test_one_scan_leaves_no_table_and_goes_on_only_when_asked(capsys, package, s
     assert [file.name for file in out.iterdir()] == ["one_seg.nii.gz"]
     assert len(fresh(predicted(capsys, scans / "one.nii.gz", out, "--resume", code=0))) == 1
     assert fresh(predicted(capsys, scans / "one.nii.gz", out, "--resume", code=0)) == []
+
+
+def test_a_label_map_that_a_person_made_or_corrected_is_not_replaced_unasked(capsys, package, scans, tmp_path):
+    one, result = scans / "one.nii.gz", tmp_path / "one_seg.nii.gz"
+    drawn = write_nifti(result, np.ones((4, 4, 4), np.uint8)).read_bytes()
+    [failed] = predicted(capsys, one, tmp_path)["failed"]
+    assert "was not predicted here" in failed["what"] and result.read_bytes() == drawn
+    predicted(capsys, one, tmp_path, "--overwrite", code=0)
+    predicted(capsys, one, tmp_path, code=0)  # its own answer may go
+    image = nib.load(result)
+    corrected = np.asarray(image.dataobj).copy()
+    corrected[0, 0, 0] += 1
+    nib.save(nib.Nifti1Image(corrected, image.affine, image.header), result)
+    kept = result.read_bytes()
+    [failed] = predicted(capsys, one, tmp_path)["failed"]
+    assert "was changed since" in failed["what"] and result.read_bytes() == kept
 
 
 def test_results_among_the_scans_are_not_predicted_again(capsys, package, scans):

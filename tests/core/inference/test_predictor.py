@@ -200,7 +200,7 @@ def test_a_read_only_result_folder_is_refused_before_the_work(
     out = tmp_path / "out"
     out.mkdir()
     # A superuser may write anywhere, so that only the answer of the system can be made up.
-    monkeypatch.setattr("core.inference.predictor.os.access", lambda path, mode: Path(path) != out)
+    monkeypatch.setattr("core.files.os.access", lambda path, mode: Path(path) != out)
     with pytest.raises(IsocenterError, match="not permitted"):
         predict_file(scan, package, out)
     assert not list(out.iterdir())

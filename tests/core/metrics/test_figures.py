@@ -81,3 +81,9 @@ def test_regression_figures_agree_with_scikit_learn(rng):
     assert found["mae"] == pytest.approx(sk.mean_absolute_error(target, values))
     assert found["pearson"] == pytest.approx(pearsonr(values, target).statistic)
     assert regression.figures(np.full(3, 2.0), np.array([1.0, 2, 3]))["pearson"] == 0.0
+
+
+def test_of_equal_targets_nothing_is_explained():
+    target = np.full(3, 0.1)  # whose mean is not 0.1 in floating point
+    found = regression.figures(np.array([0.2, 0.3, 0.4]), target)
+    assert (found["r2"], found["pearson"]) == (0.0, pytest.approx(0.0))
