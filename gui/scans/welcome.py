@@ -9,7 +9,7 @@ from core.imaging.titles import file_title
 from gui.context import AppContext
 from gui.scans.recent import RecentScan, forget_all, recent
 from gui.theme import icons, theme
-from gui.widgets import ElidedLabel, button, label, line, section
+from gui.widgets import ElidedLabel, button, dress, label, line, section
 
 
 class WelcomePage(QWidget):
@@ -83,9 +83,7 @@ class WelcomePage(QWidget):
 
     def set_drag_over(self, over: bool) -> None:
         """Light up while something is dragged over the window."""
-        self.zone.setProperty("over", over)
-        self.zone.style().unpolish(self.zone)
-        self.zone.style().polish(self.zone)
+        dress(self.zone, "over", over)
 
     def refresh(self) -> None:
         """Show the recent scans as they are now."""

@@ -17,6 +17,14 @@ def label(text: str = "", role: str = "", *, wrap: bool = False, parent: QWidget
     return made
 
 
+def dress(widget: QWidget, name: str, value: object) -> None:
+    """Give a widget a property that the stylesheet asks for, and its looks anew where that changes them."""
+    if widget.property(name) != value:
+        widget.setProperty(name, value)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
 def section(text: str, parent: QWidget | None = None) -> QLabel:
     """A section's head, in small capitals."""
     made = label(text.upper(), "section", parent=parent)

@@ -6,19 +6,23 @@ import csv
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QPushButton
 
 from core.cli import main
 from core.imaging.reader import read
+from core.inference.deleting import to_trash
 from gui.predict.batch import free_folder
 from gui.predict.page import PredictionsPage
 from gui.predict.past import KIND, OF, RESULT
+from gui.predict.stored import own_folder
 from gui.predict.worker_process import worker_of
 from tests.core.imaging.conftest import make_slice
 from tests.gui.predict.making import make_scan, store_prediction
 from tests.gui.tables_making import write_table
+
+SELECT = QItemSelectionModel.SelectionFlag
 
 
 @pytest.fixture
@@ -181,6 +185,42 @@ def test_volumes_are_exported_as_csv(qtbot, context, scan, stored, tmp_path) -> 
         lines = list(csv.DictReader(file))
     assert [line["structure"] for line in lines] == ["Anterior, left", "Posterior, right"]
     assert float(lines[0]["volume_ml"]) == pytest.approx(stored.structures[0]["volume_ml"], abs=1e-3)
+
+
+def test_what_is_selected_is_deleted_and_undo_brings_it_back(qtbot, page, panel, context, scan, tmp_path) -> None:
+    kept, *gone = (store_prediction(context.catalog(), scan, own_folder(), seed=seed) for seed in range(3))
+    panel.set_scan(scan)
+    panel.open_prediction(gone[1].id)
+    qtbot.waitUntil(lambda: panel._overlay is not None)
+    context.predictions_changed.emit()
+    page.table.selectAll()
+    last = page.table.model().index(2, 0)
+    page.table.selectionModel().select(last, SELECT.Deselect | SELECT.Rows)
+    with qtbot.waitSignal(panel.overlay_ready) as shown:
+        page.remove_button.click()
+    assert shown.args == [None]  # it is taken off its scan too
+    qtbot.waitUntil(lambda: page.past.rows == [kept])
+    assert page.removed.isVisible() and "2 predictions" in page.removed.accessibleName()
+    assert not page.remove_button.isEnabled()
+    assert [row.output.is_file() for row in (kept, *gone)] == [True, False, False]
+    page.removed.undo()
+    qtbot.waitUntil(lambda: page.past.rows == [gone[1], gone[0], kept])
+    assert all(row.output.is_file() for row in gone)
+
+
+def test_a_result_whose_row_was_deleted_is_known_but_opens_no_other_prediction(
+    qtbot, page, context, scan, tmp_path
+) -> None:
+    source = make_scan(tmp_path / "in" / "one.nii.gz")
+    assert main(["predict", str(source.parent), "--model", "tiny", "--out", str(tmp_path / "results")]) == 0
+    (row,) = context.catalog().predictions()
+    to_trash(context.catalog(), row.id)
+    assert store_prediction(context.catalog(), scan, tmp_path / "other").id == row.id
+    context.settings.setValue("predict/batch_folder", str(tmp_path / "results"))
+    drop(page, source.parent)
+    qtbot.waitUntil(lambda: bool(page.batch.items))
+    (item,) = page.batch.items
+    assert (item.state, item.prediction) == ("known", 0)
 
 
 def test_search_finds_by_name_of_the_scan(qtbot, context, scan, stored, tmp_path) -> None:
