@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gui.scans.layers import LayersPanel
     from gui.scans.open_list import OpenList
     from gui.scans.picker import SeriesPicker
-    from gui.scans.registering import Registered
+    from gui.scans.registered import Registered
     from gui.viewer.arriving import ArrivingScan
     from gui.viewer.scene import OpenedScan, Scene
     from gui.viewer.slice_grid import SliceGrid

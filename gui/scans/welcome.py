@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from core import RESEARCH_ONLY
 from core.imaging.titles import file_title
 from gui.context import AppContext
 from gui.scans.recent import RecentScan, forget_all, recent
@@ -41,6 +42,9 @@ class WelcomePage(QWidget):
         inside.addWidget(self.zone)
         inside.addWidget(self._recent)
         inside.addStretch(3)
+        research = label(RESEARCH_ONLY, "small")
+        research.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        inside.addWidget(research)
         row = QHBoxLayout(self)
         row.addStretch(1)
         row.addWidget(middle, 8)
@@ -62,6 +66,7 @@ class WelcomePage(QWidget):
         for text, role in (
             ("Drop a scan here", "headline"),
             ("A NIfTI, NRRD or MetaImage file, or a DICOM folder; several at once", "dim"),
+            ("A table and patients' stays open on their own pages", "dim"),
         ):
             words = label(text, role)
             words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
