@@ -105,6 +105,13 @@ class Batch(QObject):
         self.items = [item for item in self.items if not item.over]
         self.changed.emit()
 
+    def forget(self, predictions: set[int]) -> None:
+        """These were deleted: what made them cannot be opened from the queue any more."""
+        for item in self.items:
+            if item.prediction in predictions:
+                item.prediction = 0
+        self.changed.emit()
+
     def _next(self) -> None:
         item = next((item for item in self.items if item.state == "waiting"), None)
         if item is not None and not any(other.state == "running" for other in self.items):
@@ -169,7 +176,7 @@ def find_scans(paths: Iterable[Path], package: ModelPackage, out: Path, control:
 
 
 def _listed(catalog: Catalog, case: Case, known: dict[str, Any]) -> int:
-    """The id of a result's row; 0 where the row was deleted, after which its id may be another prediction's."""
+    """The id of a result's row; 0 where it was deleted, or the folder came from another home, with ids of its own."""
     try:
         row = catalog.prediction(int(known.get("id") or 0))
     except CatalogError:

@@ -28,7 +28,7 @@ from core import RESEARCH_ONLY
 from core.errors import IsocenterError
 from core.files import write_text
 from gui.context import AppContext
-from gui.dropping import place_of
+from gui.dropping import place_of, some
 from gui.predict.batch import Batch, FoundScans, default_folder, find_scans
 from gui.predict.model_card import ModelChooser, choice_of, key
 from gui.predict.past import CHECKS, KIND, MODEL, OF, RESULT, ROW_ROLE, SORT_ROLE, TOOK, WHEN, PastPredictions, of_what
@@ -72,6 +72,7 @@ class PredictionsPage(QWidget):
         self.queue = QueueView(self.batch)
         self.queue.open_requested.connect(self._context.prediction_open_requested)
         self.removed = RemovedBar(self._context)
+        self.removed.removed.connect(self.batch.forget)
         self._empty = EmptyState("predict", "No predictions yet", EMPTY)
         self.table = self._table()
         column = QVBoxLayout(self)
@@ -216,9 +217,9 @@ class PredictionsPage(QWidget):
             if scans.cases:
                 self.batch.add(scans, key(package), out)
                 if scans.left_out:
-                    self._context.notice.emit("info", f"Left out, as they are no volumes: {_some(scans.left_out)}.")
+                    self._context.notice.emit("info", f"Left out, as they are no volumes: {some(scans.left_out)}.")
             else:
-                names = _some([path.name for path in paths])
+                names = some([path.name for path in paths])
                 self._context.notice.emit(
                     "warn", f"{names}: there is no scan in it. Drop NIfTI files or DICOM folders."
                 )
@@ -314,9 +315,3 @@ class PredictionsPage(QWidget):
         self.folder_button.setEnabled(len(rows) == 1)
         self.remove_button.setEnabled(bool(rows))
         self.export_button.setEnabled(any(row.structures for row in self.past.rows))
-
-
-def _some(names: list[str]) -> str:
-    """The first few of some names, and how many more there are."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

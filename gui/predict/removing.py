@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from core.control import JobControl
@@ -18,6 +19,8 @@ STAY = "Files in folders of your own stay there."
 
 class RemovedBar(TrashBar):
     """Deletes predictions when told to, says so, and brings them back on Undo."""
+
+    removed = Signal(object)  # set of ids
 
     def __init__(self, context: AppContext, parent: QWidget | None = None) -> None:
         super().__init__("predictions-", parent)
@@ -42,6 +45,7 @@ class RemovedBar(TrashBar):
             from core.catalog.records import TRASH_DAYS
 
             names, outside = found
+            self.removed.emit({row.id for row in rows})
             self.offer(what, TRASH_DAYS, names, STAY if outside else "")
 
         job = self._context.jobs.run("Deleting predictions", work, done=done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from PySide6.QtWidgets import QPushButton
 
 from core.cli import main
 from core.imaging.reader import read
+from core.inference.cases import Case
 from core.inference.deleting import to_trash
-from gui.predict.batch import free_folder
+from gui.predict.batch import BatchItem, free_folder
 from gui.predict.page import PredictionsPage
 from gui.predict.past import KIND, OF, RESULT
 from gui.predict.stored import own_folder
@@ -193,6 +195,8 @@ def test_what_is_selected_is_deleted_and_undo_brings_it_back(qtbot, page, panel,
     panel.open_prediction(gone[1].id)
     qtbot.waitUntil(lambda: panel._overlay is not None)
     context.predictions_changed.emit()
+    case = Case(scan.source.path, "", Path(), "head", "head")
+    page.batch.items = [BatchItem(case, "tiny-1.0", tmp_path, "done", prediction=row.id) for row in (kept, *gone)]
     page.table.selectAll()
     last = page.table.model().index(2, 0)
     page.table.selectionModel().select(last, SELECT.Deselect | SELECT.Rows)
@@ -202,20 +206,18 @@ def test_what_is_selected_is_deleted_and_undo_brings_it_back(qtbot, page, panel,
     qtbot.waitUntil(lambda: page.past.rows == [kept])
     assert page.removed.isVisible() and "2 predictions" in page.removed.accessibleName()
     assert not page.remove_button.isEnabled()
+    assert [item.prediction for item in page.batch.items] == [kept.id, 0, 0]  # they cannot be opened
     assert [row.output.is_file() for row in (kept, *gone)] == [True, False, False]
     page.removed.undo()
     qtbot.waitUntil(lambda: page.past.rows == [gone[1], gone[0], kept])
     assert all(row.output.is_file() for row in gone)
 
 
-def test_a_result_whose_row_was_deleted_is_known_but_opens_no_other_prediction(
-    qtbot, page, context, scan, tmp_path
-) -> None:
+def test_a_result_whose_row_was_deleted_is_known_but_opens_nothing(qtbot, page, context, tmp_path) -> None:
     source = make_scan(tmp_path / "in" / "one.nii.gz")
     assert main(["predict", str(source.parent), "--model", "tiny", "--out", str(tmp_path / "results")]) == 0
     (row,) = context.catalog().predictions()
     to_trash(context.catalog(), row.id)
-    assert store_prediction(context.catalog(), scan, tmp_path / "other").id == row.id
     context.settings.setValue("predict/batch_folder", str(tmp_path / "results"))
     drop(page, source.parent)
     qtbot.waitUntil(lambda: bool(page.batch.items))
