@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from core.data.stays.read import read_stays
 from core.data.stays.series import Stays
+from core.imaging.titles import SUFFIXES
 from core.inference.answers import named
 from core.inference.package import AnyPackage
 from gui.charts.bars import Bar, BarChart
@@ -56,7 +57,7 @@ class StaysPage(QWidget):
         super().__init__()
         self.setObjectName("stays-page")
         self.setProperty("role", "page")
-        FileDrops(self).dropped.connect(lambda paths: self.open(paths[0]))
+        FileDrops(self).dropped.connect(self._take_dropped)
         self._context = context
         self._choice = choice_of(context)
         self.stay: OneStay | None = None
@@ -199,6 +200,13 @@ class StaysPage(QWidget):
         return answer_panel(inside, 280)
 
     # ---- opening ------------------------------------------------------------------------------------------------
+
+    def _take_dropped(self, paths: list[Path]) -> None:
+        """What is a scan by its name opens on the page of scans."""
+        if paths[0].name.lower().endswith(SUFFIXES):
+            self._context.open_requested.emit(paths)
+        else:
+            self.open(paths[0])
 
     def choose(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self, "Choose stays", "", STAY_FILES)
