@@ -52,7 +52,7 @@ class Pair:
     @cached_property
     def surfaces(self) -> Any:
         """The distances between the two surfaces; both masks must hold something."""
-        from core.metrics.segmentation.surface import measure_surfaces
+        from core.metrics.surfaces import measure_surfaces
 
         return measure_surfaces(self.truth, self.prediction, self.spacing_mm)
 

@@ -9,7 +9,7 @@ from core.metrics.intervals import bootstrap_mean
 from core.metrics.segmentation import Pair, metrics, register_metric
 from core.metrics.segmentation import pair as pair_module
 from core.metrics.segmentation.summary import summarise
-from core.metrics.segmentation.surface import measure_surfaces, surface_areas
+from core.metrics.surfaces import measure_surfaces, surface_areas
 
 Array = np.ndarray[Any, Any]
 
