@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
 from gui.charts.axis import Axis
 from gui.theme import theme
-from gui.widgets.labels import label
+from gui.widgets.labels import LinesLabel, label
 
 LEAST_PX = 180
 READ_LINES = 2
@@ -33,7 +33,10 @@ class Chart(QFrame):
         self.setAccessibleName(title)
         self.title = label(title, "strong")
         self.told = label("", "dim")
-        self.read = label("", "small", wrap=True)
+        self.read = LinesLabel()
+        self.read.setTextFormat(Qt.TextFormat.PlainText)
+        self.read.setWordWrap(True)
+        self.read.setProperty("role", "small")
         self.read.setObjectName(f"{name}-readout")
         self.read.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.read.setFixedHeight(READ_LINES * self.read.fontMetrics().lineSpacing())  # another text moves nothing

@@ -10,12 +10,12 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QObject, QPointF, QSize, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QBoxLayout, QFrame, QLabel, QSizePolicy, QVBoxLayout
+from PySide6.QtWidgets import QBoxLayout, QFrame, QSizePolicy, QVBoxLayout
 
 from gui.charts.axis import Axis
 from gui.theme import theme
 from gui.train.history import figure_text, smoothed
-from gui.widgets.labels import label
+from gui.widgets.labels import LinesLabel, label
 
 RAW_ALPHA = 28
 NO_EPOCHS = math.nan
@@ -35,18 +35,15 @@ class Curve:
     colour: str
 
 
-class _Readout(QLabel):
-    """As high as its lines are in the width that it has. Asked for a height by width, a scroll area stretches cards."""
+class _Readout(LinesLabel):
+    """As high as its lines are in the width that it has."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setTextFormat(Qt.TextFormat.RichText)  # holds our own words and numbers, escaped
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
-    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
-        return False
-
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(0, self.heightForWidth(self.width())) if self.wordWrap() else super().sizeHint()
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802

@@ -32,6 +32,16 @@ def section(text: str, parent: QWidget | None = None) -> QLabel:
     return made
 
 
+class LinesLabel(QLabel):
+    """Text that wraps in the height it is given.
+
+    A scroll area that is asked for heights by width gives everything in it the height it would like best, plots too.
+    """
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
+        return False
+
+
 class ElidedLabel(QLabel):
     """One line that shortens itself with an ellipsis and shows the whole text as a tool tip."""
 

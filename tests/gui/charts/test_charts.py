@@ -8,6 +8,7 @@ import importlib
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from core.metrics.curves import binary_curves, confusion
@@ -17,6 +18,8 @@ from gui.charts.confusion import ConfusionTable
 from gui.charts.ranking import PrecisionRecallChart, RocChart
 from gui.charts.scatter import MOST, ScatterChart
 from gui.charts.threshold import Decisions, Threshold
+from gui.widgets import scrolled
+from gui.widgets.flow import Flow
 
 
 @pytest.fixture
@@ -133,6 +136,24 @@ def test_numbers_of_an_axis_stay_as_they_are_and_follow_what_is_drawn(qtbot: QtB
     later, repainted = numbers()
     assert "500" in later or "400" in later
     assert repainted != painted
+
+
+def test_in_a_scroll_area_a_chart_is_no_higher_than_it_has_to_be(qtbot: QtBot) -> None:
+    chart = ScatterChart()
+    flow = Flow(2, 16, 340)
+    flow.show_widgets([chart])
+    chart.setMinimumHeight(300)
+    inside = QWidget()
+    column = QVBoxLayout(inside)
+    column.addWidget(flow)
+    column.addStretch(1)
+    area = scrolled(inside)
+    qtbot.addWidget(area)
+    area.resize(400, 250)
+    area.show()
+    chart.show_cases([0.1, 0.9], [0.2, 0.8])
+    qtbot.waitUntil(lambda: chart.height() >= 300)
+    assert chart.height() == 300
 
 
 def test_names_of_bars_are_whole_while_there_is_room(qtbot: QtBot) -> None:
