@@ -67,7 +67,7 @@ class Thoroughness(QWidget):
         wide = package is not None and package.manifest.whole_head is None  # crops of a whole head are small
         self._region.clear()
         if package is not None and wide and region_first.safe(package.plan):
-            self._region.addItem("Structures only: fastest", None)
+            self._region.addItem("Structures only", None)
             self._region.addItem("Closely everywhere", False)
         else:
             self._region.addItem("Closely everywhere", None)
