@@ -213,7 +213,7 @@ class MainWindow(QMainWindow):
             self.notice.dismiss()
             self.scans.open_paths(scans, by_user=by_user)
         if left_out:
-            self.context.notice.emit("info", f"Not opened: {some([path.name for path in left_out])}. {ONE_AT_A_TIME}")
+            self.context.notice.emit("warn", f"Not opened: {some([path.name for path in left_out])}. {ONE_AT_A_TIME}")
 
     def open_series(self, path: Path, series: str) -> None:
         """Open one series of a DICOM folder on the Scans page."""
