@@ -169,12 +169,12 @@ class RunsPage(QWidget):
         self.tasks.currentIndexChanged.connect(lambda _: self._filter_task(self.tasks.currentData()))
         self.count = label("", "dim")
         self.open = button("Open", "open-run", self._open, tip="Show the run's dashboard on the Train page")
-        folds_tip = "The runs' curves, or the cross-validation that they belong to"
-        self.cross_validation = button("Show curves", "show-folds", self._turn_below, tip=folds_tip)
+        self.cross_validation = button(
+            "Show curves", "show-folds", self._turn_below, tip="Curves, or the folds' figures"
+        )
         self.resume = button("Resume", "resume-run", self._resume)
         self.publish = button("Publish", "publish-run", self._publish)
-        measure_tip = "Measure it on labelled cases, and review them"
-        self.evaluate = button("Evaluate…", "evaluate-run", self._evaluate, tip=measure_tip)
+        self.evaluate = button("Evaluate…", "evaluate-run", self._evaluate, tip="Measure it on labelled cases")
         menu = QMenu(self)
         menu.addAction("Export as JSON: settings, curves, events…", lambda: self._ask_export("json"))
         menu.addAction("Export as CSV: all metric points…", lambda: self._ask_export("csv"))
