@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from gui.theme import MODES, theme
-from gui.widgets import button, label, section
+from gui.widgets import button, label, scrolled, section
 from gui.widgets.rail import PAGES
 
 if TYPE_CHECKING:
     from gui.main_window import MainWindow
 
 THEME_KEY = "appearance/theme"
+SCROLL_BAR_PX = 12
 MOUSE = (
     ("Wheel, arrow keys", "Next or previous slice (Page keys: ten)"),
     ("Left drag", "Move the cursor in all views"),
@@ -45,6 +46,7 @@ PREDICTION = (
     ("Escape", "Cancel the prediction"),
     ("Ctrl+Z, Ctrl+Shift+Z", "Take the segmentation off, put it back"),
 )
+PREDICTIONS = (("Enter", "Open the selected prediction"), ("Delete", "Delete the selected predictions"))
 RISK = (("Ctrl+S", "Save the report of the answer"),)
 STAYS = (
     ("Left, right", "Earlier and later (or drag)"),
@@ -166,7 +168,9 @@ class ShortcutSheet(QDialog):
             for a in actions
             if not a.shortcut().isEmpty()
         ]
-        columns = QHBoxLayout()
+        inside = QWidget()
+        columns = QHBoxLayout(inside)
+        columns.setContentsMargins(0, 0, 16, 0)
         columns.setSpacing(40)
         left = (
             ("In a slice view", MOUSE), ("While measuring (M)", MEASURE), ("In the 3D view", THREE_D),
@@ -174,7 +178,7 @@ class ShortcutSheet(QDialog):
             ("On the Risk page", RISK), ("On the Stays page", STAYS),
         )  # fmt: skip
         right = (
-            ("Commands", keyed), ("Prediction", PREDICTION),
+            ("Commands", keyed), ("Prediction", PREDICTION), ("On the Predict page", PREDICTIONS),
             ("On the Train page", SETTINGS),
         )  # fmt: skip
         for parts in (left, right):
@@ -182,8 +186,10 @@ class ShortcutSheet(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 20)
         column.setSpacing(16)
-        column.addLayout(columns)
+        column.addWidget(scrolled(inside), 1)
         column.addWidget(button("Close", "close-sheet", self.accept), 0, Qt.AlignmentFlag.AlignRight)
+        needed = inside.sizeHint() + QSize(48 + SCROLL_BAR_PX, 100)  # with what is around it
+        self.resize(needed.boundedTo(parent.size() - QSize(40, 40)))
 
 
 def _keys(parts: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> QVBoxLayout:

@@ -24,7 +24,7 @@ from gui.context import AppContext
 from gui.main_window import LAZY, MainWindow
 from gui.scans.opening import SHOWN_WITH_A_SCAN
 from gui.scans.recent import recent
-from gui.scans.registering import remove_left_over
+from gui.scans.registered import remove_left_over
 from gui.theme import apply_theme
 
 logger = logging.getLogger("gui")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 from core.data.tables.read import is_table
 
 LOOKED_AT = 20  # files of a folder
+NAMED = 3
 HEAD_BYTES = 200
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 STAY_HEAD = b"time,parameter,value"  # of a file with the measurements of one stay
@@ -28,6 +30,16 @@ def place_of(path: Path) -> Place:
     except OSError:
         return "scans"
     return "stays" if path.name.lower().endswith(ARCHIVES) else "scans"
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of some names, and how many more there are.
+
+    >>> some("abcde")
+    'a, b, c and 2 more'
+    """
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def page_of(task: str) -> str:

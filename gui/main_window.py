@@ -28,7 +28,7 @@ from core.paths import home
 from gui.actions import Actions
 from gui.away import Away
 from gui.context import AppContext
-from gui.dropping import page_of, place_of
+from gui.dropping import page_of, place_of, some
 from gui.jobs.job_line import JobLine
 from gui.scans.opening import SCAN_FILES, dropped_paths
 from gui.scans.page import ScansPage
@@ -51,6 +51,7 @@ LAZY = {  # made at first visit: module, class, words for the bar on top
     "models": ("gui.models.page", "ModelsPage", "Models"),
     "review": ("gui.review.page", "ReviewPage", "Review"),
 }
+ONE_AT_A_TIME = "Tables open one at a time, and stays too: drop the folder that holds them."
 STOP, KEEP, CANCEL = "Stop and keep", "Keep training", "Cancel"
 
 
@@ -201,15 +202,18 @@ class MainWindow(QMainWindow):
     def open_paths(self, paths: list[Path], *, by_user: bool = True) -> None:
         """Open each on the page of its kind: scans, a table, stays. `by_user`: not by the program itself."""
         places = {path: place_of(path) for path in paths}
-        for page in ("tables", "stays"):
-            first = next((path for path, place in places.items() if place == page), None)
-            if first is not None:
-                self._hand(page, "open", first)
-        paths = [path for path, place in places.items() if place == "scans"]
-        if paths:
+        of = {page: [path for path, place in places.items() if place == page] for page in ("tables", "stays", "scans")}
+        scans, left_out = of.pop("scans"), []
+        for page, found in of.items():
+            if found:
+                self._hand(page, "open", found[0])
+                left_out += found[1:]
+        if scans:
             self.show_page("scans")
             self.notice.dismiss()
-            self.scans.open_paths(paths, by_user=by_user)
+            self.scans.open_paths(scans, by_user=by_user)
+        if left_out:
+            self.context.notice.emit("warn", f"Not opened: {some([path.name for path in left_out])}. {ONE_AT_A_TIME}")
 
     def open_series(self, path: Path, series: str) -> None:
         """Open one series of a DICOM folder on the Scans page."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +11,8 @@ from typing import Any
 
 from core.catalog.catalog import Catalog
 from core.catalog.database import plain
-from core.catalog.records import empty_old, insert_row, move, trash_folder
+from core.catalog.trash import row_from_trash, row_to_trash
 from core.errors import CatalogError
-from core.files import write_text
 
 
 @dataclass(frozen=True)
@@ -87,18 +85,9 @@ def to_trash(catalog: Catalog, id: int) -> str:
     """
     gone = evaluation(catalog, id)
     row = catalog._rows("SELECT * FROM evaluations WHERE id = ?", [id])[0]
-    empty_old()
-    place = trash_folder() / f"evaluation-{id}-{round(gone.time * 1000)}"  # ids are given again, times are not
-    place.mkdir(parents=True, exist_ok=True)
     kept = {files.prediction for other in evaluations(catalog) if other.id != id for files in other.files.values()}
     own = {files.prediction for files in gone.files.values() if files.prediction is not None} - kept
-    moved = {f"{number}{path.name}": str(path) for number, path in enumerate(sorted(own)) if path.is_file()}
-    write_text(place / "record.json", json.dumps({"evaluation": row, "files": moved}))
-    for name, path in moved.items():
-        move(Path(path), place / name)
-    with catalog._writing() as connection:
-        connection.execute("DELETE FROM evaluations WHERE id = ?", [id])
-    return place.name
+    return row_to_trash(catalog, "evaluations", row, own)
 
 
 def from_trash(catalog: Catalog, name: str) -> int:
@@ -106,22 +95,7 @@ def from_trash(catalog: Catalog, name: str) -> int:
 
     Raises CatalogError if the trash does not hold it.
     """
-    place = trash_folder() / Path(name).name
-    try:
-        record = json.loads((place / "record.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CatalogError("the evaluation is not in the trash any more", where=place) from error
-    for name, path in record["files"].items():
-        if (place / name).is_file() and not Path(path).exists():
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            move(place / name, Path(path))
-    row = record["evaluation"]
-    with catalog._writing() as connection:
-        if connection.execute("SELECT 1 FROM evaluations WHERE id = ?", [row["id"]]).fetchone():
-            row["id"] = connection.execute("SELECT max(id) + 1 FROM evaluations").fetchone()[0]
-        insert_row(connection, "evaluations", row)
-    shutil.rmtree(place, ignore_errors=True)
-    return int(row["id"])
+    return row_from_trash(catalog, "evaluations", name)
 
 
 def _row(row: dict[str, Any]) -> EvaluationRow:

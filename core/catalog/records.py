@@ -1,6 +1,6 @@
 """A run's whole record as plain values: exported as JSON or CSV, kept in the trash, put back from there.
 
-Evaluations wait in the same trash.
+Evaluations and predictions wait in the same trash: `core.catalog.trash`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.catalog.library import Database, Migrations
 
 migrations = Migrations("isocenter")
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 @migrations()
@@ -100,3 +100,25 @@ def m005_predictions_of_every_task(db: Database) -> None:
     db.table("predictions").add_column("answer", str, not_null_default="")
     db.table("predictions").add_column("given", str, not_null_default="{}")
     db.conn.execute("PRAGMA user_version = 5")
+
+
+@migrations()
+def m006_numbers_of_predictions_are_given_once(db: Database) -> None:
+    """Predictions can be deleted; what still names one of them must not be handed another in its place."""
+    db.conn.execute(
+        """
+        CREATE TABLE numbered (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, scan TEXT, model TEXT, model_version TEXT, output TEXT, sha256 TEXT,
+            structures TEXT, findings TEXT, seconds FLOAT, device TEXT, time FLOAT, series TEXT NOT NULL DEFAULT '',
+            task TEXT NOT NULL DEFAULT 'segmentation', answer TEXT NOT NULL DEFAULT '', given TEXT NOT NULL DEFAULT '{}'
+        )
+        """
+    )
+    every = (
+        "id, scan, model, model_version, output, sha256, structures, findings, seconds, device, time, series, task,"
+        " answer, given"
+    )
+    db.conn.execute(f"INSERT INTO numbered ({every}) SELECT {every} FROM predictions")
+    db.conn.execute("DROP TABLE predictions")
+    db.conn.execute("ALTER TABLE numbered RENAME TO predictions")
+    db.conn.execute("PRAGMA user_version = 6")

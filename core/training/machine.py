@@ -30,7 +30,11 @@ class Machine:
 
     def summary(self) -> str:
         size = f"{self.memory / 2**30:.0f} GB"
-        return f"{self.cores} CPU cores, {size} memory" if self.device == "cpu" else f"a GPU with {size}"
+        return (
+            f"{self.cores} CPU core{'s' if self.cores != 1 else ''}, {size} memory"
+            if self.device == "cpu"
+            else f"a GPU with {size}"
+        )
 
 
 def this_machine(device: str = "auto", cores: int = 0) -> Machine:

@@ -26,6 +26,10 @@ def round_step(span: float, count: float) -> float:
 class Axis(pg.AxisItem):
     """Used in place of pyqtgraph's own, whose small numbers take much room or vanish."""
 
+    def updateAutoSIPrefix(self) -> None:  # noqa: N802
+        """Numbers stay as they are: pyqtgraph would write 600 for 0.6, though no unit is there to be a milli of."""
+        self._updateLabel()  # which has the numbers drawn anew
+
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:  # noqa: N802
         low, high = sorted((minVal, maxVal))
         if self.logMode:

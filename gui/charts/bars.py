@@ -13,8 +13,9 @@ from gui.theme import theme
 from gui.theme.structures import structure_colours
 
 ROW_PX = 24
-NAME_SHARE, NOTED_SHARE = 0.38, 0.56  # of the width, for names alone and with their notes
+NAME_SHARE, MOST_SHARE = 0.38, 0.56  # of the width, for the names and their notes
 VALUE_PX = 64
+NAME_MARGIN_PX = 12
 LEAST_NAME_PX = 64
 
 
@@ -29,9 +30,14 @@ class Bar:
     high: float | None = None
 
     @property
+    def title(self) -> str:
+        """The name with its note."""
+        return f"{self.name} = {self.note}" if self.note else self.name
+
+    @property
     def said(self) -> str:
         between = f" ({self.low:.3g} to {self.high:.3g})" if self.low is not None and self.high is not None else ""
-        return f"{self.name}{f' = {self.note}' if self.note else ''}: {self.value:+.3g}{between}"
+        return f"{self.title}: {self.value:+.3g}{between}"
 
 
 def _shortened(metrics: QFontMetrics, bar: Bar, width: int) -> str:
@@ -77,13 +83,18 @@ class BarChart(QWidget):
         edges = [edge for bar in self.bars for edge in (bar.value, bar.low, bar.high) if edge is not None]
         return min([0.0, *edges]), max([0.0, *edges]) or (1.0 if min([0.0, *edges]) == 0 else 0.0)
 
+    def name_px(self) -> float:
+        """How wide the names are, with their notes: as wide as they need, up to a share of the chart."""
+        widest = max((self.fontMetrics().horizontalAdvance(bar.title) for bar in self.bars), default=0)
+        return min(max(self.width() * NAME_SHARE, widest + NAME_MARGIN_PX), self.width() * MOST_SHARE)
+
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         low, high = self._scale()
         maps = structure_colours(({"label": 1}, {"label": 2}))  # as the maps beside have them
-        noted = any(bar.note for bar in self.bars)
-        left, right = self.width() * (NOTED_SHARE if noted else NAME_SHARE), self.width() - VALUE_PX
+        metrics, left = painter.fontMetrics(), self.name_px()
+        right = self.width() - VALUE_PX
         middle = int(Qt.AlignmentFlag.AlignVCenter)
 
         def x_of(value: float) -> float:
@@ -96,9 +107,11 @@ class BarChart(QWidget):
             top = row * ROW_PX
             if row == self._hovered:
                 painter.fillRect(QRectF(0, top, self.width(), ROW_PX), theme().color("hover"))
-            shown = _shortened(painter.fontMetrics(), bar, int(left) - 12)
+            shown = _shortened(metrics, bar, int(left) - NAME_MARGIN_PX)
             painter.setPen(theme().color("text"))
-            painter.drawText(QRectF(0, top, left - 12, ROW_PX), middle | int(Qt.AlignmentFlag.AlignLeft), shown)
+            painter.drawText(
+                QRectF(0, top, left - NAME_MARGIN_PX, ROW_PX), middle | int(Qt.AlignmentFlag.AlignLeft), shown
+            )
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(rises if bar.value >= 0 else falls)
             ends = sorted((x_of(0), x_of(bar.value)))

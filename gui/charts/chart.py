@@ -14,9 +14,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
 from gui.charts.axis import Axis
 from gui.theme import theme
-from gui.widgets.labels import ElidedLabel, label
+from gui.widgets.labels import LinesLabel, label
 
 LEAST_PX = 180
+READ_LINES = 2
 Item = TypeVar("Item")
 
 
@@ -32,8 +33,13 @@ class Chart(QFrame):
         self.setAccessibleName(title)
         self.title = label(title, "strong")
         self.told = label("", "dim")
-        self.read = ElidedLabel("", "small")
+        self.read = LinesLabel()
+        self.read.setTextFormat(Qt.TextFormat.PlainText)
+        self.read.setWordWrap(True)
+        self.read.setProperty("role", "small")
         self.read.setObjectName(f"{name}-readout")
+        self.read.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.read.setFixedHeight(READ_LINES * self.read.fontMetrics().lineSpacing())  # another text moves nothing
         self.plot = pg.PlotWidget(axisItems={"left": Axis("left"), "bottom": Axis("bottom")})
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
@@ -126,7 +132,6 @@ class Chart(QFrame):
             axis.setTextPen(pg.mkPen(dim))
             axis.setTickFont(self.font())
             axis.setStyle(tickLength=0, maxTickLevel=0)
-            axis.enableAutoSIPrefix(False)
             axis.setLabel(words, color=dim.name(), **{"font-size": "12px"})
         self.plot.setBackground(theme().color("raised"))
         self.plot.showGrid(x=True, y=True, alpha=0.4)

@@ -11,16 +11,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
 from core.control import JobControl
+from core.errors import CatalogError
 from core.inference.cases import Case, find_cases, subjects
 from core.inference.package import ModelPackage
 from core.paths import predictions_folder
 from gui.context import AppContext
 from gui.predict.worker_process import PredictionJob, PredictionRequest, worker_of
+
+if TYPE_CHECKING:
+    from core.catalog import Catalog
 
 State = Literal["waiting", "running", "done", "known", "failed", "cancelled"]
 
@@ -101,6 +105,13 @@ class Batch(QObject):
         self.items = [item for item in self.items if not item.over]
         self.changed.emit()
 
+    def forget(self, predictions: set[int]) -> None:
+        """These were deleted: what made them cannot be opened from the queue any more."""
+        for item in self.items:
+            if item.prediction in predictions:
+                item.prediction = 0
+        self.changed.emit()
+
     def _next(self) -> None:
         item = next((item for item in self.items if item.state == "waiting"), None)
         if item is not None and not any(other.state == "running" for other in self.items):
@@ -148,6 +159,7 @@ def free_folder(out: Path, name: str) -> Path:
 
 def find_scans(paths: Iterable[Path], package: ModelPackage, out: Path, control: JobControl) -> FoundScans:
     """Every file and series among what was dropped, and which of them `out` has the model's result of already."""
+    from core.catalog import Catalog
     from core.inference.ledger import Ledger, settings_of
 
     found = find_cases(paths, control, out)
@@ -155,7 +167,19 @@ def find_scans(paths: Iterable[Path], package: ModelPackage, out: Path, control:
     channels = package.plan.channels
     wanted = subjects(found.cases, channels) if channels > 1 else found.cases
     cases = []
-    for number, case in enumerate(wanted):
-        control.progress(number / len(wanted), f"Looking at {case.title}")
-        cases.append((case, ledger.finished(case)))
+    with Catalog() as catalog:
+        for number, case in enumerate(wanted):
+            control.progress(number / len(wanted), f"Looking at {case.title}")
+            known = ledger.finished(case)
+            cases.append((case, known and {**known, "id": _listed(catalog, case, known)}))
     return FoundScans(cases, found.left_out)
+
+
+def _listed(catalog: Catalog, case: Case, known: dict[str, Any]) -> int:
+    """The id of a result's row; 0 where it was deleted, or the folder came from another home, with ids of its own."""
+    try:
+        row = catalog.prediction(int(known.get("id") or 0))
+    except CatalogError:
+        return 0
+    same = row.scan == case.scan.absolute() and row.output.name == Path(str(known.get("output"))).name
+    return row.id if same else 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -28,14 +28,15 @@ from core import RESEARCH_ONLY
 from core.errors import IsocenterError
 from core.files import write_text
 from gui.context import AppContext
-from gui.dropping import place_of
+from gui.dropping import place_of, some
 from gui.predict.batch import Batch, FoundScans, default_folder, find_scans
 from gui.predict.model_card import ModelChooser, choice_of, key
-from gui.predict.past import CHECKS, KIND, MODEL, OF, RESULT, ROW_ROLE, SORT_ROLE, TOOK, WHEN, PastPredictions
+from gui.predict.past import CHECKS, KIND, MODEL, OF, RESULT, ROW_ROLE, SORT_ROLE, TOOK, WHEN, PastPredictions, of_what
 from gui.predict.queue_view import QueueView
+from gui.predict.removing import RemovedBar
 from gui.predict.stored import volumes_table
 from gui.scans.opening import SCAN_FILES
-from gui.widgets import ElidedLabel, EmptyState, button, label, section
+from gui.widgets import ElidedLabel, EmptyState, button, dress, label, section, tool_button
 
 if TYPE_CHECKING:
     from core.catalog import PredictionRow
@@ -70,6 +71,8 @@ class PredictionsPage(QWidget):
     def _build(self) -> None:
         self.queue = QueueView(self.batch)
         self.queue.open_requested.connect(self._context.prediction_open_requested)
+        self.removed = RemovedBar(self._context)
+        self.removed.removed.connect(self.batch.forget)
         self._empty = EmptyState("predict", "No predictions yet", EMPTY)
         self.table = self._table()
         column = QVBoxLayout(self)
@@ -77,6 +80,7 @@ class PredictionsPage(QWidget):
         column.setSpacing(16)
         column.addWidget(self._drop_zone())
         column.addWidget(self.queue)
+        column.addWidget(self.removed)
         column.addLayout(self._past_head())
         column.addWidget(self.table, 1)
         column.addWidget(self._empty, 1)
@@ -133,11 +137,14 @@ class PredictionsPage(QWidget):
         self.export_button = button(
             "Export volumes", "predictions-export", self.export, tip="Volumes as CSV: of what is selected, or of all"
         )
+        self.remove_button = tool_button("trash", "predictions-remove", "Delete what is selected (Del)", self.remove)
+        delete = QShortcut(QKeySequence.StandardKey.Delete, self.table, self.remove)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(section("Past predictions"))
         row.addStretch(1)
-        for widget in (self._search, self.open_button, self.folder_button, self.export_button):
+        for widget in (self._search, self.open_button, self.folder_button, self.export_button, self.remove_button):
             row.addWidget(widget)
         return row
 
@@ -210,9 +217,9 @@ class PredictionsPage(QWidget):
             if scans.cases:
                 self.batch.add(scans, key(package), out)
                 if scans.left_out:
-                    self._context.notice.emit("info", f"Left out, as they are no volumes: {_some(scans.left_out)}.")
+                    self._context.notice.emit("info", f"Left out, as they are no volumes: {some(scans.left_out)}.")
             else:
-                names = _some([path.name for path in paths])
+                names = some([path.name for path in paths])
                 self._context.notice.emit(
                     "warn", f"{names}: there is no scan in it. Drop NIfTI files or DICOM folders."
                 )
@@ -235,9 +242,7 @@ class PredictionsPage(QWidget):
         QTimer.singleShot(0, self, partial(self.predict_paths, paths))  # the other program waits for the drop to end
 
     def _mark_drop(self, over: bool) -> None:
-        self._zone.setProperty("over", over)
-        self._zone.style().unpolish(self._zone)
-        self._zone.style().polish(self._zone)
+        dress(self._zone, "over", over)
 
     # ---- past predictions ---------------------------------------------------------------------------------------
 
@@ -267,6 +272,13 @@ class PredictionsPage(QWidget):
     def show_in_folder(self) -> None:
         for row in self.selected()[:1]:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(row.output.parent)))
+
+    def remove(self) -> None:
+        """Move the selected predictions to the trash; Undo brings them back."""
+        rows = self.selected()
+        if rows:
+            of = of_what(rows[0])
+            self.removed.remove(rows, f"The prediction of {of}" if len(rows) == 1 else f"{len(rows)} predictions")
 
     def export(self) -> None:
         """Write the volumes of the selected predictions, or of all, as CSV where the user says."""
@@ -301,10 +313,5 @@ class PredictionsPage(QWidget):
         self._empty.setVisible(not has_rows)
         self.open_button.setEnabled(len(rows) == 1)
         self.folder_button.setEnabled(len(rows) == 1)
+        self.remove_button.setEnabled(bool(rows))
         self.export_button.setEnabled(any(row.structures for row in self.past.rows))
-
-
-def _some(names: list[str]) -> str:
-    """The first few of some names, and how many more there are."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

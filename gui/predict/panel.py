@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import Overlay, check_scan, load_overlay, own_folder, remove_unfinished
 from gui.predict.thoroughness import Thoroughness
 from gui.predict.worker_process import PredictionJob, PredictionRequest, worker_of
-from gui.widgets import EmptyState, button, label, scrolled, section
+from gui.widgets import EmptyState, button, dress, label, scrolled, section
 
 if TYPE_CHECKING:
     from core.catalog import PredictionRow
@@ -70,6 +71,7 @@ class PredictPanel(QFrame):
         self._shortcuts()
         self._choice.changed.connect(self._refresh)
         context.prediction_open_requested.connect(self.open_prediction)
+        context.predictions_changed.connect(self._drop_deleted)
         self._refresh()
 
     # ---- what it is made of -------------------------------------------------------------------------------------
@@ -279,6 +281,18 @@ class PredictPanel(QFrame):
             else:
                 self._context.open_requested.emit([row.scan])
 
+    def _drop_deleted(self) -> None:
+        """Take a prediction that was deleted off its scan, and out of what undo brings back."""
+        state = self._state
+        row = state.history.current if state is not None else None
+        if state is None or row is None:
+            return
+        with suppress(IsocenterError):
+            if self._context.catalog().prediction(row.id) == row:
+                return
+        state.history.forget(row)
+        self._show_current()
+
     def clear_overlay(self) -> None:
         """Show the bare scan; undo brings the segmentation back."""
         self._turn(lambda history: history.show(None))
@@ -353,7 +367,7 @@ class PredictPanel(QFrame):
             one.setEnabled(self.can_predict)
         which = "" if self._time_point is None else f" time {self._time_point + 1}"
         self.predict_button.setText(f"Predict{which}{'' if row is None else ' again'}")
-        _set_role(self.predict_button, "primary" if row is None or error is not None else "")
+        dress(self.predict_button, "role", "primary" if row is None or error is not None else "")
         self.predict_button.setVisible(package is not None and not running)
         for chooser in self._toolbar[:1]:
             chooser.setVisible(package is not None)
@@ -371,13 +385,6 @@ class PredictPanel(QFrame):
         can_undo = state is not None and state.history.can_undo
         self.review.setVisible(not running and state is not None and (row is not None or can_undo))
         self.review.show_state(shown, self._volume, self._overlay, can_undo)
-
-
-def _set_role(target: QPushButton, role: str) -> None:
-    if target.property("role") != role:
-        target.setProperty("role", role)
-        target.style().unpolish(target)
-        target.style().polish(target)
 
 
 def _name_of(volume: Volume) -> tuple[Path, str]:

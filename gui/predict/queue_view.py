@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QS
 from core.errors import IsocenterError
 from gui.predict.batch import Batch, BatchItem
 from gui.predict.results import seconds_text
-from gui.widgets import ElidedLabel, button, label, line, scrolled, section
+from gui.widgets import ElidedLabel, button, dress, label, line, scrolled, section
 
 LINE_PX = 41
 LINES_SHOWN = 6
@@ -147,10 +147,7 @@ class QueueLine(QWidget):
         self._state.setVisible(not running)
         text, role = SIGNS.get(item.state, ("", "dim"))
         self._state.setText(text)
-        if self._state.property("role") != role:
-            self._state.setProperty("role", role)
-            self._state.style().unpolish(self._state)
-            self._state.style().polish(self._state)
+        dress(self._state, "role", role)
         self._said.setText(_said(item))
         if item.job is not None:
             known = item.job.fraction is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QFormLayout, QWidget
 
 from gui.predict.model_card import ModelChoice, key
@@ -69,11 +70,13 @@ class Thoroughness(QWidget):
         self._mirror.addItem("Never: fastest", False)
         self._region.clear()
         if package is not None and wide and region_first.safe(package.plan):
-            self._region.addItem("Closely at the structures only: fastest", None)
+            self._region.addItem("Structures only", None)
             self._region.addItem("Closely everywhere", False)
         else:
             self._region.addItem("Closely everywhere", None)
             self._region.addItem("Where something was seen: fastest, may miss what is tiny", True)
+        for one in (self._networks, self._mirror, self._region):
+            one.view().setMinimumWidth(one.view().sizeHintForColumn(0) + 24)
         for row, shown in enumerate((count > 1, turns > 1, wide)):
             self._form.setRowVisible(row, shown)
         self.setVisible(count > 1 or turns > 1 or wide)
@@ -83,4 +86,9 @@ def _list(name: str, accessible: str) -> QComboBox:
     made = QComboBox()
     made.setObjectName(name)
     made.setAccessibleName(accessible)
+    # Long choices are cut, rather than the figures below them: the panel would be wider than its place.
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    made.setMinimumContentsLength(10)
+    made.view().setTextElideMode(Qt.TextElideMode.ElideNone)
+    made.currentTextChanged.connect(made.setToolTip)
     return made

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QHeaderView,
     QSplitter,
@@ -40,13 +39,14 @@ from gui.review.summary import INTERVAL_TIP
 from gui.tables.rows import Answer, RowsModel
 from gui.train.data_check import LEVELS, grouped
 from gui.widgets import label, notice, scrolled, section
+from gui.widgets.flow import Flow
 
 if TYPE_CHECKING:
     from core.catalog.evaluations import EvaluationRow
 
 FIRST = ("auroc", "auprc", "pearson", "r2", "mae")  # what is looked at first
 ROW_PX = 28
-CHART_PX = 300
+CHART_PX, CHART_LEAST_PX = 300, 340
 MOST_IMPORTANT = 15
 MOST_NOTICES = 3
 
@@ -145,18 +145,16 @@ class OutcomeView(QWidget):
         choosing.addStretch(1)
         self.importance = BarChart("outcome-importance", "Importance of the columns")
         self.importance_title = section("Importance")
-        self.charts = QGridLayout()
-        self.charts.setSpacing(16)
+        self.charts = Flow(2, 16, CHART_LEAST_PX)
         self._curves = [self.roc, self.precision_recall, self.confusion, self.calibration, self.decision]
-        for widget in (*self._curves, self.scatter):  # placed once it is known what was predicted
-            self.charts.addWidget(widget)
-            widget.hide()
+        self.charts.show_widgets([*self._curves, self.scatter])
+        self.charts.show_widgets([])  # until it is known what was predicted
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(16, 12, 16, 16)
         column.setSpacing(12)
         column.addLayout(choosing)
-        column.addLayout(self.charts)
+        column.addWidget(self.charts)
         column.addWidget(self.importance_title)
         column.addWidget(self.importance)
         self.groups = GroupsTable()
@@ -210,12 +208,9 @@ class OutcomeView(QWidget):
     def _arrange(self, outcome: Outcome) -> None:
         curves = self._curves
         shown = curves if outcome.classes else [self.scatter, *(curves if outcome.event is not None else [])]
-        for widget in (*curves, self.scatter):
-            self.charts.removeWidget(widget)
-            widget.setVisible(widget in shown)
-        for place, widget in enumerate(shown):
+        for widget in shown:
             widget.setMinimumHeight(CHART_PX)
-            self.charts.addWidget(widget, place // 2, place % 2)
+        self.charts.show_widgets(shown)
 
     def _show_curves(self) -> None:
         outcome = self.outcome
@@ -247,7 +242,7 @@ class OutcomeView(QWidget):
         for at, name in enumerate(dict.fromkeys([*first, *outcome.metrics])):
             value = outcome.metrics[name]
             between = outcome.intervals.get(name)
-            texts = [metric_name(name), f"{value:.3f}", f"{between[0]:.3f}–{between[1]:.3f}" if between else "–"]
+            texts = [metric_name(name), f"{value:.3f}", f"{between[0]:.3f} to {between[1]:.3f}" if between else "–"]
             for place, text in enumerate(texts):
                 item = QTableWidgetItem(text)
                 if place:

@@ -20,10 +20,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import RESEARCH_ONLY
 from core.control import JobControl
 from gui.context import AppContext
-from gui.jobs.jobs import Job
+from gui.jobs.page_work import PageWork
 from gui.predict.status import FailureCard, ProgressCard
 from gui.review.case_view import CaseView
 from gui.review.cases import CASE_ROLE, MEAN, SORT_ROLE, CasesModel
@@ -35,13 +34,13 @@ from gui.review.strip import Strip, StripPlot
 from gui.review.summary import SummaryTable, warnings_of
 from gui.theme.structures import structure_colours
 from gui.theme.theme import theme
-from gui.widgets import EmptyState, button, label, notice, section, tool_button
+from gui.widgets import EmptyState, answer_panel, button, label, notice, section, tool_button
 from gui.widgets.trash_bar import TrashBar
 
 if TYPE_CHECKING:
     from core.catalog.evaluations import EvaluationRow
 
-LEFT_PX = 560
+LEFT_PX, CASES_LEAST_PX = 560, 140
 
 
 class ReviewPage(QWidget):
@@ -53,7 +52,6 @@ class ReviewPage(QWidget):
         self.setProperty("role", "page")
         self._context = context
         self._listed = Listed([], {})
-        self._job: Job | None = None
         self.shown: EvaluationRow | None = None
         self._case = ""
         self._build()
@@ -68,7 +66,8 @@ class ReviewPage(QWidget):
         self.form.evaluate_requested.connect(self.evaluate)
         self.form.cancelled.connect(self._close_form)
         self.progress = ProgressCard("evaluation-progress")
-        self.progress.cancel_requested.connect(self._cancel)
+        self._work = PageWork(self._context.jobs, self.progress, self._failed, self)
+        self._work.changed.connect(self._show_state)
         self.failure = FailureCard("evaluation-failure")
         first = button("Evaluate a model…", "evaluate-first", self.ask, role="primary")
         self.empty = EmptyState(
@@ -152,15 +151,14 @@ class ReviewPage(QWidget):
         self.table.horizontalHeader().setStretchLastSection(True)
         self.table.clicked.connect(lambda index: self.open_case(index.data(CASE_ROLE)))
         self.table.activated.connect(lambda index: self.open_case(index.data(CASE_ROLE)))
-        frame = QFrame()
-        frame.setProperty("role", "panel")
-        frame.setMinimumWidth(460)
+        self.table.setMinimumHeight(CASES_LEAST_PX)
+        inside = QWidget()
         head = QHBoxLayout()
         head.addWidget(section("Figures"))
         head.addStretch(1)
         head.addWidget(self.metric_box)
         self.made = label("", "small", wrap=True)
-        column = QVBoxLayout(frame)
+        column = QVBoxLayout(inside)
         column.setContentsMargins(16, 12, 16, 8)
         column.setSpacing(8)
         column.addLayout(head)
@@ -170,8 +168,7 @@ class ReviewPage(QWidget):
         column.addWidget(section("Cases"))
         column.addWidget(self.table, 1)
         column.addWidget(self.made)
-        column.addWidget(label(RESEARCH_ONLY, "small", wrap=True))
-        return frame
+        return answer_panel(inside, 460)
 
     def _shortcuts(self) -> None:
         view = self.case_view
@@ -301,7 +298,7 @@ class ReviewPage(QWidget):
 
     def evaluate(self, asked: Asked) -> None:
         """Evaluate as a job that shows how far it is and can be cancelled."""
-        if self._job is not None:
+        if self._work.running:
             return
 
         def work(control: JobControl) -> int:
@@ -311,30 +308,12 @@ class ReviewPage(QWidget):
 
         self.form.hide()
         self.failure.hide()
-        job = self._context.jobs.run(
-            f"Evaluating {asked.title}", work, done=lambda id: self.reload(show=id), failed=self._failed
-        )
-        self._job = job
-        job.changed.connect(self._show_progress)
-        job.ended.connect(self._ended)
-        self._show_state()
-
-    def _show_progress(self) -> None:
-        if self._job is not None:
-            self.progress.show_job(self._job)
-
-    def _ended(self) -> None:
-        self._job = None
-        self._show_state()
+        self._work.run(f"Evaluating {asked.title}", work, lambda id: self.reload(show=id))
 
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)
         self.form.show()
         self._show_state()
-
-    def _cancel(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
 
     # ---- cases --------------------------------------------------------------------------------------------------
 
@@ -374,11 +353,9 @@ class ReviewPage(QWidget):
 
     def _show_state(self) -> None:
         """Show the parts that belong to the state; there is no other place that decides it."""
-        has_any, running = self.shown is not None, self._job is not None
+        has_any, running = self.shown is not None, self._work.running
         self._stack.setCurrentIndex(0 if self.shown is None else 1 if of_structures(self.shown) else 2)
         self.empty.setVisible(not has_any and not running and self.form.isHidden())
-        self.progress.setVisible(running)
-        self._show_progress()
         self._top.setVisible(running or not self.form.isHidden() or not self.failure.isHidden())
         self.chooser.setVisible(has_any)
         self.remove_button.setVisible(has_any)

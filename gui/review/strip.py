@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from gui.charts.axis import round_step
 from gui.theme.theme import theme
 
 ROW_PX = 40
@@ -17,6 +19,7 @@ FOOT_PX = 20
 LEFT_PX, RIGHT_PX = 96, 14
 POINT_PX = 3.5
 REACH_PX = 8
+STEPS = 4  # at most so many round ones from end to end of the axis
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,9 @@ class StripPlot(QWidget):
         self._cases, self._strips = list(cases), list(strips)
         values = [value for strip in strips for value in strip.values]
         low, high = (min(values), max(values)) if values else (0.0, 1.0)
-        margin = 0.04 * (high - low) or max(abs(high), 1.0) * 0.05
-        self._range = (low - margin, high + margin)
+        step = round_step((high - low) or max(abs(high), 1.0), STEPS)
+        low, high = step * math.floor(low / step), step * math.ceil(high / step)
+        self._range = (low, high if high > low else low + step)
         self.setFixedHeight(self.sizeHint().height())
         self.update()
 

@@ -26,6 +26,7 @@ from core.inference.package import AnyPackage
 from gui.context import AppContext
 from gui.file_drops import FileDrops
 from gui.jobs.jobs import Job
+from gui.jobs.page_work import PageWork
 from gui.predict.kind_chooser import KindChooser
 from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
@@ -60,7 +61,6 @@ class RiskPage(QWidget):
         self._context = context
         self._choice = choice_of(context)
         self._fields_of = ""
-        self._job: Job | None = None
         self._reading: Job | None = None
         self._looked = ""
         self._scans: dict[str, OpenedScan] = {}
@@ -153,7 +153,6 @@ class RiskPage(QWidget):
         self.reasons.setChecked(True)
         self.reasons.toggled.connect(lambda on: self.scene.set_overlay_look(shown=on))
         self.legend = Legend()
-        row.addWidget(self.legend)
         row.addWidget(self.reasons)
         self._no_image = EmptyState(
             "scans", "No image given", "The score can be made from clinical values alone; its interval is wider then."
@@ -166,12 +165,14 @@ class RiskPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._bar)
+        column.addWidget(self.legend)
         column.addWidget(self._views, 1)
         return middle
 
     def _right(self) -> QFrame:
         self.progress = ProgressCard("risk-progress")
-        self.progress.cancel_requested.connect(self.cancel)
+        self._work = PageWork(self._context.jobs, self.progress, self._failed, self)
+        self._work.changed.connect(self._show_state)
         self.failure = FailureCard("risk-failure")
         self.result = RiskResult()
         self.result.report_requested.connect(self.save_report)
@@ -186,7 +187,7 @@ class RiskPage(QWidget):
         for widget in (self.nothing, self.progress, self.failure, self.result):
             column.addWidget(widget)
         column.addStretch(1)
-        return answer_panel(inside, 290)
+        return answer_panel(inside, 270)
 
     # ---- the model ----------------------------------------------------------------------------------------------
 
@@ -262,22 +263,15 @@ class RiskPage(QWidget):
 
     def _predict(self) -> None:
         package = self.chosen
-        if package is None or self._job is not None or not self.predict.isEnabled():
+        if package is None or self._work.running or not self.predict.isEnabled():
             return
         places = {kind: place.path for kind, place in self.places.items()}
         subject = Subject(self.subject.text().strip() or "subject", places["mri"], places["pet"], self.form.values)
         self.failure.hide()
         self._forget()
-        self._job = job = self._context.jobs.run(
-            "Predicting the risk", lambda control: ask(package, subject, own_folder(), True, control),
-            done=self._answered, failed=self._failed,
-        )  # fmt: skip
-        self._follow(job)
-
-    def _follow(self, job: Job) -> None:
-        job.changed.connect(self._show_progress)
-        job.ended.connect(self._ended)
-        self._show_state()
+        self._work.run(
+            "Predicting the risk", lambda control: ask(package, subject, own_folder(), True, control), self._answered
+        )
 
     def _answered(self, answer: Answer) -> None:
         self._context.predictions_changed.emit()
@@ -285,27 +279,29 @@ class RiskPage(QWidget):
 
     def open_prediction(self, row: PredictionRow) -> None:
         """Show an earlier prediction: what was given of the subject, and the answer."""
-        self.cancel()
+        self._work.cancel()
         self.failure.hide()
         by = self._choice.find_any(row.model, row.model_version)
         if by not in self.model.packages:
             self._context.tell(model_gone(row))
             return
         self.model.choose(by)
-        given = subject_of(row)
+        self._show_subject(subject_of(row))
+        self._work.run("Opening the prediction", partial(reopen, row), partial(self._reopened, row))
+
+    def _reopened(self, row: PredictionRow, answer: Answer) -> None:
+        given = subject_of(row, answer.prediction)
+        if given != subject_of(row):
+            self._show_subject(given)
+        self._take(answer)
+        if not given.values and "clinical" in str(answer.prediction.get("parts", "")):
+            self._context.notice.emit("info", "The clinical values of this prediction were not kept with it.")
+
+    def _show_subject(self, given: Subject) -> None:
         self.subject.setText(given.name)
         self.set_images(mri=given.mri, pet=given.pet)
         self.form.clear()
         self.form.set_texts({name: f"{value:.12g}" for name, value in given.values.items()})
-        self._job = job = self._context.jobs.run(
-            "Opening the prediction", partial(reopen, row), done=self._take, failed=self._failed
-        )
-        self._follow(job)
-
-    def cancel(self) -> None:
-        """End the prediction."""
-        if self._job is not None:
-            self._job.cancel()
 
     def _take(self, answer: Answer) -> None:
         self.answer = answer
@@ -321,10 +317,6 @@ class RiskPage(QWidget):
 
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)
-        self._show_state()
-
-    def _ended(self) -> None:
-        self._job = None
         self._show_state()
 
     def _forget(self) -> None:
@@ -344,19 +336,13 @@ class RiskPage(QWidget):
 
     # ---- what is seen -------------------------------------------------------------------------------------------
 
-    def _show_progress(self) -> None:
-        if self._job is not None:
-            self.progress.show_job(self._job)
-
     def _show_state(self) -> None:
         """Show the parts that belong to the state; there is no other place that decides it."""
         given = {kind: place.path is not None for kind, place in self.places.items()}
-        some, running = any(given.values()) or bool(self.form.values), self._job is not None
+        some, running = any(given.values()) or bool(self.form.values), self._work.running
         self.reason.setText("" if some else "Give the MRI, the PET or clinical values; any of them will do.")
         self.reason.setVisible(not some)
         self.predict.setEnabled(some and not running and self.chosen is not None)
-        self.progress.setVisible(running)
-        self._show_progress()
         self.result.setVisible(self.answer is not None)
         self.nothing.setVisible(self.answer is None and not running and self.failure.isHidden())
         self._views.setCurrentIndex(1 if any(given.values()) else 0)
@@ -369,7 +355,7 @@ class RiskPage(QWidget):
 
     def shut_down(self) -> None:
         """The window closes."""
-        self.cancel()
+        self._work.cancel()
         if self._reading is not None:
             self._reading.cancel()
         self.grid.close_views()

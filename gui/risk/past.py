@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.control import JobControl
 from gui.predict.stored import StoredPredictionError, check_output
-from gui.risk.asking import Answer, Subject, read_maps
+from gui.risk.asking import IMAGES, Answer, Subject, read_maps
 
 if TYPE_CHECKING:
     from core.catalog import PredictionRow
 
 
-def subject_of(row: PredictionRow) -> Subject:
-    """What was given of the subject; of images only those that are still there."""
-    given = row.given
-    images = {
-        kind: Path(given[kind]) if given.get(kind) and Path(given[kind]).exists() else None for kind in ("mri", "pet")
-    }
-    values = {str(name): float(value) for name, value in (given.get("values") or {}).items()}
-    return Subject(str(given.get("subject", "")), images["mri"], images["pet"], values)
+def subject_of(row: PredictionRow, prediction: Mapping[str, Any] | None = None) -> Subject:
+    """What was given of the subject, by the row, or where a whole cohort was asked about by the answer itself.
+
+    Of images only those that are still there.
+    """
+    given, answer = row.given, prediction or {}
+    told = {**(answer.get("images") or {}), **given}
+    images = {kind: Path(told[kind]) if told.get(kind) and Path(told[kind]).exists() else None for kind in IMAGES}
+    values = given.get("values") or answer.get("values") or {}
+    return Subject(str(given.get("subject", "")), *images.values(), {name: float(v) for name, v in values.items()})
 
 
 def reopen(row: PredictionRow, control: JobControl) -> Answer:

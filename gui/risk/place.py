@@ -9,7 +9,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QMouseEv
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QVBoxLayout
 
 from gui.scans.opening import SCAN_FILES, dropped_paths
-from gui.widgets import ElidedLabel, label, tool_button
+from gui.widgets import ElidedLabel, dress, label, tool_button
 
 
 class ImagePlace(QFrame):
@@ -73,9 +73,7 @@ class ImagePlace(QFrame):
             self.set_path(paths[0])
 
     def _mark(self, over: bool) -> None:
-        self.setProperty("over", over)
-        self.style().unpolish(self)
-        self.style().polish(self)
+        dress(self, "over", over)
 
 
 def kind_by_name(path: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QDesktopServices, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -38,11 +38,12 @@ from gui.train.publishing import Publisher
 from gui.train.reader import CatalogReader
 from gui.train.states import RESUMABLE
 from gui.widgets.cards import EmptyState
-from gui.widgets.controls import button, menu_button
+from gui.widgets.controls import button, menu_button, tool_button
 from gui.widgets.labels import label
 from gui.widgets.trash_bar import TrashBar
 
 REFRESH_MS = 1000
+WITH_COUNT_PX = 1000  # in a narrower window the buttons need the room
 
 
 class RunsPage(QWidget):
@@ -114,12 +115,11 @@ class RunsPage(QWidget):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         delete = QShortcut(QKeySequence.StandardKey.Delete, self.table, self._delete)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
-        self.empty = EmptyState(
-            "runs",
-            "No runs yet",
-            "A run that is started here or from a terminal is listed, live or done.",
-            button("Train a model", "go-train", lambda: self.context.page_requested.emit("train"), role="primary"),
+        to_train = button(
+            "Train a model", "go-train", lambda: self.context.page_requested.emit("train"), role="primary"
         )
+        told = "A run that is started here or from a terminal is listed, live or done."
+        self.empty = EmptyState("runs", "No runs yet", told, to_train)
         self.none_found = EmptyState("search", "No run matches", "Change the words of the filter.")
         self.stack = QStackedWidget()
         for widget in (self.table, self.empty, self.none_found):
@@ -128,9 +128,8 @@ class RunsPage(QWidget):
         split.setHandleWidth(1)
         split.addWidget(self.stack)
         self.below = QStackedWidget()
-        self.below.addWidget(self.compare)
-        self.below.addWidget(self.folds)
-        self.below.addWidget(self.methods)
+        for panel in (self.compare, self.folds, self.methods):
+            self.below.addWidget(panel)
         split.addWidget(self.below)
         split.setSizes([420, 360])
         split.setCollapsible(0, False)
@@ -169,20 +168,19 @@ class RunsPage(QWidget):
             self.tasks.addItem(title, title)
         self.tasks.currentIndexChanged.connect(lambda _: self._filter_task(self.tasks.currentData()))
         self.count = label("", "dim")
-        self.open = button("Open", "open-run", self._open)
-        self.open.setToolTip("Show the run's dashboard on the Train page")
-        self.cross_validation = button("Show curves", "show-folds", self._turn_below)
-        self.cross_validation.setToolTip("The runs' curves, or the cross-validation that they belong to")
+        self.open = button("Open", "open-run", self._open, tip="Show the run's dashboard on the Train page")
+        self.cross_validation = button(
+            "Show curves", "show-folds", self._turn_below, tip="Curves, or the folds' figures"
+        )
         self.resume = button("Resume", "resume-run", self._resume)
         self.publish = button("Publish", "publish-run", self._publish)
-        self.evaluate = button("Evaluate…", "evaluate-run", self._evaluate)
-        self.evaluate.setToolTip("Measure it on labelled cases, and review them")
+        self.evaluate = button("Evaluate…", "evaluate-run", self._evaluate, tip="Measure it on labelled cases")
         menu = QMenu(self)
         menu.addAction("Export as JSON: settings, curves, events…", lambda: self._ask_export("json"))
         menu.addAction("Export as CSV: all metric points…", lambda: self._ask_export("csv"))
         self.folder = menu.addAction("Show the folder", self._show_folder)
         self.more = menu_button("More", "more-runs", menu, tip="Export, show the folder")
-        self.delete = button("Delete", "delete-runs", self._delete, role="danger")
+        self.delete = tool_button("trash", "delete-runs", "Delete the selected runs", self._delete)
         row = QHBoxLayout(bar)
         row.setContentsMargins(16, 0, 16, 0)
         row.setSpacing(8)
@@ -204,6 +202,10 @@ class RunsPage(QWidget):
         super().showEvent(event)
         self.refresh()
         self._timer.start()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self.count.setVisible(event.size().width() >= WITH_COUNT_PX)
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt's name
         self._timer.stop()
@@ -293,7 +295,7 @@ class RunsPage(QWidget):
         self.more.setEnabled(bool(rows))
         live = [run for run in rows if run.live]
         self.delete.setEnabled(bool(rows) and not live)
-        self.delete.setToolTip("A run that is going on has to be stopped first" if live else "Move to the trash")
+        self.delete.setToolTip("A run that is going on has to be stopped first" if live else "Move to the trash (Del)")
 
     def _turn_below(self) -> None:
         self._folds_wanted = not self._folds_wanted

@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from core.imaging.volume import Volume
-from gui.widgets import ElidedLabel, label, tool_button
+from gui.widgets import ElidedLabel, dress, label, tool_button
 
 
 def describe(volume: Volume) -> str:
@@ -46,10 +46,7 @@ class ScanCard(QFrame):
         column.addWidget(label(describe(volume), "small", wrap=True))
 
     def set_selected(self, selected: bool) -> None:
-        if self.property("selected") != selected:
-            self.setProperty("selected", selected)
-            self.style().unpolish(self)
-            self.style().polish(self)
+        dress(self, "selected", selected)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from core.imaging.volume import Finding, Volume
     from gui.jobs import Job
     from gui.predict.panel import PredictPanel
+    from gui.predict.stored import Overlay as StoredOverlay
     from gui.scans.checks import ChecksPanel
     from gui.scans.layers import LayersPanel
     from gui.scans.open_list import OpenList
     from gui.scans.picker import SeriesPicker
-    from gui.scans.registering import Registered
+    from gui.scans.registered import Registered
     from gui.viewer.arriving import ArrivingScan
     from gui.viewer.scene import OpenedScan, Scene
     from gui.viewer.slice_grid import SliceGrid
@@ -341,8 +342,8 @@ class ScansPage(QStackedWidget):
 
     # ---- the overlay --------------------------------------------------------------------------------------------
 
-    def _lay_over(self, given: Any) -> None:
-        """Take (labels, structures) from the panel, or None for the bare scan."""
+    def _lay_over(self, given: StoredOverlay | None) -> None:
+        """Show what the panel gives, at the volume that it belongs to; None: the bare scan."""
         from gui.theme.structures import structure_colours
         from gui.viewer.overlays import Overlay, UncertaintyMap
 
@@ -350,18 +351,17 @@ class ScansPage(QStackedWidget):
         if given is None:
             self.scene.set_overlay(None)
             return
-        labels, structures, *more = given
-        colours = {label: colour.getRgb()[:3] for label, colour in structure_colours(structures).items()}
+        colours = {label: colour.getRgb()[:3] for label, colour in structure_colours(given.structures).items()}
         opacity = self._context.settings.value("viewer/overlay_opacity", 0.45, type=float)
         try:
-            self.scene.set_overlay(Overlay(labels, structures, colours, opacity=opacity))
+            self.scene.set_overlay(Overlay(given.labels, given.structures, colours, opacity=opacity, time=given.time))
         except ValueError as error:
             self._context.tell(error)
             return
-        if more and more[0] is not None:
-            self.scene.set_uncertainty(UncertaintyMap(more[0], calibrated=more[1:2] == [True]))
-        if (time := getattr(given, "time", None)) is not None:
-            self.scene.set_time(time)
+        if given.uncertainty is not None:
+            self.scene.set_uncertainty(UncertaintyMap(given.uncertainty, calibrated=given.calibrated))
+        if given.time is not None:
+            self.scene.set_time(given.time)
         self.scene.go_to_overlay()
 
     def toggle_uncertainty(self) -> None:

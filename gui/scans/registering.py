@@ -6,9 +6,8 @@ as it is open; closing it undoes all of it, and saving writes it with its transf
 
 from __future__ import annotations
 
-import os
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,11 @@ from PySide6.QtWidgets import QComboBox, QDialog, QFileDialog, QFormLayout, QHBo
 
 from core.control import JobControl
 from gui.context import AppContext
+from gui.scans.registered import Registered, new_folder
 from gui.widgets import button, label
 
 if TYPE_CHECKING:
-    from core.imaging.registration.register import Kind, Registration
+    from core.imaging.registration.register import Kind
     from core.imaging.volume import Volume
     from gui.scans.page import ScansPage
     from gui.viewer.scene import OpenedScan
@@ -30,19 +30,6 @@ FILTER = "NIfTI (*.nii.gz *.nii);;NRRD (*.nrrd);;MetaImage (*.mha)"
 TEMPLATE = "Template (ICBM 152, MNI space)"
 KINDS: dict[Kind, str] = {"affine": "Affine: turn, shift, size and shear", "rigid": "Rigid: turn and shift only"}
 WIDTH = 480
-
-
-@dataclass(frozen=True, eq=False)
-class Registered:
-    """What stands behind a registered scan, and the folder that goes away with it."""
-
-    found: Registration
-    moving_name: str
-    folder: Path
-
-    def discard(self) -> None:
-        # On Windows a file that is still mapped stays until the program ends.
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class RegisterDialog(QDialog):
@@ -128,21 +115,16 @@ def start(context: AppContext, page: ScansPage, moving: Volume, fixed: Volume | 
 
 def registered(moving: Volume, fixed: Volume | None, kind: Kind, control: JobControl) -> tuple[OpenedScan, Registered]:
     """The scan on the other's grid, written under the home folder, over the scan that it was registered to."""
-    import tempfile
-
     from core.imaging.reader import read
     from core.imaging.registration import apply
     from core.imaging.registration.register import register
     from core.imaging.registration.target import template_target
-    from core.paths import ensure_home
     from gui.viewer.scene import OpenedScan
 
     found = register(moving, fixed, kind, control.part(0.0, 0.85))
     laid = apply.resampled(moving, found, fixed, control.part(0.85, 0.95))
     control.progress(0.95, "Writing the registered scan")
-    above = _above(ensure_home())
-    above.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=above))
+    folder = new_folder()
     try:
         name = f"{moving.name} on {'template' if fixed is None else fixed.name}.nii"
         apply.save(folder / name, laid, found, moving.name, control.silent())
@@ -155,30 +137,6 @@ def registered(moving: Volume, fixed: Volume | None, kind: Kind, control: JobCon
     volume = replace(volume, source=source).with_findings(*found.findings)
     under = template_target().volume if fixed is None else fixed
     return OpenedScan.prepare(volume, under), Registered(found, moving.name, folder)
-
-
-def remove_left_over() -> None:
-    """Remove the registered scans of programs that ended without doing so."""
-    from core.paths import home
-
-    above = _above(home())
-    for folder in above.iterdir() if above.is_dir() else ():
-        if not _in_use(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _in_use(folder: Path) -> bool:
-    """Whether the process that a folder is named by still runs (a later process may have got its number)."""
-    import psutil
-
-    try:
-        return bool(psutil.Process(int(folder.name.split("-")[0])).create_time() <= folder.stat().st_ctime + 1)
-    except (ValueError, OSError, psutil.Error):
-        return False
-
-
-def _above(home: Path) -> Path:
-    return home / "registered"
 
 
 def save_front(context: AppContext, page: ScansPage) -> None:

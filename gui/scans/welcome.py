@@ -5,11 +5,12 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from core import RESEARCH_ONLY
 from core.imaging.titles import file_title
 from gui.context import AppContext
 from gui.scans.recent import RecentScan, forget_all, recent
 from gui.theme import icons, theme
-from gui.widgets import ElidedLabel, button, label, line, section
+from gui.widgets import ElidedLabel, button, dress, label, line, section
 
 
 class WelcomePage(QWidget):
@@ -41,6 +42,9 @@ class WelcomePage(QWidget):
         inside.addWidget(self.zone)
         inside.addWidget(self._recent)
         inside.addStretch(3)
+        research = label(RESEARCH_ONLY, "small")
+        research.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        inside.addWidget(research)
         row = QHBoxLayout(self)
         row.addStretch(1)
         row.addWidget(middle, 8)
@@ -62,6 +66,7 @@ class WelcomePage(QWidget):
         for text, role in (
             ("Drop a scan here", "headline"),
             ("A NIfTI, NRRD or MetaImage file, or a DICOM folder; several at once", "dim"),
+            ("A table and patients' stays open on their own pages", "dim"),
         ):
             words = label(text, role)
             words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -83,9 +88,7 @@ class WelcomePage(QWidget):
 
     def set_drag_over(self, over: bool) -> None:
         """Light up while something is dragged over the window."""
-        self.zone.setProperty("over", over)
-        self.zone.style().unpolish(self.zone)
-        self.zone.style().polish(self.zone)
+        dress(self.zone, "over", over)
 
     def refresh(self) -> None:
         """Show the recent scans as they are now."""

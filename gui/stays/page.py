@@ -21,12 +21,13 @@ from PySide6.QtWidgets import (
 
 from core.data.stays.read import read_stays
 from core.data.stays.series import Stays
+from core.imaging.titles import SUFFIXES
 from core.inference.answers import named
 from core.inference.package import AnyPackage
 from gui.charts.bars import Bar, BarChart
 from gui.context import AppContext
 from gui.file_drops import FileDrops
-from gui.jobs.jobs import Job
+from gui.jobs.page_work import PageWork
 from gui.predict.kind_chooser import KindChooser
 from gui.predict.model_card import choice_of, simulated
 from gui.predict.status import FailureCard, ProgressCard
@@ -56,10 +57,9 @@ class StaysPage(QWidget):
         super().__init__()
         self.setObjectName("stays-page")
         self.setProperty("role", "page")
-        FileDrops(self).dropped.connect(lambda paths: self.open(paths[0]))
+        FileDrops(self).dropped.connect(self._take_dropped)
         self._context = context
         self._choice = choice_of(context)
-        self._job: Job | None = None
         self.stay: OneStay | None = None
         self.answer: dict[str, Any] | None = None
         self._answers: dict[str, dict[str, Any]] = {}  # of these stays by the chosen model, by the stays' names
@@ -76,7 +76,8 @@ class StaysPage(QWidget):
     def _build(self) -> None:
         self.failure = FailureCard("stays-failure")
         self.progress = ProgressCard("stays-progress")
-        self.progress.cancel_requested.connect(self.cancel)
+        self._work = PageWork(self._context.jobs, self.progress, self._failed, self)
+        self._work.changed.connect(self._show_state)
         self.empty = EmptyState(
             "stays", "Drop a stay here",
             "A file, a folder or an archive of stays: one measurement a row with its time, variable and value, or a "
@@ -129,6 +130,7 @@ class StaysPage(QWidget):
         self.list.setAccessibleName("Stays")
         self.list.setModel(self.found)
         self.list.setUniformItemSizes(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.selectionModel().currentChanged.connect(
             lambda index: index.isValid() and self.show_stay(self.found.mapToSource(index).row())
         )
@@ -146,7 +148,10 @@ class StaysPage(QWidget):
         self.facts = label("", "dim", wrap=True)
         self.strips = SeriesStrips(self.span)
         self.hours, self.reasons, self.course = HoursStrip(self.span), ReasonsStrip(self.span), CourseStrip(self.span)
-        self.hint = label("Wheel: zoom · drag: move · double-click: all of it · shaded: normal in adults", "small")
+        self.hint = ElidedLabel(
+            "Shaded: normal in adults · wheel: zoom · drag: move · double-click: all of it", "small",
+            mode=Qt.TextElideMode.ElideRight,
+        )  # fmt: skip
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(8, 12, 8, 8)
@@ -196,6 +201,13 @@ class StaysPage(QWidget):
 
     # ---- opening ------------------------------------------------------------------------------------------------
 
+    def _take_dropped(self, paths: list[Path]) -> None:
+        """What is a scan by its name opens on the page of scans."""
+        if paths[0].name.lower().endswith(SUFFIXES):
+            self._context.open_requested.emit(paths)
+        else:
+            self.open(paths[0])
+
     def choose(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self, "Choose stays", "", STAY_FILES)
         if chosen:
@@ -208,17 +220,15 @@ class StaysPage(QWidget):
 
     def open(self, path: Path) -> None:
         """Read stays as a job."""
-        self.cancel()
         self.failure.hide()
-        self._run(
+        self._work.run(
             f"Opening {path.name}", lambda control: read_stays(path, control), lambda stays: self._opened(path, stays)
         )
 
     def open_prediction(self, row: PredictionRow) -> None:
         """Show an earlier prediction: its stays again, with the answers."""
-        self.cancel()
         self.failure.hide()
-        self._run(f"Opening {row.scan.name}", partial(reopen, row), partial(self._reopened, row))
+        self._work.run(f"Opening {row.scan.name}", partial(reopen, row), partial(self._reopened, row))
 
     def _reopened(self, row: PredictionRow, found: tuple[Stays, dict[str, dict[str, Any]], int]) -> None:
         stays, answers, number = found
@@ -236,28 +246,10 @@ class StaysPage(QWidget):
         self.list.setCurrentIndex(self.found.index(0, 0))
         self._show_state()
 
-    def _run(self, words: str, work: Any, done: Any) -> None:
-        self._job = job = self._context.jobs.run(words, work, done=done, failed=self._failed)
-
-        def ended() -> None:
-            if self._job is job:
-                self._job = None
-            self._show_state()
-
-        job.changed.connect(self._show_progress)
-        job.ended.connect(ended)
-        self._show_state()
-
     def _failed(self, error: Exception) -> None:
         self.failure.show_error(error)
         if self.model.stays is not None:
             self._context.tell(error)
-
-    def cancel(self) -> None:
-        """End what is read or predicted."""
-        job, self._job = self._job, None
-        if job is not None:
-            job.cancel()
 
     def _train(self) -> None:
         self._context.training_requested.emit(self._path, "stays", {})
@@ -285,7 +277,7 @@ class StaysPage(QWidget):
 
     def _predict(self) -> None:
         package, stays, number, path = self.chosen, self.model.stays, self._number, self._path
-        if package is None or stays is None or number < 0 or self._job is not None:
+        if package is None or stays is None or number < 0 or self._work.running:
             return
 
         def done(answer: dict[str, Any]) -> None:
@@ -297,7 +289,7 @@ class StaysPage(QWidget):
                 self._forget()
                 self._take(answer)
 
-        self._run(
+        self._work.run(
             f"Predicting stay {stays.ids[number]}",
             lambda control: predict_stay(package, path, stays, number, own_folder(), control), done,
         )  # fmt: skip
@@ -343,17 +335,11 @@ class StaysPage(QWidget):
 
     # ---- what is seen -------------------------------------------------------------------------------------------
 
-    def _show_progress(self) -> None:
-        if self._job is not None:
-            self.progress.show_job(self._job)
-
     def _show_state(self) -> None:
         """Show the parts that belong to the state; there is no other place that decides it."""
-        package, running, answered = self.chosen, self._job is not None, self.answer is not None
+        package, running, answered = self.chosen, self._work.running, self.answer is not None
         self.stack.setCurrentIndex(1 if self.model.stays is not None else 0)
         self.empty.setVisible(not running)
-        self.progress.setVisible(running)
-        self._show_progress()
         self.chooser.setVisible(package is not None)
         self.about.setText(package.summary if package is not None else NO_MODEL)
         self.simulated.setVisible(package is not None and simulated(package))
@@ -371,4 +357,4 @@ class StaysPage(QWidget):
 
     def shut_down(self) -> None:
         """The window closes."""
-        self.cancel()
+        self._work.cancel()

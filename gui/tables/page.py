@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from core.data.tables.read import SUFFIXES, is_table
 from core.inference.package import AnyPackage
 from gui.context import AppContext
-from gui.jobs.jobs import Job
+from gui.jobs.page_work import PageWork
 from gui.predict.kind_chooser import KindChooser
 from gui.predict.model_card import choice_of, simulated
 from gui.predict.status import FailureCard, ProgressCard
@@ -60,7 +60,6 @@ class TablesPage(QWidget):
         self.opened: OpenedTable | None = None
         self.predicted: Predicted | None = None
         self._path: Path | None = None
-        self._job: Job | None = None
         self.rows = RowsModel()
         self.columns = ColumnsView()
         self._choice = choice_of(context)
@@ -81,7 +80,8 @@ class TablesPage(QWidget):
             button("One patient…", "first-patient", lambda: self.one_patient.setChecked(True)),
         )  # fmt: skip
         self.progress = ProgressCard("table-progress")
-        self.progress.cancel_requested.connect(self.cancel)
+        self._work = PageWork(self.context.jobs, self.progress, self._failed, self)
+        self._work.changed.connect(self._show_state)
         self.failure = FailureCard("table-failure")
         waiting = QWidget()
         inside = QVBoxLayout(waiting)
@@ -185,14 +185,9 @@ class TablesPage(QWidget):
 
     def open(self, path: Path, kinds: dict[str, Any] | None = None) -> None:
         """Read a table as a job; `kinds`: of columns that hold something else than was guessed."""
-        self.cancel()
         self._path = path
         self.failure.hide()
-        self._job = job = self.context.jobs.run(
-            f"Opening {path.name}", lambda control: open_table(path, kinds or {}, control),
-            done=self._opened, failed=self._failed,
-        )  # fmt: skip
-        self._follow(job)
+        self._work.run(f"Opening {path.name}", lambda control: open_table(path, kinds or {}, control), self._opened)
 
     def _opened(self, opened: OpenedTable) -> None:
         kept = self.outcome.currentText()
@@ -213,16 +208,13 @@ class TablesPage(QWidget):
 
     def open_prediction(self, row: PredictionRow) -> None:
         """Show an earlier prediction: its table again, or its patient, with the answers."""
-        self.cancel()
+        self._work.cancel()
         self.failure.hide()
         model = self._choice.find_any(row.model, row.model_version)
         if row.given.get("patient"):
             self._open_patient(row, model)
             return
-        self._job = job = self.context.jobs.run(
-            f"Opening {row.scan.name}", partial(reopen, row, model), done=self._reopened, failed=self._failed
-        )
-        self._follow(job)
+        self._work.run(f"Opening {row.scan.name}", partial(reopen, row, model), self._reopened)
 
     def _open_patient(self, row: PredictionRow, model: AnyPackage | None) -> None:
         if model is None:
@@ -251,26 +243,6 @@ class TablesPage(QWidget):
         if self.opened is not None:
             self.open(self.opened.path, {**self.opened.kinds, column: kind})
 
-    def cancel(self) -> None:
-        """End what is read or predicted."""
-        job, self._job = self._job, None
-        if job is not None:
-            job.cancel()
-
-    def _follow(self, job: Job) -> None:
-        def ended() -> None:
-            if self._job is job:
-                self._job = None
-            self._show_state()
-
-        job.changed.connect(self._show_progress)
-        job.ended.connect(ended)
-        self._show_state()
-
-    def _show_progress(self) -> None:
-        if self._job is not None:
-            self.progress.show_job(self._job)
-
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if _dropped(event):
             event.acceptProposedAction()
@@ -294,14 +266,13 @@ class TablesPage(QWidget):
 
     def _predict(self) -> None:
         package, opened = self.chosen_model, self.opened
-        if package is None or opened is None or self._job is not None:
+        if package is None or opened is None or self._work.running:
             return
         out = own_folder()
-        self._job = job = self.context.jobs.run(
+        self._work.run(
             f"Predicting {opened.path.name}", lambda control: predict_table(package, opened, out, control),
-            done=self._answered, failed=self._failed,
+            self._answered,
         )  # fmt: skip
-        self._follow(job)
 
     def _answered(self, predicted: Predicted) -> None:
         self._take(predicted)
@@ -350,13 +321,12 @@ class TablesPage(QWidget):
     def _show_state(self) -> None:
         """Show the parts that belong to the state; there is no other place that decides it."""
         self.stack.setCurrentIndex(2 if self.one_patient.isChecked() else 1 if self.opened is not None else 0)
-        self._top.setVisible(self._job is not None)
-        self._show_progress()
-        self.empty.setVisible(self._job is None)
+        self._top.setVisible(self._work.running)
+        self.empty.setVisible(not self._work.running)
         self._show_actions()
 
     def _show_actions(self) -> None:
-        package, busy = self.chosen_model, self._job is not None
+        package, busy = self.chosen_model, self._work.running
         self.train.setEnabled(self.opened is not None and not busy)
         self.model.setVisible(package is not None)
         self.about.setText(package.summary if package is not None else NO_MODEL)
@@ -369,7 +339,7 @@ class TablesPage(QWidget):
 
     def shut_down(self) -> None:
         """The window closes."""
-        self.cancel()
+        self._work.cancel()
         self.patient.shut_down()
         self.row_card.clear()
 

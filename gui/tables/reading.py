@@ -12,7 +12,7 @@ import numpy as np
 
 from core.control import JobControl
 from core.counting import counted
-from core.data.tables.check import ColumnFacts, check_columns, facts_of
+from core.data.tables.check import NONE_LEFT, ColumnFacts, check_columns, facts_of, tells_nothing
 from core.data.tables.read import read_table
 from core.data.tables.table import Column, Kind, Table
 from core.imaging.volume import Finding
@@ -69,7 +69,10 @@ def open_table(path: Path, kinds: Mapping[str, Kind], control: JobControl) -> Op
     for number, column in enumerate(table.columns.values()):
         control.progress(number / len(table.columns), f"Looking at {column.name}")
         summaries.append(summary_of(column))
-        findings += check_columns(Table({column.name: column}))
+        # Column by column for the progress's sake: of one alone nothing may be left to learn from, of all there is.
+        findings += [one for one in check_columns(Table({column.name: column})) if one.code != NONE_LEFT]
+    if table.columns and all(map(tells_nothing, table.columns.values())):
+        findings.append(Finding(NONE_LEFT, "error", "No column is left to learn from."))
     return OpenedTable(path, table, summaries, findings, mended)
 
 

@@ -64,11 +64,12 @@ class RowCard(QFrame):
             place = 1 if len(shares) == 2 else int(shares.argmax())
             self.figure.setText(f"{shares[place]:.0%}")
             others = [
-                f"{name} {share:.1%}"
+                f"{name}: {share:.1%}"
                 for n, (name, share) in enumerate(zip(predicted.classes, shares, strict=True)) if n != place
             ]  # fmt: skip
             of = named(predicted.outcome, predicted.classes[place])
-            self.note.setText(f"probability of {of}; {', '.join(others)}")
+            more = f"; {', '.join(others)}" if len(others) > 1 else ""  # of two the other one has the rest
+            self.note.setText(f"probability of {of}{more}")
         self.setAccessibleName(f"{self.title.text()}: {self.figure.text()} {self.note.text()}")
         self.bars.hide()
         self.explain.setVisible(predicted.model is not None)

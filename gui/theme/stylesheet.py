@@ -70,7 +70,7 @@ QPushButton[role="quiet"]:focus, QToolButton[role="quiet"]:focus { border: 1px s
 QPushButton[role="quiet"]:checked { color: $accent; font-weight: 600; }
 QPushButton[role="link"] { background: transparent; border: 1px solid transparent; color: $accent; padding: 2px; }
 QPushButton[role="link"]:focus { border: 1px solid $accent; }
-QPushButton::menu-indicator, QToolButton::menu-indicator { image: url($chevron); width: 10px;
+QPushButton::menu-indicator, QToolButton::menu-indicator { image: url($chevron); width: 10px; height: 10px;
     subcontrol-position: right center; right: 6px; }
 QPushButton[role="primary"]::menu-indicator { image: url($chevron_primary); }
 QPushButton[role="primary"][has_menu="true"] { padding-right: 24px; }

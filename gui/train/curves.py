@@ -8,19 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt
+from PySide6.QtCore import QEvent, QObject, QPointF, QSize, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
+from PySide6.QtWidgets import QBoxLayout, QFrame, QSizePolicy, QVBoxLayout
 
 from gui.charts.axis import Axis
 from gui.theme import theme
 from gui.train.history import figure_text, smoothed
-from gui.widgets.labels import label
+from gui.widgets.labels import LinesLabel, label
 
 RAW_ALPHA = 28
 NO_EPOCHS = math.nan
 BINS = 600
 LEAST_NAME_PX = 24
+BELOW, BESIDE = QBoxLayout.Direction.TopToBottom, QBoxLayout.Direction.LeftToRight
 MOST_SMOOTHED = 10  # a mean is taken over at most this part of a curve, which would be flat otherwise
 
 
@@ -32,6 +33,21 @@ class Curve:
     x: np.ndarray
     y: np.ndarray
     colour: str
+
+
+class _Readout(LinesLabel):
+    """As high as its lines are in the width that it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.RichText)  # holds our own words and numbers, escaped
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(0, self.heightForWidth(self.width())) if self.wordWrap() else super().sizeHint()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        return QSize(0, self.sizeHint().height())
 
 
 class CurveCard(QFrame):
@@ -50,17 +66,14 @@ class CurveCard(QFrame):
         self._smoothing = 0.0
         self._hovered: float | None = None
         self._items: list[tuple[pg.PlotDataItem, pg.PlotDataItem]] = []
-        self.readout = QLabel()
-        self.readout.setTextFormat(Qt.TextFormat.RichText)  # holds our own words and numbers, escaped
-        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        head = QVBoxLayout() if whole else QHBoxLayout()  # names of runs are long: they get a line of their own
+        self.readout = _Readout()
+        self._whole = whole
+        self._head = head = QBoxLayout(BELOW if whole else BESIDE)  # names of runs are long: a line of their own
         self._title = label(title, "strong")
         head.addWidget(self._title)
         head.addWidget(self.readout, 1)
-        if whole:
-            self.readout.setWordWrap(True)
-        else:
-            self.readout.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._needed = 0  # the widest that the readout of these names has been, beside the title
+        self._arrange()
         self.plot = pg.PlotWidget(axisItems={"left": Axis("left"), "bottom": Axis("bottom")})
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
@@ -93,6 +106,8 @@ class CurveCard(QFrame):
         before = (self._curves, self._steps_per_epoch)
         if self._items and _same(before, (curves, steps_per_epoch)):
             return
+        if [curve.name for curve in curves] != [curve.name for curve in before[0]]:
+            self._needed = 0
         self._curves, self._steps_per_epoch = curves, steps_per_epoch
         self._draw()
 
@@ -178,6 +193,7 @@ class CurveCard(QFrame):
             name: figure_text(value) if self._form == "{:.3f}" else self._form.format(value)
             for name, value in self.values_at(self._hovered).items()
         }
+        self._make_room(figures)
         words = [
             f'<span style="color:{colours[name]}">●</span>&nbsp;<span style="color:{dim}">{_escaped(shown)}</span>'
             f"&nbsp;{figure}"
@@ -189,20 +205,36 @@ class CurveCard(QFrame):
             )
         self.readout.setText(" &nbsp; ".join(words))
 
-    def _shortened(self, figures: Mapping[str, str]) -> list[str]:
-        """The names, cut where there is no room for them beside their figures, which are never cut."""
+    def _make_room(self, figures: Mapping[str, str]) -> None:
+        """Names and figures stand beside the title, and below it, on lines of their own, where that is too narrow."""
+        if self._whole or not self.isVisible():
+            return
         metrics = self.readout.fontMetrics()
-        whole = sum(metrics.horizontalAdvance(f"● {name} {figure}    ") for name, figure in figures.items())
-        over = whole - self.readout.width()
-        if over <= 0 or self.readout.wordWrap() or not self.isVisible():
+        needed = sum(metrics.horizontalAdvance(f"● {name} {figure}    ") for name, figure in figures.items())
+        # Only ever the widest: a figure that gets shorter must not move everything.
+        self._needed = max(self._needed, needed)
+        room = self._head.geometry().width() - self._title.sizeHint().width() - self._head.spacing()
+        direction = BELOW if self._needed > room else BESIDE
+        if direction != self._head.direction():
+            self._head.setDirection(direction)
+            self._arrange()
+
+    def _arrange(self) -> None:
+        below = self._head.direction() == BELOW
+        self.readout.setWordWrap(below)
+        self.readout.setAlignment(Qt.AlignmentFlag.AlignLeft if below else Qt.AlignmentFlag.AlignRight)
+
+    def _shortened(self, figures: Mapping[str, str]) -> list[str]:
+        """The names; one that is longer than a line is cut, beside its figure, which never is."""
+        metrics = self.readout.fontMetrics()
+        if not self.isVisible() or self.readout.width() <= 0:
             return list(figures)
-        each = over / len(figures)
-        return [
-            metrics.elidedText(
-                name, Qt.TextElideMode.ElideRight, max(int(metrics.horizontalAdvance(name) - each), LEAST_NAME_PX)
-            )
-            for name in figures
-        ]
+        shown = []
+        for name, figure in figures.items():
+            room = self.readout.width() - metrics.horizontalAdvance(f"●  {figure}  ")
+            shown.append(metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, max(room, LEAST_NAME_PX)))
+        self.readout.setToolTip("\n".join(figures) if shown != list(figures) else "")
+        return shown
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.readout and event.type() == QEvent.Type.Resize:

@@ -15,6 +15,7 @@ from gui.train.curves import Curve, CurveCard
 from gui.train.data_kinds import kind_of
 from gui.train.history import PACE, History, duration_text, figure_text
 from gui.widgets.cards import card, scrolled
+from gui.widgets.flow import Flow
 from gui.widgets.labels import label
 
 TURN_MS = 20  # a part each: a few parts are drawn at most ten times a second
@@ -80,11 +81,9 @@ class Dashboard(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(16)
-        figures = QHBoxLayout()
-        figures.setSpacing(12)
-        for figure in (self.monitor, self.epoch, self.left, self.pace):
-            figures.addWidget(figure, 1)
-        column.addLayout(figures)
+        figures = Flow(4, 12)
+        figures.show_widgets([self.monitor, self.epoch, self.left, self.pace])
+        column.addWidget(figures)
         inside = QWidget()
         self._grid = QGridLayout(inside)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -96,18 +95,19 @@ class Dashboard(QWidget):
         self.smoothing.setAccessibleName("Smoothing of the curves")
         self.smoothing.setToolTip("Each value becomes the mean of so many steps, at most a tenth of the run")
         self.smoothing.setRange(0, 30)  # tenths of a decade: 1 to 1000 steps
-        self.smoothing.setFixedWidth(140)
+        self.smoothing.setMinimumWidth(60)
+        self.smoothing.setMaximumWidth(140)
         self.smoothing.valueChanged.connect(self._smooth)
         self.smoothing_text = label("", "small")
         self.smoothing_text.setMinimumWidth(64)
-        self.log = QCheckBox("Loss on a log scale")
+        self.log = QCheckBox("Log scale")
         self.log.setObjectName("log-loss")
         self.log.setAccessibleName("Loss on a logarithmic scale")
         self.log.toggled.connect(lambda on: LOSS in self.cards and self.cards[LOSS].set_log(on))
         tools = QHBoxLayout()
         tools.setSpacing(8)
         tools.addWidget(label("Smoothing", "dim"))
-        tools.addWidget(self.smoothing)
+        tools.addWidget(self.smoothing, 1)
         tools.addWidget(self.smoothing_text)
         tools.addStretch(1)
         tools.addWidget(self.log)

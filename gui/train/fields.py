@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui.train.values import choice_text, number, number_text
+from gui.widgets.labels import dress
 
 
 class Editor(QWidget):
@@ -40,10 +41,7 @@ class Editor(QWidget):
 
     def set_wrong(self, wrong: bool) -> None:
         """Mark the editor as holding a wrong value."""
-        target = self.focusProxy() or self
-        target.setProperty("invalid", wrong)
-        target.style().unpolish(target)
-        target.style().polish(target)
+        dress(self.focusProxy() or self, "invalid", wrong)
 
     def show_planned(self, text: str) -> None:
         """Where it is empty, say what the planner would take; with no text, what emptiness means."""

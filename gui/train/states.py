@@ -7,7 +7,7 @@ import time
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from core.catalog import RunRow
-from gui.widgets.labels import label
+from gui.widgets.labels import dress, label
 
 # state -> sign, word, role of the theme
 STATES: dict[str, tuple[str, str, str]] = {
@@ -55,6 +55,4 @@ class StatePill(QWidget):
         self.word.setText(word)
         self.setAccessibleName(f"State: {word}")
         for part in (self.sign, self.word):
-            part.setProperty("role", role)
-            part.style().unpolish(part)
-            part.style().polish(part)
+            dress(part, "role", role)

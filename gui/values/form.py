@@ -27,7 +27,8 @@ from gui.theme import theme
 from gui.values.fields import FAR, ValueField, pasted, read_values
 from gui.widgets import button, label
 
-NAME, VALUE, UNIT, RANGE = range(4)
+NAME, VALUE, RANGE = range(3)
+WIDTHS = {VALUE: 64, RANGE: 132}
 FILES = "Values (*.csv *.tsv *.xlsx *.parquet *.json);;All files (*)"
 MOST_NAMED = 4
 Index = QModelIndex | QPersistentModelIndex
@@ -104,8 +105,8 @@ class ValuesForm(QWidget):
         self.tree = _Tree()
         self.tree.setObjectName(f"{name}-values")
         self.tree.setAccessibleName(title)
-        self.tree.setColumnCount(4)
-        self.tree.setHeaderLabels(["Value", "", "Unit", range_title])
+        self.tree.setColumnCount(3)
+        self.tree.setHeaderLabels(["Value", "", range_title])
         self.tree.setRootIsDecorated(True)
         self.tree.setIndentation(8)
         self.tree.setUniformRowHeights(True)
@@ -117,13 +118,14 @@ class ValuesForm(QWidget):
         )
         head = self.tree.header()
         head.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((VALUE, 64), (UNIT, 70), (RANGE, 116)):
+        for column, width in WIDTHS.items():
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             head.resizeSection(column, width)
         head.setStretchLastSection(False)
         self.tree.itemChanged.connect(self._edited)
         self.tree.pasted.connect(self.paste)
         self._cleared: dict[str, str] = {}
+        theme().changed.connect(self._judge)
         self.clear_button = button("Clear", f"{name}-clear", self._clear_or_undo, role="quiet")
         self.told = label("", "small", wrap=True)
         self.told.setObjectName(f"{name}-told")
@@ -154,17 +156,17 @@ class ValuesForm(QWidget):
                     groups[field.group] = QTreeWidgetItem([field.group])
                     groups[field.group].setFlags(Qt.ItemFlag.ItemIsEnabled)
                     self.tree.addTopLevelItem(groups[field.group])
-                item = QTreeWidgetItem([field.title, kept.get(field.name, ""), field.unit, field.range_text])
+                    groups[field.group].setFirstColumnSpanned(True)
+                plausible = f"{field.range_text} {field.unit}".strip()
+                item = QTreeWidgetItem([field.title, kept.get(field.name, ""), plausible])
                 item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable)
                 item.setTextAlignment(VALUE, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                for column in (UNIT, RANGE):
-                    item.setForeground(column, theme().color("dim"))
                 item.setToolTip(NAME, field.title)
+                item.setToolTip(RANGE, plausible)
                 item.setData(NAME, Qt.ItemDataRole.UserRole, field.name)
                 groups[field.group].addChild(item)
                 self._items[field.name] = item
             self.tree.expandAll()
-            self.tree.setColumnHidden(UNIT, not any(field.unit for field in self._fields))
         self._judge()
 
     def field_named(self, name: str) -> ValueField | None:
@@ -260,6 +262,7 @@ class ValuesForm(QWidget):
                     problem = f"{abs(field.away(value)):.1f} standard deviations from the subjects that were trained on"
                     level = "warn"
                 item.setForeground(VALUE, theme().color(level or "text"))
+                item.setForeground(RANGE, theme().color("dim"))
                 item.setToolTip(VALUE, problem)
                 if level:
                     odd.append(f"{field.title}: {problem}")

@@ -14,7 +14,10 @@ UNNAMED = (255, 255, 255)
 
 @dataclass
 class Overlay:
-    """A segmentation over the scan. `labels` is on the scan's own grid; `structures` have "label" and "name"."""
+    """A segmentation over the scan. `labels` is on the scan's own grid; `structures` have "label" and "name".
+
+    time: of a scan of several volumes the one it belongs to, counted from 0; None: all of them.
+    """
 
     labels: Array
     structures: Sequence[dict[str, Any]]
@@ -23,6 +26,7 @@ class Overlay:
     opacity: float = 0.55
     shown: bool = True
     hidden: set[int] = field(default_factory=set)
+    time: int | None = None
 
     def name_of(self, label: int) -> str:
         return next((str(s["name"]) for s in self.structures if int(s["label"]) == label), f"label {label}")

@@ -65,11 +65,11 @@ class Scene:
         self.tool: Tool = "cursor"
         self.scan_opacity = 1.0
         self.overlay: Overlay | None = None
-        self.overlay_canonical: Array | None = None
+        self.labels_canonical: Array | None = None  # the overlay's, of whichever volume it is
         self.truth: Overlay | None = None  # what the overlay is compared with: drawn as outlines
         self.truth_canonical: Array | None = None
         self.uncertainty: UncertaintyMap | None = None
-        self.uncertainty_canonical: Array | None = None
+        self._uncertainty_canonical: Array | None = None
         self.under_canonical: Array | None = None
         self._untouched = self.index, self.window  # where the program put them itself while a scan arrives
         self.revision = 0  # counts scans and overlays, for caches
@@ -199,9 +199,9 @@ class Scene:
         self._tell("arriving")
 
     def _clear(self) -> None:
-        self.overlay = self.overlay_canonical = None
+        self.overlay = self.labels_canonical = None
         self.truth = self.truth_canonical = None
-        self.uncertainty = self.uncertainty_canonical = None
+        self.uncertainty = self._uncertainty_canonical = None
         self.time = 0
         self.revision += 1
 
@@ -308,13 +308,28 @@ class Scene:
 
     # ---- the overlay --------------------------------------------------------------------------------------------
 
+    @property
+    def overlay_in_time(self) -> bool:
+        """Whether what lies over the scan belongs to the volume that is shown: over another one it would lie."""
+        return self.overlay is None or self.overlay.time in (None, self.time)
+
+    @property
+    def overlay_canonical(self) -> Array | None:
+        """The labels over the volume that is shown; None where there are none, or they are another volume's."""
+        return self.labels_canonical if self.overlay_in_time else None
+
+    @property
+    def uncertainty_canonical(self) -> Array | None:
+        """The steps of the uncertainty map, as `overlay_canonical`."""
+        return self._uncertainty_canonical if self.overlay_in_time else None
+
     def set_overlay(self, overlay: Overlay | None) -> None:
         """Lay a segmentation over the scan. Raises ValueError if it is on another grid."""
         if overlay is not None and (self.volume is None or overlay.labels.shape != self.volume.grid_shape):
             raise ValueError("the segmentation is not on the scan's grid")
         self.overlay = overlay
         self.lines.settle()
-        self.overlay_canonical = None if overlay is None else self._turn.apply(overlay.labels)
+        self.labels_canonical = None if overlay is None else self._turn.apply(overlay.labels)
         self.revision += 1
         self._tell("overlay")
 
@@ -337,7 +352,7 @@ class Scene:
         if uncertainty is not None and (self.volume is None or uncertainty.steps.shape != self.volume.grid_shape):
             raise ValueError("the uncertainty map is not on the scan's grid")
         self.uncertainty = uncertainty
-        self.uncertainty_canonical = None if uncertainty is None else self._turn.apply(uncertainty.steps)
+        self._uncertainty_canonical = None if uncertainty is None else self._turn.apply(uncertainty.steps)
         self.revision += 1
         self._tell("overlay")
 

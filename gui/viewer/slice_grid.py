@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from gui.context import AppContext
 from gui.theme import icons, theme
@@ -12,7 +12,7 @@ from gui.viewer.planes import PLANES, SIDES_UNKNOWN, side_words
 from gui.viewer.scene import Change, Scene
 from gui.viewer.slice_view import SliceView
 from gui.viewer.volume_view import VolumeView
-from gui.widgets import label, tool_button
+from gui.widgets import button, label, tool_button
 
 ARRIVING_MS = 200  # between two pictures of a scan that is being decoded: they cost that some of its time
 MARKER_ASIDE_PX = 96  # the two buttons beside the side marker, with their margins
@@ -71,7 +71,7 @@ class SliceGrid(QWidget):
             one.setVisible(tools)
         row.addStretch(1)
 
-        self._time_row, self._time, self._time_text = self._make_time_row()
+        self._make_time_row()
         self._panes = QFrame(self)
         self._panes.setProperty("role", "line_ground")
         self._grid = QGridLayout(self._panes)
@@ -91,19 +91,27 @@ class SliceGrid(QWidget):
         scene.listen(self._scene_changed)
         self._scene_changed("volume")
 
-    def _make_time_row(self) -> tuple[QFrame, QSlider, QLabel]:
-        row = QFrame(self)
+    def _make_time_row(self) -> None:
+        """The slider through a scan's volumes, and whose volume a segmentation is that does not show."""
+        self._time_row = row = QFrame(self)
         row.setProperty("role", "viewground")
         inside = QHBoxLayout(row)
         inside.setContentsMargins(12, 4, 12, 4)
-        slider = QSlider(Qt.Orientation.Horizontal, row)
+        self._time = slider = QSlider(Qt.Orientation.Horizontal, row)
         slider.setObjectName("time-slider")
         slider.setAccessibleName("Time point")
         slider.valueChanged.connect(self.scene.set_time)
-        text = label("", "sidemarker")
-        inside.addWidget(text)
-        inside.addWidget(slider, 1)
-        return row, slider, text
+        self._time_text = label("", "sidemarker")
+        self.elsewhere = label("", "sidemarker")
+        self.elsewhere.setObjectName("overlay-elsewhere")
+        self.to_overlay = button("Go there", "to-overlay-time", self._go_to_overlay_time, role="link")
+        for widget, stretch in ((self._time_text, 0), (slider, 1), (self.elsewhere, 0), (self.to_overlay, 0)):
+            inside.addWidget(widget, stretch)
+
+    def _go_to_overlay_time(self) -> None:
+        if self.scene.overlay is not None and self.scene.overlay.time is not None:
+            self.scene.set_time(self.scene.overlay.time)
+            self._time.setFocus(Qt.FocusReason.OtherFocusReason)  # the button goes away with what it led to
 
     # ---- layouts ------------------------------------------------------------------------------------------------
 
@@ -196,10 +204,17 @@ class SliceGrid(QWidget):
             self.note.setText(_note(scene))
             self.note.setVisible(bool(self.note.text()))
             self._time_row.setVisible(scene.times > 1)
-            self._time.setRange(0, max(scene.times - 1, 0))
-            self._time.setValue(0)
+            with QSignalBlocker(self._time):  # a shorter range would move the scene's time
+                self._time.setRange(0, max(scene.times - 1, 0))
         if change in ("volume", "time"):
+            self._time.setValue(scene.time)
             self._time_text.setText(f"Time {scene.time + 1} / {scene.times}")
+        if change in ("volume", "time", "overlay"):
+            overlay = scene.overlay
+            other = overlay is not None and not scene.overlay_in_time
+            self.elsewhere.setText(f"{overlay.name}: of time {(overlay.time or 0) + 1}" if overlay and other else "")
+            for widget in (self.elsewhere, self.to_overlay):
+                widget.setVisible(other)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -108,7 +108,7 @@ class VolumeView(QWidget):
             self._picture = None
         if change in ("volume", "overlay"):
             self.update()  # building begins when the view is next painted, that is, seen
-        elif change == "look" and self._stage is not None:
+        elif change in ("look", "time") and self._stage is not None:
             self._apply_look()
             self._redraw()
 
@@ -122,7 +122,7 @@ class VolumeView(QWidget):
             )
             return
         scene, revision = self._scene, self._scene.revision
-        frame, affine, labels, overlay = scene.frame(), scene.affine_ras, scene.overlay_canonical, scene.overlay
+        frame, affine, labels, overlay = scene.frame(), scene.affine_ras, scene.labels_canonical, scene.overlay
         wanted = [int(structure["label"]) for structure in overlay.structures] if overlay else []
         known = self._surfaces if self._skin_of is scene.opened else None
 
@@ -211,7 +211,7 @@ class VolumeView(QWidget):
         overlay = self._scene.overlay
         if self._stage is not None:
             hidden = frozenset(overlay.hidden) if overlay else frozenset()
-            shown = overlay.shown if overlay else True
+            shown = overlay.shown and self._scene.overlay_in_time if overlay else True
             # Where two scans are compared the opacity is that of the blend; there is but one surface.
             opacity = self._scene.scan_opacity if self._scene.under is None else 1.0
             self._stage.set_shown(hidden, shown=shown, opacity=opacity)

@@ -2,7 +2,7 @@
 
 from gui.widgets.cards import EmptyState, NoticeBar, answer_panel, card, line, notice, scrolled
 from gui.widgets.controls import button, menu_button, tool_button
-from gui.widgets.labels import ElidedLabel, label, section
+from gui.widgets.labels import ElidedLabel, dress, label, section
 from gui.widgets.swatch import Swatch
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "answer_panel",
     "button",
     "card",
+    "dress",
     "label",
     "line",
     "menu_button",

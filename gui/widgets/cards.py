@@ -9,7 +9,7 @@ from core import RESEARCH_ONLY
 from gui.theme import icons
 from gui.theme.theme import theme
 from gui.widgets.controls import tool_button
-from gui.widgets.labels import label
+from gui.widgets.labels import dress, label
 
 SIGNS = {"ok": "✓", "info": "i", "warn": "!", "bad": "✕"}
 
@@ -156,9 +156,7 @@ class NoticeBar(QFrame):
         self._text.setText(text)
         self._sign.setText(SIGNS.get(level, "i"))
         for widget in (self, self._sign):
-            widget.setProperty("level", level)
-            widget.style().unpolish(widget)
-            widget.style().polish(widget)
+            dress(widget, "level", level)
         self.setAccessibleName(text)
         self.show()
         self._timer.stop()

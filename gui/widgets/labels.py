@@ -17,11 +17,29 @@ def label(text: str = "", role: str = "", *, wrap: bool = False, parent: QWidget
     return made
 
 
+def dress(widget: QWidget, name: str, value: object) -> None:
+    """Give a widget a property that the stylesheet asks for, and its looks anew where that changes them."""
+    if widget.property(name) != value:
+        widget.setProperty(name, value)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
 def section(text: str, parent: QWidget | None = None) -> QLabel:
     """A section's head, in small capitals."""
     made = label(text.upper(), "section", parent=parent)
     made.setAccessibleName(text)
     return made
+
+
+class LinesLabel(QLabel):
+    """Text that wraps in the height it is given.
+
+    A scroll area that is asked for heights by width gives everything in it the height it would like best, plots too.
+    """
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
+        return False
 
 
 class ElidedLabel(QLabel):

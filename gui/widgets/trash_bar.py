@@ -32,10 +32,13 @@ class TrashBar(QFrame):
         row.addWidget(tool_button("close", f"{name}trash-close", "Close this notice", self.hide))
         self.hide()
 
-    def offer(self, what: str, days: int, back: object) -> None:
-        """Say that `what` was moved to the trash for so many days; Undo gives `back` to whoever listens."""
+    def offer(self, what: str, days: int, back: object, note: str = "") -> None:
+        """Say that `what` was moved to the trash for so many days; Undo gives `back` to whoever listens.
+
+        note: one more sentence.
+        """
         self._offered = back
-        self._text.setText(f"{what} moved to the trash, where it stays for {days} days.")
+        self._text.setText(f"{what} moved to the trash for {days} days. {note}".strip())
         self.setAccessibleName(self._text.text())
         self.show()
 

@@ -144,7 +144,7 @@ def test_from_a_table_to_answers_about_new_rows(
     drop(window, write_table(tmp_path / "new.csv", rows=30, seed=1))
     qtbot.waitUntil(lambda: page.opened.path.name == "new.csv" and page.chosen_model is not None, timeout=10_000)
     click(qtbot, page, "predict-table")
-    qtbot.waitUntil(lambda: page.predicted is not None and page._job is None, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: page.predicted is not None and not page._work.running, timeout=LONG_MS)
     said = page.row_card.figure.text()
 
     again = second_start()
@@ -182,7 +182,7 @@ def test_from_stays_without_outcomes_to_an_answer_about_a_new_stay(
     drop(window, new)
     qtbot.waitUntil(lambda: page.count.text() == "3 stays" and page.chosen is not None, timeout=20_000)
     click(qtbot, page, "predict-stay")
-    qtbot.waitUntil(lambda: page.answer is not None and page._job is None, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: page.answer is not None and not page._work.running, timeout=LONG_MS)
     assert "In-hospital_death = 1" in page.between.text()
     said = page.figure.text()
 
@@ -215,7 +215,7 @@ def test_from_a_cohort_to_the_risk_of_a_subject(
     qtbot.waitUntil(lambda: len(page._scans) > 0 and len(page.form.values) > 50, timeout=20_000)
     assert all(place.path is not None for place in page.places.values())
     click(qtbot, page, "risk-predict")
-    qtbot.waitUntil(lambda: page.answer is not None and page._job is None, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: page.answer is not None and not page._work.running, timeout=LONG_MS)
     said, values = page.result.figure.text(), page.form.values
     assert page.answer.maps
 

@@ -22,6 +22,7 @@ RARE_SHARE = 0.05
 MIXED_SHARE = 0.3  # numbers among the cells of a column of words
 LEAK_ROWS = 20_000
 MOST_TOLD = 5
+NONE_LEFT = "no-columns"  # the finding that nothing is left to learn from
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def check_columns(table: Table, rows: Array | None = None) -> list[Finding]:
             findings.append(Finding("identifier", "warning", what))
     if findings and all(tells_nothing(c if rows is None else c.take(rows)) for c in table.columns.values()):
         why = " ".join(finding.message for finding in findings[:MOST_TOLD])
-        findings.append(Finding("no-columns", "error", f"No column is left to learn from. {why}"))
+        findings.append(Finding(NONE_LEFT, "error", f"No column is left to learn from. {why}"))
     return findings
 
 

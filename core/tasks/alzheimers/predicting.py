@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ Array = np.ndarray[Any, Any]
 
 RESEARCH = "Research use only."
 MOST_TOLD = 8
+WORDS = {"mri": "MRI", "pet": "PET", "clinical": "clinical values"}
 
 
 def predict(
@@ -36,7 +37,8 @@ def predict(
 
     options: mri, pet, clinical (files of one subject), device, explain, report (a PDF file, of one subject).
     Returns {"predictions": [...], "findings": [...], "outputs": [...]}; a prediction has "score", "interval",
-    "parts", "probability" of a score over the threshold, "findings", "model", "seconds", "simulated".
+    "parts", "probability" of a score over the threshold, "images" and "values" that it was made from, "findings",
+    "model", "seconds", "simulated".
     Raises DatasetError, ModelError, UnreadableScan or IsocenterError.
     """
     control = control or JobControl()
@@ -96,6 +98,7 @@ def _predict(
         "probability": None, "threshold": plan.threshold, "simulated": package.simulated, "note": RESEARCH,
         "predicted_at": time.strftime("%Y-%m-%dT%H:%M:%S"),
         "images": {kind: str(path) for kind in ("mri", "pet") if (path := getattr(subject, kind)) is not None},
+        "values": _given(plan, subject),
         "missing": _absent(plan, subject) if "clinical" in encoded.parts else [],
         "cohort": {"mean": plan.mean_score, "percent_below": plan.percent_below(answer.score)},
     }  # fmt: skip
@@ -104,7 +107,8 @@ def _predict(
             "interval": manifest.intervals.interval(answer, parts), "confidence": manifest.intervals.confidence
         }  # fmt: skip
         if not manifest.intervals.calibrated(parts):
-            what = f"Too few validation subjects had only {parts.replace('+', ' and ')}; the interval is a rough one."
+            said = _and(WORDS[part] for part in parts.split("+"))
+            what = f"Too few validation subjects had just {said}: the interval is a rough one."
             findings.append(Finding("interval-rough", "warning", what))
     else:
         findings.append(Finding("no-interval", "warning", "The model was published without its cohort: no interval."))
@@ -119,17 +123,31 @@ def _predict(
     return {**found, "findings": [finding.as_dict() for finding in findings]}
 
 
+def _given(plan: RiskPlan, subject: Subject) -> dict[str, float]:
+    """The clinical values that there are, by name, in the plan's order."""
+    cells = zip(plan.values, subject.clinical, strict=True)
+    return {value.name: float(f"{cell:.7g}") for value, cell in cells if np.isfinite(cell)}
+
+
 def _absent(plan: RiskPlan, subject: Subject) -> list[str]:
     """The names of the clinical values that are missing, in the plan's order."""
     return [value.name for value, cell in zip(plan.values, subject.clinical, strict=True) if not np.isfinite(cell)]
 
 
 def _missing(parts: frozenset[str]) -> list[Finding]:
-    words = {"mri": "MRI", "pet": "PET", "clinical": "clinical values"}
-    lacking = [word for part, word in words.items() if part not in parts]
+    lacking = [word for part, word in WORDS.items() if part not in parts]
     if not lacking:
         return []
-    return [Finding("missing", "info", f"Without {' and '.join(lacking)}: the interval is the wider for it.")]
+    return [Finding("missing", "info", f"Without {_and(lacking)}: the interval is the wider for it.")]
+
+
+def _and(words: Iterable[str]) -> str:
+    """
+    >>> _and(["MRI"]), _and(["MRI", "PET"]), _and(["MRI", "PET", "clinical values"])
+    ('MRI', 'MRI and PET', 'MRI, PET and clinical values')
+    """
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _unusual(package: RiskPackage, subject: Subject) -> list[Finding]:

@@ -56,8 +56,8 @@ class CheckedLabelled(CheckedStays):
             return found
         codes, _ = self.target.of(self.outcomes, self.stays.ids)
         counts = np.bincount(codes.astype(int), minlength=len(self.target.classes))
-        shares = ", ".join(f"{name} {n:,}" for name, n in zip(self.target.classes[:6], counts, strict=False))
-        return f"{found}; {self.target.title}: {shares}"
+        shares = ", ".join(f"{name} in {n:,}" for name, n in zip(self.target.classes[:6], counts, strict=False))
+        return f"{found}; {self.target.title} is {shares}"
 
 
 def checked(experiment: Any, control: JobControl) -> CheckedLabelled:

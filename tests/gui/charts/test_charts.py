@@ -8,6 +8,7 @@ import importlib
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from core.metrics.curves import binary_curves, confusion
@@ -17,6 +18,8 @@ from gui.charts.confusion import ConfusionTable
 from gui.charts.ranking import PrecisionRecallChart, RocChart
 from gui.charts.scatter import MOST, ScatterChart
 from gui.charts.threshold import Decisions, Threshold
+from gui.widgets import scrolled
+from gui.widgets.flow import Flow
 
 
 @pytest.fixture
@@ -106,6 +109,61 @@ def test_more_than_two_outcomes_are_counted_without_a_threshold(qtbot: QtBot) ->
     assert "b decided c: 2" in table.matrix.accessibleDescription()
     table.resize(400, 300)
     assert not table.grab().isNull()
+
+
+def test_numbers_of_an_axis_stay_as_they_are_and_follow_what_is_drawn(qtbot: QtBot) -> None:
+    chart = ScatterChart()
+    qtbot.addWidget(chart)
+    chart.resize(420, 320)
+    chart.show()
+    axis = chart.plot.getAxis("left")
+
+    def numbers() -> tuple[list[str], bytes]:
+        chart.grab()  # ranges are settled when the plot is painted
+        place = axis.mapRectToDevice(axis.boundingRect()).toAlignedRect()
+        painted = chart.plot.grab(place).toImage()
+        low, high = sorted(axis.range)
+        ((step, values),) = axis.tickValues(low, high, axis.height())
+        return axis.tickStrings(values, axis.autoSIPrefixScale * axis.scale, step), bytes(painted.constBits())
+
+    shares = np.linspace(0.1, 0.9, 9)
+    chart.show_cases(shares, shares)
+    first, painted = numbers()
+    assert "0.5" in first or "0.4" in first
+    chart.redraw()
+    assert numbers() == (first, painted)  # pyqtgraph writes 500 from the second drawing on
+    chart.show_cases(shares * 1000, shares * 1000)
+    later, repainted = numbers()
+    assert "500" in later or "400" in later
+    assert repainted != painted
+
+
+def test_in_a_scroll_area_a_chart_is_no_higher_than_it_has_to_be(qtbot: QtBot) -> None:
+    chart = ScatterChart()
+    flow = Flow(2, 16, 340)
+    flow.show_widgets([chart])
+    chart.setMinimumHeight(300)
+    inside = QWidget()
+    column = QVBoxLayout(inside)
+    column.addWidget(flow)
+    column.addStretch(1)
+    area = scrolled(inside)
+    qtbot.addWidget(area)
+    area.resize(400, 250)
+    area.show()
+    chart.show_cases([0.1, 0.9], [0.2, 0.8])
+    qtbot.waitUntil(lambda: chart.height() >= 300)
+    assert chart.height() == 300
+
+
+def test_names_of_bars_are_whole_while_there_is_room(qtbot: QtBot) -> None:
+    chart = BarChart("importance", "Importance")
+    qtbot.addWidget(chart)
+    chart.show_bars([Bar("Clinical values", 0.2)])
+    chart.resize(250, chart.sizeHint().height())
+    needed = chart.fontMetrics().horizontalAdvance("Clinical values")
+    assert needed > 0.38 * 250 - 12  # more than the usual share
+    assert chart.name_px() >= needed + 12
 
 
 def test_bars_are_chosen_by_a_click_and_told_with_their_values(qtbot: QtBot) -> None:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QPushButton
 
 from core.cli import main
 from core.imaging.reader import read
-from gui.predict.batch import free_folder
+from core.inference.cases import Case
+from core.inference.deleting import to_trash
+from gui.predict.batch import BatchItem, free_folder
 from gui.predict.page import PredictionsPage
 from gui.predict.past import KIND, OF, RESULT
+from gui.predict.stored import own_folder
 from gui.predict.worker_process import worker_of
 from tests.core.imaging.conftest import make_slice
 from tests.gui.predict.making import make_scan, store_prediction
 from tests.gui.tables_making import write_table
+
+SELECT = QItemSelectionModel.SelectionFlag
 
 
 @pytest.fixture
@@ -181,6 +187,42 @@ def test_volumes_are_exported_as_csv(qtbot, context, scan, stored, tmp_path) -> 
         lines = list(csv.DictReader(file))
     assert [line["structure"] for line in lines] == ["Anterior, left", "Posterior, right"]
     assert float(lines[0]["volume_ml"]) == pytest.approx(stored.structures[0]["volume_ml"], abs=1e-3)
+
+
+def test_what_is_selected_is_deleted_and_undo_brings_it_back(qtbot, page, panel, context, scan, tmp_path) -> None:
+    kept, *gone = (store_prediction(context.catalog(), scan, own_folder(), seed=seed) for seed in range(3))
+    panel.set_scan(scan)
+    panel.open_prediction(gone[1].id)
+    qtbot.waitUntil(lambda: panel._overlay is not None)
+    context.predictions_changed.emit()
+    case = Case(scan.source.path, "", Path(), "head", "head")
+    page.batch.items = [BatchItem(case, "tiny-1.0", tmp_path, "done", prediction=row.id) for row in (kept, *gone)]
+    page.table.selectAll()
+    last = page.table.model().index(2, 0)
+    page.table.selectionModel().select(last, SELECT.Deselect | SELECT.Rows)
+    with qtbot.waitSignal(panel.overlay_ready) as shown:
+        page.remove_button.click()
+    assert shown.args == [None]  # it is taken off its scan too
+    qtbot.waitUntil(lambda: page.past.rows == [kept])
+    assert page.removed.isVisible() and "2 predictions" in page.removed.accessibleName()
+    assert not page.remove_button.isEnabled()
+    assert [item.prediction for item in page.batch.items] == [kept.id, 0, 0]  # they cannot be opened
+    assert [row.output.is_file() for row in (kept, *gone)] == [True, False, False]
+    page.removed.undo()
+    qtbot.waitUntil(lambda: page.past.rows == [gone[1], gone[0], kept])
+    assert all(row.output.is_file() for row in gone)
+
+
+def test_a_result_whose_row_was_deleted_is_known_but_opens_nothing(qtbot, page, context, tmp_path) -> None:
+    source = make_scan(tmp_path / "in" / "one.nii.gz")
+    assert main(["predict", str(source.parent), "--model", "tiny", "--out", str(tmp_path / "results")]) == 0
+    (row,) = context.catalog().predictions()
+    to_trash(context.catalog(), row.id)
+    context.settings.setValue("predict/batch_folder", str(tmp_path / "results"))
+    drop(page, source.parent)
+    qtbot.waitUntil(lambda: bool(page.batch.items))
+    (item,) = page.batch.items
+    assert (item.state, item.prediction) == ("known", 0)
 
 
 def test_search_finds_by_name_of_the_scan(qtbot, context, scan, stored, tmp_path) -> None:

@@ -53,7 +53,7 @@ def test_where_to_look_closely_is_a_choice_for_models_of_wide_scans(qtbot: QtBot
     qtbot.addWidget(shown)
     choice.take("large structures", 1, [], None, 500)
     assert not shown.isHidden() and shown.roi is None
-    assert "fastest" in shown._region.itemText(0)
+    assert shown._region.itemText(0) == "Structures only"
     shown._region.setCurrentIndex(1)
     assert shown.roi is False
     choice.take("mirrored", 1, ["x", "y", "z"], None, 500)

@@ -14,6 +14,7 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from core.cli import main
 from core.control import JobControl
 from core.imaging.mni import Grid, tissues
 from gui.context import AppContext
@@ -98,7 +99,7 @@ def test_clinical_values_alone_give_a_score_with_an_interval_and_reasons(qtbot: 
     assert not page.predict.isEnabled()
     page.form.set_texts({"age": "71", "sex": "F", "mmse": "18"})
     page.predict.click()
-    qtbot.waitUntil(lambda: page._job is None, timeout=60_000)
+    qtbot.waitUntil(lambda: not page._work.running, timeout=60_000)
     assert page.failure.isHidden(), page.failure.what.text()
     answer = page.answer.prediction
     assert page.result.isVisible()
@@ -122,6 +123,21 @@ def test_clinical_values_alone_give_a_score_with_an_interval_and_reasons(qtbot: 
     assert page.form.values == {"age": 71.0, "sex": 0.0, "mmse": 18.0}
 
 
+def test_a_cohort_predicted_on_the_command_line_opens_with_what_was_given_of_each(
+    qtbot: QtBot, page: RiskPage, tmp_path: Path
+) -> None:
+    table = tmp_path / "cohort.csv"
+    table.write_text("id,age,sex,mmse\na,71,F,28\nb,82,M,\n")
+    assert main(["predict", str(table), "--model", "risk", "--out", str(tmp_path / "out")]) == 0
+    given = {"a": {"age": 71.0, "sex": 0.0, "mmse": 28.0}, "b": {"age": 82.0, "sex": 1.0}}
+    for row in page._context.catalog().predictions():
+        page.open_prediction(row)
+        qtbot.waitUntil(lambda: not page._work.running and page.answer is not None, timeout=30_000)
+        assert page.subject.text() == page.answer.prediction["subject"] == row.given["subject"]
+        assert page.form.values == given[row.given["subject"]]
+        assert f"score {page.answer.prediction['score']:.3g}" in row.answer
+
+
 def test_the_answer_is_saved_as_a_report_by_button_and_by_key(
     qtbot: QtBot, page: RiskPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,7 +156,7 @@ def test_the_answer_is_saved_as_a_report_by_button_and_by_key(
     page.set_images(mri=write_scan_in_template(tmp_path / "sub_T1w.nii"))
     page.form.set_texts({"age": "71", "mmse": "18"})
     page.predict.click()
-    qtbot.waitUntil(lambda: page._job is None and page.answer is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: not page._work.running and page.answer is not None, timeout=60_000)
     with qtbot.waitSignal(page._context.notice, timeout=60_000) as told:
         qtbot.mouseClick(page.result.save, Qt.MouseButton.LeftButton)
     assert told.args[0] == "ok"

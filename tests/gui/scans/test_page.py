@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
@@ -11,9 +12,10 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QSlider, QWidget
 
 from gui.main_window import MainWindow
+from gui.predict.stored import Overlay
 from gui.scans.recent import recent
 from gui.viewer.gl_probe import GlReport
-from tests.gui.making import MARKER_RAS, write_scan
+from tests.gui.making import MARKER_RAS, affine_ras, voxels_ras, write_scan
 
 WAIT = 10_000
 
@@ -113,7 +115,7 @@ def test_a_segmentation_from_the_panel_gets_layers_with_switches(qtbot: object, 
     qtbot.waitUntil(lambda: window.scans.volume is not None, timeout=WAIT)
     labels = (np.asarray(window.scans.volume.voxels) > 900).astype(np.uint8)
     panel = window.scans.predict_panel
-    panel.overlay_ready.emit((labels, [{"label": 1, "name": "Marker"}]))
+    panel.overlay_ready.emit(Overlay(labels, [{"label": 1, "name": "Marker"}]))
     scene = window.scans.scene
     scene.set_index(MARKER_RAS)
     assert window.findChild(QWidget, "structure-at-cursor").text() == "Marker"
@@ -125,6 +127,41 @@ def test_a_segmentation_from_the_panel_gets_layers_with_switches(qtbot: object, 
     assert not scene.overlay.shown
     panel.overlay_ready.emit(None)
     assert scene.overlay is None
+
+
+def test_a_segmentation_lies_over_the_volume_it_was_made_on_and_over_no_other(
+    qtbot: object, window: MainWindow, tmp_path: Path
+):
+    still = voxels_ras()
+    moving = np.stack([still, np.roll(still, 6, axis=0), np.roll(still, 12, axis=0)], axis=3)
+    nib.save(nib.Nifti1Image(moving, affine_ras()), tmp_path / "moving.nii")
+    drop(window, tmp_path / "moving.nii")
+    qtbot.waitUntil(lambda: window.scans.volume is not None, timeout=WAIT)
+    scene, view = window.scans.scene, window.scans.grid.slices[0]
+    labels = (still > 900).astype(np.uint8)
+    made = Overlay(labels, [{"label": 1, "name": "Marker"}], np.full(labels.shape, 200, np.uint8), time=0)
+    window.scans.predict_panel.overlay_ready.emit(made)
+    scene.show_uncertainty(True)
+    slider, told = window.findChild(QSlider, "time-slider"), window.findChild(QWidget, "overlay-elsewhere")
+    assert scene.structure() == 1
+    assert told.isHidden()
+    over = view.grab().toImage()
+    slider.setValue(1)
+    assert scene.structure() == 0
+    assert told.isVisible()
+    assert told.text() == "Segmentation: of time 1"
+    bare = view.grab().toImage()
+    window.scans.predict_panel.overlay_ready.emit(None)
+    slider.setValue(1)
+    assert view.grab().toImage() == bare  # neither structures nor uncertainty were drawn
+    window.scans.predict_panel.overlay_ready.emit(made)
+    assert scene.time == slider.value() == 0
+    slider.setValue(2)
+    window.findChild(QWidget, "to-overlay-time").click()
+    assert scene.time == slider.value() == 0
+    assert told.isHidden()
+    scene.show_uncertainty(True)
+    assert view.grab().toImage() == over
 
 
 def test_reading_can_be_cancelled(qtbot: object, window: MainWindow, tmp_path: Path):

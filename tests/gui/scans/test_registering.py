@@ -17,7 +17,8 @@ from core.imaging.reader import read
 from core.imaging.registration.target import template_target
 from core.imaging.writer import write_volume
 from gui.main_window import MainWindow
-from gui.scans.registering import RegisterDialog, remove_left_over
+from gui.scans.registered import remove_left_over
+from gui.scans.registering import RegisterDialog
 from gui.viewer.gl_probe import GlReport
 from gui.viewer.pictures import SlicePictures
 from gui.viewer.planes import AXIAL

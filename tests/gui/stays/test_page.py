@@ -23,6 +23,7 @@ from gui.stays import page as page_module
 from gui.stays.page import StaysPage
 from gui.stays.series import one_stay, write_stay
 from gui.stays.span import Span
+from tests.gui.making import drop
 
 
 def write_stays(folder: Path, count: int = 3) -> Path:
@@ -50,6 +51,16 @@ def page(qtbot: QtBot, app_context: AppContext, tmp_path: Path) -> Iterator[Stay
 
 def test_doctests() -> None:
     assert doctest.testmod(asking).failed == 0
+
+
+def test_a_dropped_scan_goes_to_the_page_of_scans_and_stays_open_here(
+    qtbot: QtBot, page: StaysPage, tmp_path: Path
+) -> None:
+    with qtbot.waitSignal(page._context.open_requested) as asked:
+        drop(page, tmp_path / "scan.nii.gz")
+    assert asked.args == [[tmp_path / "scan.nii.gz"]]
+    drop(page, write_stays(tmp_path / "more", 2))
+    qtbot.waitUntil(lambda: page.count.text() == "2 stays", timeout=20_000)
 
 
 def test_a_stay_is_shown_by_variable_with_its_facts_apart(page: StaysPage) -> None:

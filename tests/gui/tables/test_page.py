@@ -43,6 +43,16 @@ def test_doctests() -> None:
     assert doctest.testmod(importlib.import_module("gui.tables.reading")).failed == 0
 
 
+def test_an_identifier_alone_does_not_leave_a_table_without_columns(tmp_path: Path) -> None:
+    told = [finding.message for finding in open_table(write_table(tmp_path / "t.csv"), {}, JobControl()).findings]
+    assert any("as an identifier is" in text for text in told)
+    assert not any("No column is left" in text for text in told)
+    ids = tmp_path / "ids.csv"
+    ids.write_text("record,same\n" + "".join(f"{n},1\n" for n in range(60)))
+    told = [finding.message for finding in open_table(ids, {}, JobControl()).findings]
+    assert "No column is left to learn from." in told
+
+
 def test_a_table_shows_its_rows_and_how_each_column_is_spread(qtbot: QtBot, page: TablesPage, tmp_path: Path) -> None:
     opened(qtbot, page, write_table(tmp_path / "stays.csv"))
     assert page.line.text() == "120 rows · 5 columns"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QTextDocumentFragment
 from pytestqt.qtbot import QtBot
 
 from core.catalog import Catalog
@@ -74,19 +74,6 @@ def test_the_readout_gives_the_newest_or_the_hovered_value(qtbot: QtBot) -> None
     card.show_curves([Curve("train", steps, steps**2, "accent"), Curve("val", steps[:4], steps[:4], "warn")])
     assert card.values_at(None) == {"train": 81.0, "val": 3.0}
     assert card.values_at(2.2) == {"train": 4.0, "val": 2.0}
-
-
-def test_where_there_is_little_room_names_are_cut_and_figures_are_not(qtbot: QtBot) -> None:
-    card = CurveCard("Dice", "dice")
-    qtbot.addWidget(card)
-    card.show()
-    steps = np.arange(3.0)
-    card.show_curves([Curve(name, steps, steps + 0.125, "accent") for name in ("Anterior", "Posterior")])
-    card.resize(900, 240)
-    qtbot.waitUntil(lambda: "Posterior" in card.readout.text(), timeout=2_000)
-    card.resize(220, 240)
-    qtbot.waitUntil(lambda: "Posterior" not in card.readout.text(), timeout=2_000)
-    assert card.readout.text().count("2.125") == 2
 
 
 def test_names_from_a_run_are_never_read_as_markup(qtbot: QtBot) -> None:
@@ -169,6 +156,31 @@ def test_only_what_is_new_is_read(write_run: WriteRun) -> None:
         second = look(catalog, id, (first.last_point, first.last_event))
     assert {key: points.values.tolist() for key, points in second.points.items()} == {"val/dice": [0.7]}
     assert second.events == []
+
+
+def test_names_are_whole_in_a_narrow_card_below_its_title_and_beside_it_in_a_wide_one(qtbot: QtBot) -> None:
+    card = CurveCard("Validation", "narrow")
+    qtbot.addWidget(card)
+    card.resize(700, 260)
+    card.show()
+    names = ["Anterior hippocampus", "Posterior hippocampus", "Mean of all structures"]
+    steps = np.arange(4.0)
+    card.show_curves([Curve(name, steps, steps / 8, "accent") for name in names], 2.0)
+
+    def said() -> str:
+        return QTextDocumentFragment.fromHtml(card.readout.text()).toPlainText().replace("\xa0", " ")
+
+    for width, below in ((700, False), (300, True), (700, False)):
+        card.resize(width, 260)
+        qtbot.waitUntil(lambda below=below: (card.readout.y() > card._title.geometry().bottom()) == below)
+        assert all(name in said() for name in names)
+        if below:
+            qtbot.waitUntil(lambda: card.readout.height() >= card.readout.heightForWidth(card.readout.width()))
+        assert card.readout.geometry().right() <= card.rect().right()
+    card.resize(110, 260)
+    qtbot.waitUntil(lambda: "Anterior hippocampus" not in said())
+    assert said().count("0.375") == 3  # figures are never cut
+    assert card.readout.toolTip().splitlines() == names
 
 
 def test_a_long_run_comes_over_in_parts(qtbot: QtBot, write_run: WriteRun, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from PySide6.QtGui import QColor
@@ -13,7 +14,7 @@ from gui.viewer.gl_probe import GlReport, probe
 from gui.viewer.overlays import Overlay
 from gui.viewer.slice_grid import SliceGrid
 from gui.viewer.volume_view import nearest_letter
-from tests.gui.making import opened, write_scan
+from tests.gui.making import affine_ras, opened, voxels_ras, write_scan
 
 RED = (255, 0, 0)
 
@@ -44,6 +45,22 @@ def test_a_structure_is_drawn_in_its_colour_and_hidden_when_asked(
     settle(qtbot, grid, gl)
     assert reddish(grid) > 20
     grid.scene.set_structure_shown(1, False)
+    assert reddish(grid) == 0
+
+
+def test_a_structure_of_another_volume_is_not_drawn_and_comes_back_with_its_own(
+    qtbot: object, grid: SliceGrid, gl: GlReport, tmp_path: Path
+):
+    still = voxels_ras()
+    nib.save(nib.Nifti1Image(np.stack([still, still], axis=3), affine_ras()), tmp_path / "two.nii")
+    grid.scene.show(opened(tmp_path / "two.nii"))
+    labels = (still > 900).astype(np.uint8)
+    grid.scene.set_overlay(Overlay(labels, [{"label": 1, "name": "Marker"}], {1: RED}, time=1))
+    settle(qtbot, grid, gl)
+    assert reddish(grid) == 0
+    grid.scene.set_time(1)
+    assert reddish(grid) > 20
+    grid.scene.set_time(0)
     assert reddish(grid) == 0
 
 
