@@ -173,9 +173,11 @@ def test_hostile_and_broken_files_are_refused(folder: Path, pretrained: RunRow, 
     torch.save({"state_dict": {"encoder.half_life": torch.full((3,), torch.nan)}}, tmp_path / "nan.pt")
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    for name in [*files, "nan.pt", "absent.pt"]:
-        with pytest.raises(ModelError):
+    (tmp_path / "folder.pt").mkdir()
+    for name in [*files, "nan.pt", "absent.pt", "folder.pt"]:
+        with pytest.raises(ModelError) as told:
             origin_of(str(tmp_path / name))
+        assert told.value.mend and "rror" not in str(told.value), name  # our words, not the reader's
 
 
 def test_stays_of_the_pretraining_are_kept_out_of_the_test(folder: Path) -> None:
