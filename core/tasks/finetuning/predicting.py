@@ -14,7 +14,7 @@ import torch
 
 from core.catalog import Catalog
 from core.control import JobControl
-from core.data.stays.clean import check
+from core.data.stays.clean import check, measured
 from core.data.stays.coding import StayCoding
 from core.data.stays.known import IDENTIFIERS, MEASUREMENTS, ONLY_STATIC, OUTCOMES
 from core.data.stays.outcomes import outcome_files, read_outcomes
@@ -57,7 +57,7 @@ def predict_stays(
     stem = path.name.partition(".")[0]
     table, whole = out / f"{stem}_stays.csv", out / f"{stem}_stays.json"
     explain = bool(options.get("explain")) or len(stays) <= EXPLAINED
-    counts = _measured(manifest.coding, stays)
+    counts = measured(stays, manifest.coding.names)
     predictions = []
     for n, id in enumerate(stays.ids):
         control.progress(n / len(stays), f"{id}: its doubt{' and what it hangs on' if explain else ''}")
@@ -137,12 +137,6 @@ def _course_note(manifest: StayManifest) -> str:
     return f"{COURSE_NOTE}." + (f" {name.upper()} on unseen stays: {', '.join(told)}." if told else "")
 
 
-def _measured(coding: StayCoding, stays: Stays) -> Array:
-    """Measurements of the model's variables in each stay, (stays,)."""
-    used = np.array([name in coding.names for name in stays.variables] or [False])
-    return np.bincount(stays.stay[used[stays.variable]], minlength=len(stays))
-
-
 def _findings_of(count: int) -> list[dict[str, str]]:
     if count == 0:
         text = "Nothing of what the model uses was measured; the answer says no more than age and the like."
@@ -166,9 +160,14 @@ def differences(coding: StayCoding, stays: Stays) -> list[Finding]:
     gone = [name for name in coding.names if name not in stays.variables]
     if len(gone) == len(coding.names):
         raise DatasetError(
-            f"none of the model's {len(gone)} variables is in the data",
+            f"none of the model's {len(gone)} variables is in the data", where=", ".join(stays.ids[:3]),
             mend=f"It knows {', '.join(coding.names[:8])}{' ...' if len(gone) > 8 else ''}.",
-        )
+        )  # fmt: skip
+    whole = coding.steps * coding.step_hours
+    late = int((stays.hours > whole).sum())
+    if late:
+        what = f"{late:,} measurements are from after the {whole:g} h that the model looks at; they are not used."
+        told.append(Finding("late-measurements", "warning" if late == len(stays.hours) else "info", what))
     if gone:
         are = "is" if len(gone) == 1 else "are"
         what = f"{len(gone)} of the model's variables {are} not in the data: {', '.join(gone[:8])}."

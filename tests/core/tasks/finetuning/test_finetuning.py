@@ -14,6 +14,7 @@ import yaml
 
 from core import cli, config
 from core.catalog import Catalog, RunRow
+from core.data.stays.coding import Scaling, StayCoding
 from core.errors import ConfigError, DatasetError, ModelError
 from core.tasks.pretraining.encoders import origin_of
 from core.training.checkpoints import load_weights
@@ -88,7 +89,8 @@ def test_layers_learn_more_slowly_the_deeper_they_lie(folder: Path) -> None:
     from core.tasks.finetuning.network import build
 
     experiment = config.parse(labelled(folder, task={"mode": "full", "members": 2}))
-    network = build(experiment.encoder, experiment.task.head, experiment.task, 3, 4, 1)
+    coding = StayCoding(variables=[Scaling(name=name) for name in ("HR", "Temp", "Lactate")])
+    network = build(experiment.encoder, experiment.task.head, experiment.task, coding, 1)
     groups = network.groups(1.0, 0.5)
     assert [group["lr"] for group in groups] == [1.0, 1.0, 0.125, 0.25, 0.5]
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
