@@ -57,7 +57,7 @@ def predict_stays(
     stem = path.name.partition(".")[0]
     table, whole = out / f"{stem}_stays.csv", out / f"{stem}_stays.json"
     explain = bool(options.get("explain")) or len(stays) <= EXPLAINED
-    counts = measured(stays, manifest.coding.names)
+    counts = measured(_in_time(manifest.coding, stays), manifest.coding.names)
     predictions = []
     for n, id in enumerate(stays.ids):
         control.progress(n / len(stays), f"{id}: its doubt{' and what it hangs on' if explain else ''}")
@@ -137,6 +137,11 @@ def _course_note(manifest: StayManifest) -> str:
     return f"{COURSE_NOTE}." + (f" {name.upper()} on unseen stays: {', '.join(told)}." if told else "")
 
 
+def _in_time(coding: StayCoding, stays: Stays) -> Stays:
+    """The stays with what a model looks at only: not what came after its whole time."""
+    return stays.events(stays.hours <= coding.steps * coding.step_hours)
+
+
 def _findings_of(count: int) -> list[dict[str, str]]:
     if count == 0:
         text = "Nothing of what the model uses was measured; the answer says no more than age and the like."
@@ -148,7 +153,8 @@ def _findings_of(count: int) -> list[dict[str, str]]:
 
 def differences(coding: StayCoding, stays: Stays) -> list[Finding]:
     """What a person should know of stays that are not like those that were trained on."""
-    told = [*stays.findings, *check(stays, coding.names)]
+    inside = _in_time(coding, stays)
+    told = [*stays.findings, *check(inside, coding.names)]
     new = [
         name for name in stays.variables
         if name not in coding.names and name not in (*IDENTIFIERS, *ONLY_STATIC, *OUTCOMES)
@@ -163,11 +169,10 @@ def differences(coding: StayCoding, stays: Stays) -> list[Finding]:
             f"none of the model's {len(gone)} variables is in the data", where=", ".join(stays.ids[:3]),
             mend=f"It knows {', '.join(coding.names[:8])}{' ...' if len(gone) > 8 else ''}.",
         )  # fmt: skip
-    whole = coding.steps * coding.step_hours
-    late = int((stays.hours > whole).sum())
+    late, whole = len(stays.hours) - len(inside.hours), coding.steps * coding.step_hours
     if late:
-        what = f"{late:,} measurements are from after the {whole:g} h that the model looks at; they are not used."
-        told.append(Finding("late-measurements", "warning" if late == len(stays.hours) else "info", what))
+        what = f"{late:,} measurements come after the {whole:g} h that the model looks at: not used."
+        told.append(Finding("late-measurements", "info", what))
     if gone:
         are = "is" if len(gone) == 1 else "are"
         what = f"{len(gone)} of the model's variables {are} not in the data: {', '.join(gone[:8])}."

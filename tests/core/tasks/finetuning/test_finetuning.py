@@ -277,7 +277,8 @@ def test_odd_stays_are_predicted_and_told(folder: Path, tmp_path: Path, capsys: 
     run = train(labelled(folder, trainer={"epochs": 1}))
     run_cli(capsys, "models", "publish", run.id, "--name", "odd")
     odd = {
-        "nothing": [("00:00", "Age", 60)], "single": [("00:10", "HR", 90)],
+        "nothing": [("00:00", "Age", 60)], "single": [("00:00", "Weight", 80), ("00:10", "HR", 90)],
+        "late": [("90:00", "HR", 90), ("95:00", "HR", 90)],
         "early": [("-1:00", "HR", 90), ("02:00", "HR", 95), ("01:00", "HR", 96)],
         "units": [(f"0{n}:00", "Temp", 99.5) for n in range(5)] + [("01:00", "Unknown", 3)],
     }  # fmt: skip
@@ -291,7 +292,8 @@ def test_odd_stays_are_predicted_and_told(folder: Path, tmp_path: Path, capsys: 
         (one,) = answer["predictions"]
         assert code == 0 and 0 < one["probabilities"]["1"] < 1
         told[name] = {finding["code"] for finding in one["findings"]}
-    assert "one-measurement" in told["single"] and "negative-time" in told["early"]
+    assert "one-measurement" in told["single"] and {"negative-time", "out-of-order"} <= told["early"]
+    assert {"late-measurements", "no-measurements"} <= told["late"]
     assert {"other-units", "unknown-variables"} <= told["units"]
     (tmp_path / "broken.txt").write_bytes(b"\x00\x01")
     code, _, err = run_cli(capsys, "predict", tmp_path / "broken.txt", "--model", "odd", "--out", tmp_path)
