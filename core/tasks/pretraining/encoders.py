@@ -206,6 +206,9 @@ def _safetensors(path: Path) -> tuple[dict[str, Tensor], EncoderCard | None]:
         return tensors, EncoderCard.model_validate(config.read_yaml(text))
     except (ValidationError, yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).strip().splitlines()[0]
+        if isinstance(error, ValidationError):
+            wrong = error.errors()[0]
+            first = f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"
         raise ModelError(
             f"what the file says of itself is not valid ({first[:200]})", where=path,
             mend="Give the encoder.safetensors as its pretraining wrote it.",
