@@ -340,9 +340,16 @@ def load_tree(name_or_path: str | Path, overrides: Iterable[str] = ()) -> dict[s
         if "trainer" in tree:
             raise ConfigError(f"{ALIAS} is another name of trainer; only one of them can be given", where=path)
         tree = {"trainer" if key == ALIAS else key: value for key, value in tree.items()}
-    for override in overrides:
+    # Naming another part empties its block, so that comes before what is set of it, in whatever order they are given.
+    for override in sorted(overrides, key=_depth):
         _apply(tree, f"trainer.{override.removeprefix(f'{ALIAS}.')}" if override.startswith(f"{ALIAS}.") else override)
     return tree
+
+
+def _depth(override: str) -> int:
+    """Of the key that an override sets; the name of a part counts as the part itself."""
+    keys = override.partition("=")[0].split(".")
+    return len(keys) - (len(keys) > 1 and keys[-1] == "name")
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:

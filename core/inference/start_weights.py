@@ -10,6 +10,7 @@ from core.errors import ModelError
 from core.files import sha256
 from core.inference.importing.checkpoint import MAX_BYTES, read_checkpoint, tensors
 from core.inference.start import recorded
+from core.models.archives import AGAIN, DAMAGED
 from core.models.weights import own_tensors, without_memory
 from core.training.checkpoints import NETWORK_PREFIX
 from core.training.origin import Origin
@@ -130,8 +131,8 @@ def _safetensors(content: bytes, path: Path) -> dict[str, Tensor]:
 
     try:
         return dict(load(content))
-    except (SafetensorError, ValueError, KeyError, OverflowError, AttributeError) as error:
-        raise ModelError(f"the weights are not readable ({error})", where=path) from None
+    except (SafetensorError, ValueError, KeyError, OverflowError, AttributeError):
+        raise ModelError(f"the weights are not readable ({DAMAGED})", where=path, mend=AGAIN) from None
 
 
 def _checkpoint(content: bytes, path: Path) -> dict[str, Tensor]:

@@ -13,8 +13,10 @@ from torch import Tensor
 from core.catalog import Catalog
 from core.errors import ModelError, TrainingFailed
 from core.files import replacing
+from core.models.archives import DAMAGED, archive_fault
 
 NETWORK_PREFIX = "network."
+MAX_BYTES = 64 * 1024**3
 
 
 class _Hashing:
@@ -105,14 +107,17 @@ def _require_numbers(checkpoint: dict[str, Any], run_id: str) -> None:
 
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint; only tensors and plain values are taken from it, so a hostile one runs no code."""
+    mend = "Use another checkpoint of the run."
     try:
+        if fault := archive_fault(path, MAX_BYTES):
+            raise ModelError(f"not a readable checkpoint ({fault})", where=path, mend=mend)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ModelError("the checkpoint is gone", where=path) from None
+    except ModelError:
+        raise
     except Exception as error:  # torch raises many types for a damaged or hostile file
-        raise ModelError(
-            f"not a readable checkpoint ({type(error).__name__})", where=path, mend="Use another checkpoint of the run."
-        ) from error
+        raise ModelError(f"not a readable checkpoint ({DAMAGED}, or none)", where=path, mend=mend) from error
     if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
         raise ModelError("this file is no training checkpoint", where=path)
     return content

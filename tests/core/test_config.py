@@ -27,6 +27,14 @@ def test_override_reads_exponents_as_numbers_and_swaps_whole_parts(tmp_path: Pat
     assert (experiment.optimizer.name, experiment.optimizer.lr, experiment.model.channels) == ("sgd", 1e-3, [8, 16, 32])
 
 
+def test_a_part_is_named_before_its_keys_are_set_in_whatever_order_they_are_given(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("optimizer: {name: adamw, amsgrad: true}\n")
+    for part in ("optimizer.name=sgd", "optimizer=sgd"):
+        experiment = config.load(file, ["optimizer.momentum=0.5", part])
+        assert (experiment.optimizer.name, experiment.optimizer.momentum) == ("sgd", 0.5)
+
+
 @pytest.mark.parametrize(
     "override", ["trainer", "=5", "name.first=x", "trainer.epochs=[", "trainer.epochs=0", "a.b=1", f"name={'[' * 3000}"]
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
-from core.data.stays.known import IDENTIFIERS, MEASUREMENTS
+from core.data.stays.known import IDENTIFIERS, MEASUREMENTS, STATICS
 from core.data.stays.series import Stays
 from core.imaging.volume import Finding
 
@@ -82,16 +83,21 @@ def merged(stays: Stays) -> Stays:
     )  # fmt: skip
 
 
-def check(stays: Stays, series: list[str]) -> list[Finding]:
+def measured(stays: Stays, series: Collection[str]) -> Array:
+    """Measurements of the named variables in each stay, (stays,); facts of the patient, such as a weight, are none."""
+    wanted = [n for n, name in enumerate(stays.variables) if name in series and name not in STATICS]
+    return np.bincount(stays.stay[np.isin(stays.variable, wanted)], minlength=len(stays))
+
+
+def check(stays: Stays, series: Collection[str]) -> list[Finding]:
     """What a person should know of stays, by the variables that are series: empty ones, single measurements."""
-    wanted = np.isin(stays.variable, [n for n, name in enumerate(stays.variables) if name in series])
-    counts = np.bincount(stays.stay[wanted], minlength=len(stays))
+    counts = measured(stays, series)
     findings = []
-    for number, code, what in (
-        (0, "no-measurements", "have no measurement"), (1, "one-measurement", "have a single measurement"),
-    ):  # fmt: skip
+    told = ("no-measurements", "no measurement"), ("one-measurement", "a single measurement")
+    for number, (code, what) in enumerate(told):
         found = np.flatnonzero(counts == number)
         if len(found):
             names = ", ".join(stays.ids[n] for n in found[:5]) + (" and others" if len(found) > 5 else "")
-            findings.append(Finding(code, "warning", f"{len(found):,} stays {what}: {names}."))
+            have = "1 stay has" if len(found) == 1 else f"{len(found):,} stays have"
+            findings.append(Finding(code, "warning", f"{have} {what}: {names}."))
     return findings

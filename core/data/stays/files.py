@@ -324,6 +324,17 @@ def _events(ids: Sequence[str], sources: Sequence[str], stay: Array, hours: Arra
         findings.append(Finding("no-number", "warning", what))
     if len(variables) > MOST_VARIABLES:
         raise DatasetError(f"more than {MOST_VARIABLES:,} variables")
+    if back := _out_of_order(stay, hours, codes, len(variables)):
+        what = f"{back:,} measurements stand after later ones of the same variable; all are put in order of time."
+        findings.append(Finding("out-of-order", "info", what))
     kept = ~(nameless | timeless | wrong)
     named = [str(name) for name in variables]
     return sorted_stays(ids, sources, named, stay[kept], hours[kept], codes[kept], value[kept], findings)
+
+
+def _out_of_order(stay: Array, hours: Array, codes: Array, variables: int) -> int:
+    """How many measurements come before the one that stands above them, of the same stay and variable."""
+    key = stay.astype(np.int64) * max(variables, 1) + codes
+    order = np.argsort(key, kind="stable")
+    key, hours = key[order], hours[order]
+    return int(((key[1:] == key[:-1]) & (hours[1:] < hours[:-1])).sum())

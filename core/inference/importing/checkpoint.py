@@ -10,12 +10,14 @@ from __future__ import annotations
 import io
 import pickle
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.errors import ModelError
+from core.models.archives import AGAIN, archive_fault
 
 MAX_BYTES = 4 * 1024**3
 
@@ -54,16 +56,17 @@ def read_checkpoint(content: bytes, where: Path) -> Any:
             "the weights are a TorchScript program, which would run as it is", where=where,
             mend="Save the network's state_dict and import that.",
         )  # fmt: skip
+    if fault := archive_fault(io.BytesIO(content), MAX_BYTES):
+        raise ModelError(f"the weights are not readable ({fault})", where=where, mend=AGAIN)
     try:
-        with torch.serialization.safe_globals(_NUMBERS):
+        with torch.serialization.safe_globals(_NUMBERS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other protocols of pickle: what matters of them is raised
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
         # The reader raises whatever a broken file leads to.
         found = re.search(r"(?:GLOBAL|global|class|function)\s+`?([\w.]+)`? ", str(error))
         # What the reader says of its own arguments helps nobody who did not write it.
-        reason = "it is damaged or of another kind"
-        if found and "." in found[1]:
-            reason = f"it names {found[1]}"
+        reason = f"it names {found[1]}" if found and "." in found[1] else "it is damaged or of another kind"
         raise ModelError(
             f"the weights are not plain data ({reason}), so they were not read", where=where,
             mend="Ask the model's makers for its weights as a plain state_dict or as safetensors.",

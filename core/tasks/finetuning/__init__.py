@@ -86,6 +86,11 @@ class FinetuningConfig(Task):
         title="Trees beside",
         description="Boosted trees on the plain statistics of stays beside the heads. For a yes or no only.",
     )
+    clinical: bool = Field(
+        False,
+        title="Clinical values",
+        description="Heads and trees see shock index, PaO2/FiO2, changes and points of SOFA and SAPS too.",
+    )
     monitor: str = Field("val/loss", title="Best by", description="The metric that makes the best checkpoint.")
 
     @model_validator(mode="after")

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.data.stays.coding import StayCoding
+from core.models.nets.clinical import Clinical
 from core.models.nets.stays import StayBatch, StayEncoder, described, whole_share
 from core.models.nets.trees import Trees
 
@@ -18,18 +20,20 @@ class StayNetwork(nn.Module):
 
     frozen: the encoder answers as it is, without dropout and gradients. trees: on the plain statistics of a stay; each
     member's log odds are then the mean of its head's and of an ensemble's. early: the second half of the ensembles is
-    for stays that have just begun; from half the time on the first half counts more and more.
+    for stays that have just begun; from half the time on the first half counts more and more. clinical: what heads and
+    trees see besides.
     """
 
     def __init__(
         self, encoder: StayEncoder, head: Callable[[int, int], nn.Module], members: int, shared: bool,
-        trees: Trees | None = None, early: bool = False,
+        trees: Trees | None = None, early: bool = False, clinical: Clinical | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.trees, self.early = trees, early
+        self.trees, self.early, self.clinical = trees, early, clinical
         self.stay_width = encoder.stay_width
         self.encoders = nn.ModuleList([encoder, *(copy.deepcopy(encoder) for _ in range(0 if shared else members - 1))])
-        self.heads = nn.ModuleList(head(encoder.stay_width, encoder.facts_width) for _ in range(members))
+        plain = encoder.facts_width + (0 if clinical is None else Clinical.WIDTH)
+        self.heads = nn.ModuleList(head(encoder.stay_width, plain) for _ in range(members))
         self.frozen = False
 
     def freeze(self, frozen: bool) -> None:
@@ -48,7 +52,7 @@ class StayNetwork(nn.Module):
 
     def plain(self, stays: StayBatch) -> Tensor:
         """What the trees see of stays, (B, width)."""
-        return described(stays)
+        return self._with_clinical(described(stays), stays)
 
     def blended(self, outputs: Tensor, encoded: list[Tensor]) -> Tensor:
         """The heads' outputs with what the trees say, where there are any."""
@@ -67,7 +71,13 @@ class StayNetwork(nn.Module):
     def encode(self, stays: StayBatch) -> list[Tensor]:
         """What each head sees, (B, width) each; one for all where they share an encoder."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            return [encoder(stays).whole for encoder in self.encoders]
+            return [self._with_clinical(encoder(stays).whole, stays) for encoder in self.encoders]
+
+    def _with_clinical(self, rows: Tensor, stays: StayBatch) -> Tensor:
+        """The last column, the time, stays the last."""
+        if self.clinical is None:
+            return rows
+        return torch.cat([rows[:, :-1], self.clinical(stays), rows[:, -1:]], dim=1)
 
     @torch.no_grad()
     def standardise(self, batches: Iterable[StayBatch]) -> None:
@@ -101,15 +111,16 @@ class StayNetwork(nn.Module):
         return found
 
 
-def build(encoder: Any, head: Any, task: Any, variables: int, static_width: int, outputs: int) -> StayNetwork:
+def build(encoder: Any, head: Any, task: Any, coding: StayCoding, outputs: int) -> StayNetwork:
     """The network of an experiment, with random weights and empty trees."""
     from core.tasks.finetuning.boosting import empty_trees
 
     return StayNetwork(
-        encoder.build(variables, static_width),
+        encoder.build(len(coding.variables), coding.static_width),
         lambda learned, plain: head.build(learned, plain, outputs),
         task.members,
         shared=task.mode == "probe",
         trees=empty_trees(task.members, bool(task.truncate)) if task.trees else None,
         early=bool(task.truncate),
+        clinical=Clinical(coding) if task.clinical else None,
     )

@@ -52,6 +52,7 @@ class StayManifest(Part):
     members: int = Field(1, ge=1, le=50)
     shared: bool = False
     trees: bool = False
+    clinical: bool = False
     coding: StayCoding
     target: Target
     temperature: float = Field(1.0, gt=0, le=100)
@@ -92,6 +93,7 @@ class StayPackage(FolderPackage):
 
     def build(self) -> Any:
         """The network without its weights."""
+        from core.models.nets.clinical import Clinical
         from core.tasks.finetuning.boosting import empty_trees
         from core.tasks.finetuning.network import StayNetwork
 
@@ -105,6 +107,7 @@ class StayPackage(FolderPackage):
             manifest.shared,
             empty_trees(manifest.members, bool(manifest.training.truncate)) if manifest.trees else None,
             early=bool(manifest.training.truncate),
+            clinical=Clinical(coding) if manifest.clinical else None,
         )
 
     def load(self) -> Any:

@@ -14,7 +14,7 @@ import torch
 
 from core.catalog import Catalog
 from core.control import JobControl
-from core.data.stays.clean import check
+from core.data.stays.clean import check, measured
 from core.data.stays.coding import StayCoding
 from core.data.stays.known import IDENTIFIERS, MEASUREMENTS, ONLY_STATIC, OUTCOMES
 from core.data.stays.outcomes import outcome_files, read_outcomes
@@ -57,7 +57,7 @@ def predict_stays(
     stem = path.name.partition(".")[0]
     table, whole = out / f"{stem}_stays.csv", out / f"{stem}_stays.json"
     explain = bool(options.get("explain")) or len(stays) <= EXPLAINED
-    counts = _measured(manifest.coding, stays)
+    counts = measured(_in_time(manifest.coding, stays), manifest.coding.names)
     predictions = []
     for n, id in enumerate(stays.ids):
         control.progress(n / len(stays), f"{id}: its doubt{' and what it hangs on' if explain else ''}")
@@ -137,10 +137,9 @@ def _course_note(manifest: StayManifest) -> str:
     return f"{COURSE_NOTE}." + (f" {name.upper()} on unseen stays: {', '.join(told)}." if told else "")
 
 
-def _measured(coding: StayCoding, stays: Stays) -> Array:
-    """Measurements of the model's variables in each stay, (stays,)."""
-    used = np.array([name in coding.names for name in stays.variables] or [False])
-    return np.bincount(stays.stay[used[stays.variable]], minlength=len(stays))
+def _in_time(coding: StayCoding, stays: Stays) -> Stays:
+    """The stays with what a model looks at only: not what came after its whole time."""
+    return stays.events(stays.hours <= coding.steps * coding.step_hours)
 
 
 def _findings_of(count: int) -> list[dict[str, str]]:
@@ -154,7 +153,8 @@ def _findings_of(count: int) -> list[dict[str, str]]:
 
 def differences(coding: StayCoding, stays: Stays) -> list[Finding]:
     """What a person should know of stays that are not like those that were trained on."""
-    told = [*stays.findings, *check(stays, coding.names)]
+    inside = _in_time(coding, stays)
+    told = [*stays.findings, *check(inside, coding.names)]
     new = [
         name for name in stays.variables
         if name not in coding.names and name not in (*IDENTIFIERS, *ONLY_STATIC, *OUTCOMES)
@@ -166,9 +166,13 @@ def differences(coding: StayCoding, stays: Stays) -> list[Finding]:
     gone = [name for name in coding.names if name not in stays.variables]
     if len(gone) == len(coding.names):
         raise DatasetError(
-            f"none of the model's {len(gone)} variables is in the data",
+            f"none of the model's {len(gone)} variables is in the data", where=", ".join(stays.ids[:3]),
             mend=f"It knows {', '.join(coding.names[:8])}{' ...' if len(gone) > 8 else ''}.",
-        )
+        )  # fmt: skip
+    late, whole = len(stays.hours) - len(inside.hours), coding.steps * coding.step_hours
+    if late:
+        what = f"{late:,} measurements come after the {whole:g} h that the model looks at: not used."
+        told.append(Finding("late-measurements", "info", what))
     if gone:
         are = "is" if len(gone) == 1 else "are"
         what = f"{len(gone)} of the model's variables {are} not in the data: {', '.join(gone[:8])}."

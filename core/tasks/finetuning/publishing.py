@@ -84,9 +84,9 @@ def assemble(
     manifest = StayManifest(
         name=name, version=version, title=facts.title or run.name, encoder=experiment.encoder.settings(),
         head=experiment.task.head.model_dump(mode="json"), members=experiment.task.members,
-        shared=experiment.task.mode == "probe", trees=experiment.task.trees, coding=preparing.load_coding(run.folder),
-        target=load_target(run.folder), training=training, intended_use=WHERE, forbidden_use=facts.forbidden_use,
-        sha256="0" * 64,
+        shared=experiment.task.mode == "probe", trees=experiment.task.trees,
+        clinical=experiment.task.clinical, coding=preparing.load_coding(run.folder), target=load_target(run.folder),
+        training=training, intended_use=WHERE, forbidden_use=facts.forbidden_use, sha256="0" * 64,
     )  # fmt: skip
     package = StayPackage(folder, manifest)
     weights = weights_of(checkpoint, without_memory(package.build))

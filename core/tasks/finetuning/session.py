@@ -41,7 +41,7 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
         rows[part] = StayRows(coding, grid(coding, mine), values[part])
         marks[part] = mine.fingerprints()
     task, settings = experiment.task, experiment.trainer
-    network = build(experiment.encoder, task.head, task, len(coding.variables), coding.static_width, target.outputs)
+    network = build(experiment.encoder, task.head, task, coding, target.outputs)
     seen = np.concatenate([marks["train"], marks["val"]])
     if experiment.encoder.checkpoint and run.epoch == 0:
         origin = origin_of(experiment.encoder.checkpoint)

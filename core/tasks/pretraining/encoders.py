@@ -21,6 +21,7 @@ from core.data.stays.coding import StayCoding
 from core.data.stays.series import Stays
 from core.errors import CatalogError, ConfigError, IsocenterError, ModelError
 from core.files import replacing, write_text
+from core.models.archives import AGAIN, DAMAGED
 from core.registry import Part
 
 if TYPE_CHECKING:
@@ -157,10 +158,17 @@ def _beside(path: Path) -> tuple[EncoderCard | None, Array | None]:
 
 def _of_file(path: Path) -> Origin:
     title = f"the file {path.name}"
+    if not path.is_file():
+        raise ModelError(
+            "there is no such file of weights", where=path,
+            mend="Give a pretraining run's id or name, or a .safetensors, .pt or .ckpt file.",
+        )  # fmt: skip
     try:
         size = path.stat().st_size
-    except OSError:
-        raise ModelError("there is no such file of weights", where=path) from None
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise ModelError(f"the weights cannot be read ({error.strerror or error})", where=path) from None
     if size > MAX_BYTES:
         raise ModelError(f"the weights are larger than {MAX_BYTES // 1024**3} GB", where=path)
     if path.suffix.lower() == ".safetensors":
@@ -182,13 +190,14 @@ def _safetensors(path: Path) -> tuple[dict[str, Tensor], EncoderCard | None]:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-        if length > MAX_HEADER:
-            raise ModelError("the weights are not readable (their header is too long)", where=path)
+        if not MAX_HEADER >= length > 0:
+            raise ModelError(f"the weights are not readable ({DAMAGED}, or no safetensors)", where=path, mend=AGAIN)
         with safe_open(path, "pt") as opened:
             text = (opened.metadata() or {}).get("isocenter", "")
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
-    except (SafetensorError, ValueError, KeyError, OverflowError, OSError, AttributeError) as error:
-        raise ModelError(f"the weights are not readable ({error})", where=path) from None
+    except (SafetensorError, ValueError, KeyError, OverflowError, OSError, AttributeError):
+        # What the reader says of its own format helps nobody who did not write it.
+        raise ModelError(f"the weights are not readable ({DAMAGED})", where=path, mend=AGAIN) from None
     if not text and (path.with_suffix(".yaml")).is_file():
         text = path.with_suffix(".yaml").read_text(encoding="utf-8", errors="replace")[: config.MAX_CONFIG_BYTES]
     if not text:
@@ -197,7 +206,13 @@ def _safetensors(path: Path) -> tuple[dict[str, Tensor], EncoderCard | None]:
         return tensors, EncoderCard.model_validate(config.read_yaml(text))
     except (ValidationError, yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).strip().splitlines()[0]
-        raise ModelError(f"what the file says of itself is not valid ({first[:200]})", where=path) from None
+        if isinstance(error, ValidationError):
+            wrong = error.errors()[0]
+            first = f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"
+        raise ModelError(
+            f"what the file says of itself is not valid ({first[:200]})", where=path,
+            mend="Give the encoder.safetensors as its pretraining wrote it.",
+        ) from None  # fmt: skip
 
 
 def _origin(title: str, path: Path, tensors: dict[str, Tensor], card: EncoderCard | None, seen: Array | None) -> Origin:
@@ -211,10 +226,13 @@ def _origin(title: str, path: Path, tensors: dict[str, Tensor], card: EncoderCar
     else:
         found = dict(tensors)
     if not found:
-        raise ModelError("the file holds no encoder", where=path)
+        raise ModelError("the file holds no encoder", where=path, mend="Give the weights of a pretraining.")
     for name, value in found.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            raise ModelError(f"{name} holds values that are not numbers", where=path)
+            raise ModelError(
+                f"its weights {name} hold values that are not numbers", where=path,
+                mend="Begin with another checkpoint of that training.",
+            )  # fmt: skip
     return Origin(title, path, found, card, seen)
 
 

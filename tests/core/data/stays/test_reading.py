@@ -89,10 +89,22 @@ def test_quirks_of_the_files_are_survived_and_told(tmp_path: Path) -> None:
     assert at["HR"] == [70, 80] and at["Temp"] == pytest.approx([37.0]) and at["pH"] == pytest.approx([7.35])
     assert at["Creatinine"] == pytest.approx([2.0]) and at["Height"] == at["DiasABP"] == at["RecordID"] == []
     assert codes(stays) == {
-        "no-variable", "no-time", "no-number", "other-units", "implausible", "negative-time", "broken-files"
+        "no-variable", "no-time", "no-number", "other-units", "implausible", "negative-time", "broken-files",
+        "out-of-order",
     }  # fmt: skip
     told = {finding.code: finding.message for finding in check(stays, ["HR", "Temp"])}
-    assert "2" in told["no-measurements"] and "3, 5" in told["one-measurement"]
+    assert told["no-measurements"] == "1 stay has no measurement: 2."
+    assert told["one-measurement"] == "2 stays have a single measurement: 3, 5."
+
+
+def test_a_weight_is_no_measurement_and_the_order_is_looked_at_within_a_variable(tmp_path: Path) -> None:
+    write_stay(tmp_path / "1.txt", [("00:00", "Weight", 80), ("00:00", "Age", 50)])
+    stays = read_stays(tmp_path / "1.txt")
+    assert [finding.code for finding in check(stays, ["HR", "Weight"])] == ["no-measurements"]
+    rows = [("01:00", "HR", 80), ("03:00", "HR", 81), ("00:30", "Temp", 37), ("02:00", "Temp", 37)]
+    assert not codes(read_stays(write_stay(tmp_path / "2.txt", rows)))  # one variable after the other
+    turned = read_stays(write_stay(tmp_path / "3.txt", [*rows, ("02:00", "HR", 90)]))
+    assert codes(turned) == {"out-of-order"} and turned.take(np.array([0])).hours.tolist() == [0.5, 1, 2, 2, 3]
 
 
 def test_a_stay_over_several_files_is_one(tmp_path: Path) -> None:

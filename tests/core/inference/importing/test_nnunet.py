@@ -251,7 +251,7 @@ def test_damaged_files_are_refused(tmp_path: Path):
     folder = write_model(tmp_path / "trained")
     checkpoint = folder / "fold_0" / "checkpoint_final.pth"
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    with pytest.raises(ModelError, match="damaged or of another kind"):
+    with pytest.raises(ModelError, match="cut short or damaged"):
         import_model(folder)
     with pytest.raises(ModelError, match="no such file or folder"):
         import_model(tmp_path / "nowhere.zip")

@@ -43,7 +43,9 @@ def test_trees_are_part_of_the_answer_and_of_the_package(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(boosting, "TREES", 30)
     folder = make_stays(tmp_path, 80)
-    settings = tree("finetuning", folder, task={"trees": True, "members": 3}, data={"test_fraction": 0.25})
+    settings = tree(
+        "finetuning", folder, task={"trees": True, "members": 3, "clinical": True}, data={"test_fraction": 0.25}
+    )
     run = execute(prepare_run(config.parse(settings)))
     assert run.summary["test/auroc"] > 0.8
     with package_of(run) as package:
@@ -56,6 +58,10 @@ def test_trees_are_part_of_the_answer_and_of_the_package(tmp_path: Path, monkeyp
         network.trees.value[:3] += 1  # those of whole stays say nothing of such
         assert np.allclose(answer(package.manifest, network, begun), early)
         assert (answer(package.manifest, network, batch)[:, 1] > with_trees[:, 1]).any()
+        scored = answer(package.manifest, network, batch)
+        network.clinical.center += 3  # what was measured is read as other values
+        assert np.abs(scored - answer(package.manifest, network, batch)).max() > 0.01
+        network.clinical.center -= 3
         network.trees = None
         assert np.abs(with_trees - answer(package.manifest, network, batch)).max() > 0.02
 

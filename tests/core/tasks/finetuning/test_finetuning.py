@@ -14,6 +14,7 @@ import yaml
 
 from core import cli, config
 from core.catalog import Catalog, RunRow
+from core.data.stays.coding import Scaling, StayCoding
 from core.errors import ConfigError, DatasetError, ModelError
 from core.tasks.pretraining.encoders import origin_of
 from core.training.checkpoints import load_weights
@@ -88,7 +89,8 @@ def test_layers_learn_more_slowly_the_deeper_they_lie(folder: Path) -> None:
     from core.tasks.finetuning.network import build
 
     experiment = config.parse(labelled(folder, task={"mode": "full", "members": 2}))
-    network = build(experiment.encoder, experiment.task.head, experiment.task, 3, 4, 1)
+    coding = StayCoding(variables=[Scaling(name=name) for name in ("HR", "Temp", "Lactate")])
+    network = build(experiment.encoder, experiment.task.head, experiment.task, coding, 1)
     groups = network.groups(1.0, 0.5)
     assert [group["lr"] for group in groups] == [1.0, 1.0, 0.125, 0.25, 0.5]
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
@@ -173,9 +175,11 @@ def test_hostile_and_broken_files_are_refused(folder: Path, pretrained: RunRow, 
     torch.save({"state_dict": {"encoder.half_life": torch.full((3,), torch.nan)}}, tmp_path / "nan.pt")
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    for name in [*files, "nan.pt", "absent.pt"]:
-        with pytest.raises(ModelError):
+    (tmp_path / "folder.pt").mkdir()
+    for name in [*files, "nan.pt", "absent.pt", "folder.pt"]:
+        with pytest.raises(ModelError) as told:
             origin_of(str(tmp_path / name))
+        assert told.value.mend and "rror" not in str(told.value), name  # our words, not the reader's
 
 
 def test_stays_of_the_pretraining_are_kept_out_of_the_test(folder: Path) -> None:
@@ -273,7 +277,8 @@ def test_odd_stays_are_predicted_and_told(folder: Path, tmp_path: Path, capsys: 
     run = train(labelled(folder, trainer={"epochs": 1}))
     run_cli(capsys, "models", "publish", run.id, "--name", "odd")
     odd = {
-        "nothing": [("00:00", "Age", 60)], "single": [("00:10", "HR", 90)],
+        "nothing": [("00:00", "Age", 60)], "single": [("00:00", "Weight", 80), ("00:10", "HR", 90)],
+        "late": [("90:00", "HR", 90), ("95:00", "HR", 90)],
         "early": [("-1:00", "HR", 90), ("02:00", "HR", 95), ("01:00", "HR", 96)],
         "units": [(f"0{n}:00", "Temp", 99.5) for n in range(5)] + [("01:00", "Unknown", 3)],
     }  # fmt: skip
@@ -287,7 +292,8 @@ def test_odd_stays_are_predicted_and_told(folder: Path, tmp_path: Path, capsys: 
         (one,) = answer["predictions"]
         assert code == 0 and 0 < one["probabilities"]["1"] < 1
         told[name] = {finding["code"] for finding in one["findings"]}
-    assert "one-measurement" in told["single"] and "negative-time" in told["early"]
+    assert "one-measurement" in told["single"] and {"negative-time", "out-of-order"} <= told["early"]
+    assert {"late-measurements", "no-measurements"} <= told["late"]
     assert {"other-units", "unknown-variables"} <= told["units"]
     (tmp_path / "broken.txt").write_bytes(b"\x00\x01")
     code, _, err = run_cli(capsys, "predict", tmp_path / "broken.txt", "--model", "odd", "--out", tmp_path)
