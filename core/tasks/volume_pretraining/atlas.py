@@ -80,7 +80,7 @@ class Atlas:
     def with_scans(self, cache: CaseCache, ids: Iterable[str], control: JobControl) -> Atlas:
         """This with the fields of further scans of a cache."""
         new = [id for id in ids if id not in self.fields]
-        mean, found = torch.from_numpy(self.mean), {}
+        mean, found = torch.from_numpy(self.mean), dict[str, Array]()
         for part in _parts(len(new), self.mean.size):
             control.progress(part.start / len(new), f"Aligning {new[part.start]} ({part.start + 1} of {len(new)})")
             images = torch.stack([seen(cache, id, self.mean.shape[1:]) for id in new[part]])

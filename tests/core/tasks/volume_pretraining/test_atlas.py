@@ -128,7 +128,7 @@ def test_the_loss_is_least_where_the_anatomy_is_told(heads: Any) -> None:
     batch = {key: value[None] for key, value in item.items() if key != "case"}
     assert 0.08 < batch["counts"].mean() < 0.18
     nodes = torch.linspace(-1, 1, 5).view(1, 1, 5, 1, 1, 1)
-    right = -200 * (batch["anatomy"][:, :, None] - nodes).square().flatten(1, 2)
+    right = -12 * (batch["anatomy"][:, :, None] - nodes).square().flatten(1, 2)
     none = torch.zeros_like(right)
     assert objective.loss(right, batch) < 0.75 * objective.loss(none, batch)
     assert objective.loss(none, batch).item() == pytest.approx(np.log(5), abs=1e-4)
