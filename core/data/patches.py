@@ -69,7 +69,7 @@ class PatchDataset(Dataset[dict[str, Any]]):
             centre = [int(rng.integers(n)) for n in image.shape[1:]]
         pose = Pose.draw(self.config.augment, plan.spacing_mm, rng, plan.flat)
         window = plan.patch_size if pose is None else pose.window(plan.patch_size)
-        patch, classes = (torch.from_numpy(part) for part in self.cut(image, label, window, centre))
+        patch, classes = (torch.from_numpy(part) for part in self.cut(id, image, label, window, centre))
         if pose is not None:
             patch, classes = pose.take(patch, classes, plan.patch_size)
         if axes := mirrored(self.config.augment, rng):
@@ -79,7 +79,7 @@ class PatchDataset(Dataset[dict[str, Any]]):
         return {"image": patch, "label": classes}
 
     def cut(
-        self, image: Array, label: Array, window: tuple[int, int, int], centre: Sequence[int]
+        self, id: str, image: Array, label: Array, window: tuple[int, int, int], centre: Sequence[int]
     ) -> tuple[Array, Array]:  # fmt: skip
         """A window of the case, and what is to be learned of each of its voxels."""
         return crop(image, label, window, centre)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,13 @@ class PretrainedModels(ModelKind):
 def measure(run: RunRow, data: Path, split: str | None, control: JobControl) -> dict[str, Any]:
     """The loss of a run's best checkpoint on scans, by ModelKind.evaluate's contract.
 
-    `test/loss_of_mean` is what telling each scan's mean would have: a loss near it has learned nothing.
+    `test/loss_of_mean` is what telling each scan's mean would have, or every place alike: a loss near it has learned
+    nothing.
     """
     import torch
 
     from core.data.cache import CaseCache, cache_folder
+    from core.tasks.volume_pretraining.atlas import FILE, Atlas
     from core.tasks.volume_pretraining.module import PretrainingModule
     from core.tasks.volume_pretraining.patches import MiddlePatches
     from core.tasks.volume_pretraining.scans import inspect
@@ -106,19 +109,23 @@ def measure(run: RunRow, data: Path, split: str | None, control: JobControl) -> 
     if not used:
         raise ModelError(f"none of the run's {split} scans are there", where=data)
     cache = CaseCache(cache_folder(str(data), used, plan), used, plan)
-    cache.fill(control.part(0.4, 0.6))
+    cache.fill(control.part(0.4, 0.5))
     from core.training.checkpoints import load_weights
 
     module = PretrainingModule(experiment, plan).eval()
     module.network.load_state_dict(load_weights(checkpoint.path))
-    patches = MiddlePatches(cache, [scan.id for scan in used], experiment)
+    ids = [scan.id for scan in used]
+    atlas = Atlas.load(run.folder / FILE) if (run.folder / FILE).exists() else None
+    if atlas is not None:  # all are aligned again: a file may hold another scan by now
+        atlas = replace(atlas, fields={}).with_scans(cache, ids, control.part(0.5, 0.6))
+    patches = MiddlePatches(cache, ids, experiment, atlas)
     outputs, cases = experiment.ssl.outputs(plan.channels), []
     with torch.inference_mode():
         for number in range(len(patches)):
             control.check()
             control.progress(0.6 + 0.4 * number / len(patches), f"Measuring {used[number].id}")
             item = patches[number]
-            batch = {key: item[key][None] for key in ("image", "target", "counts", "places")}
+            batch = {key: value[None] for key, value in item.items() if key != "case"}
             row = {"case": item["case"], "loss": float(module.loss(module(batch["image"]), batch))}
             cases.append(
                 row

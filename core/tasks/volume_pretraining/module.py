@@ -42,8 +42,7 @@ class PretrainingModule(TaskModule):
         answer = self(batch["image"])
         row = {"case": batch["case"][0], "loss": float(self.loss(answer, batch))}
         if not self.validated:
-            pictures = {"truth": batch["target"], "seen": batch["image"], "told": answer, "counts": batch["counts"]}
-            row |= {name: picture[0, 0].float().cpu().numpy() for name, picture in pictures.items()}
+            row["pictures"] = [picture.cpu().numpy() for picture in self.experiment.ssl.pictures(answer, batch)]
         self.validated.append(row)
 
     def on_validation_epoch_end(self) -> None:
@@ -62,6 +61,5 @@ def coarser(batch: dict[str, Tensor], size: Any) -> dict[str, Tensor]:
     """What is to be told, on the grid of a coarser answer."""
     if batch["target"].shape[2:] == size:
         return batch
-    return {
-        key: functional.interpolate(batch[key], size, mode="area") for key in ("target", "counts", "places")
-    }  # fmt: skip
+    told = ("target", "counts", "places", "anatomy")
+    return {key: functional.interpolate(batch[key], size, mode="area") for key in told if key in batch}

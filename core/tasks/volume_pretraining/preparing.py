@@ -54,7 +54,7 @@ def planned(experiment: Any, scans: Scans) -> tuple[Proposal, Split]:
     data = experiment.data
     proposal = propose(experiment, scans, labelled=False)
     plan = proposal.plan
-    if plan.flat is None and max(plan.patch_size) <= proposal.experiment.ssl.block:
+    if plan.flat is None and max(plan.patch_size) <= proposal.experiment.ssl.hidden_side:
         raise ConfigError(
             f"the patch of {' x '.join(map(str, plan.patch_size))} voxels is no larger than ssl.block",
             mend="Make ssl.block smaller, so that a part of a patch can be hidden.",

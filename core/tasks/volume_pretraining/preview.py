@@ -1,4 +1,4 @@
-"""One slice of one validation scan after each validation: as it is, as the network saw it, and what it made of it."""
+"""One slice of one validation scan after each validation: three pictures of the objective's, such as what was told."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ GAP = 2  # columns between the pictures
 
 
 class PreviewWriter(pl.Callback):
-    """Writes three pictures side by side, the patient's right on the left: truth, seen, told."""
+    """Writes an objective's pictures side by side, the patient's right on the left."""
 
     def __init__(self, run_folder: Path) -> None:
         self.folder = run_folder / FOLDER
 
     def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
         row = module.validated[0]
-        pictures = side_by_side([row[name][..., row["truth"].shape[2] // 2] for name in ("truth", "seen", "told")])
+        pictures = side_by_side([picture[..., picture.shape[2] // 2] for picture in row["pictures"]])
         empty = np.zeros(pictures.shape, np.uint8)
         self.folder.mkdir(exist_ok=True)
         with replacing(self.folder / f"epoch_{trainer.current_epoch + 1:04d}.npz") as part, open(part, "wb") as file:
             np.savez_compressed(
                 file, image=pictures, truth=empty, prediction=empty, dice=np.nan, case=row["case"],
-                caption=f"as it is, as the network saw it, what it made of it · loss {row['loss']:.3f}",
+                caption=f"{module.experiment.ssl.pictured} · loss {row['loss']:.3f}",
             )  # fmt: skip
 
 

@@ -29,5 +29,6 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     used = [scan for scan in scans if scan.id in wanted]
     cache = CaseCache(cache_folder(run.data_path, used, plan), used, plan)
     cache.fill(control)
-    train, val = loaders(cache, split, experiment)
+    atlas = experiment.ssl.guide(cache, split, run.folder, experiment.seed, control)
+    train, val = loaders(cache, split, experiment, atlas)
     return Session(PretrainingModule(experiment, plan), train, val, [PreviewWriter(run.folder)], volumes=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from core.registry import Part, register
+from core.registry import register
+from core.tasks.volume_pretraining.objective import Objective
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @register("volume_ssl")
-class MaskedConfig(Part):
+class MaskedConfig(Objective):
     """Tell what hidden blocks of a scan held, from the blocks around them."""
 
     name: Literal["masked"] = "masked"
@@ -31,15 +32,9 @@ class MaskedConfig(Part):
         hidden = blocks(image.shape[1:], self.block, self.mask_ratio, rng).to(image)
         return image * (1 - hidden), hidden
 
-    def outputs(self, channels: int) -> int:
-        """How many channels the network answers for a scan with so many."""
-        return channels
-
-    def loss(self, told: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """The error of what was told (B, outputs, x, y, z), for a batch of core.tasks.volume_pretraining.patches."""
-        from core.tasks.volume_pretraining.errors import error_where
-
-        return error_where(told, batch["target"], batch["counts"])
+    @property
+    def hidden_side(self) -> int:
+        return self.block
 
 
 def blocks(shape: Any, side: int, ratio: float, rng: np.random.Generator) -> Tensor:

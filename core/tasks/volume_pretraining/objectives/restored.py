@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from core.registry import Part, register
+from core.registry import register
+from core.tasks.volume_pretraining.objective import Objective
 from core.tasks.volume_pretraining.objectives.masked import blocks
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @register("volume_ssl")
-class RestoredConfig(Part):
+class RestoredConfig(Objective):
     """Give a scan as it was, from one whose grey values, pieces and blocks were changed."""
 
     name: Literal["restored"] = "restored"
@@ -43,15 +44,9 @@ class RestoredConfig(Part):
             seen = seen * (1 - hidden) + hidden * noise * float(rng.uniform(0, 1))
         return seen, torch.ones_like(image[:1])
 
-    def outputs(self, channels: int) -> int:
-        """How many channels the network answers for a scan with so many."""
-        return channels
-
-    def loss(self, told: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """The error of what was told (B, outputs, x, y, z), for a batch of core.tasks.volume_pretraining.patches."""
-        from core.tasks.volume_pretraining.errors import error_where
-
-        return error_where(told, batch["target"], batch["counts"])
+    @property
+    def hidden_side(self) -> int:
+        return self.block
 
 
 def bend(image: Tensor, rng: np.random.Generator) -> Tensor:
