@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, QTimer, QUrl
@@ -11,7 +10,6 @@ from PySide6.QtGui import QDesktopServices, QHideEvent, QKeySequence, QResizeEve
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
-    QFileDialog,
     QFrame,
     QHBoxLayout,
     QHeaderView,
@@ -26,9 +24,9 @@ from PySide6.QtWidgets import (
 
 from core.catalog import Catalog, records
 from core.control import JobControl
-from core.files import write_text
 from gui.context import AppContext
 from gui.runs.compare import ComparePanel, series_of
+from gui.runs.exporting import ask_and_export
 from gui.runs.folds import FoldsPanel
 from gui.runs.methods import MethodsPanel, has_methods
 from gui.runs.table import NAME, STARTED, Listed, RunsFilter, RunsModel, listed
@@ -176,8 +174,8 @@ class RunsPage(QWidget):
         self.publish = button("Publish", "publish-run", self._publish)
         self.evaluate = button("Evaluate…", "evaluate-run", self._evaluate, tip="Measure it on labelled cases")
         menu = QMenu(self)
-        menu.addAction("Export as JSON: settings, curves, events…", lambda: self._ask_export("json"))
-        menu.addAction("Export as CSV: all metric points…", lambda: self._ask_export("csv"))
+        menu.addAction("Export as JSON: settings, curves, events…", lambda: self._export("json"))
+        menu.addAction("Export as CSV: all metric points…", lambda: self._export("csv"))
         self.folder = menu.addAction("Show the folder", self._show_folder)
         self.more = menu_button("More", "more-runs", menu, tip="Export, show the folder")
         self.delete = tool_button("trash", "delete-runs", "Delete the selected runs", self._delete)
@@ -380,23 +378,5 @@ class RunsPage(QWidget):
 
         self.context.jobs.run(title, work, done=ended)
 
-    def _ask_export(self, kind: str) -> None:
-        rows = self.selected()
-        if not rows:
-            return
-        name = rows[0].run.name if len(rows) == 1 else "runs"
-        chosen, _ = QFileDialog.getSaveFileName(self, "Export", f"{name}.{kind}", f"{kind.upper()} (*.{kind})")
-        if chosen:
-            self.export_to(Path(chosen), [row.run.id for row in rows])
-
-    def export_to(self, path: Path, run_ids: list[str]) -> None:
-        """Write runs to a file, as JSON or CSV by its name."""
-
-        def work(_control: JobControl) -> None:
-            with Catalog() as catalog:
-                write = records.as_csv if path.suffix.lower() == ".csv" else records.as_json
-                write_text(path, write(catalog, run_ids))
-
-        self.context.jobs.run(
-            f"Exporting to {path.name}", work, done=lambda _: self.context.notice.emit("ok", f"Exported to {path}.")
-        )
+    def _export(self, kind: str) -> None:
+        ask_and_export(self.context, self, [row.run for row in self.selected()], kind)

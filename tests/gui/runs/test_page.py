@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from core.catalog import Catalog
 from core.paths import runs_folder
 from gui.context import AppContext
+from gui.runs.exporting import export
 from gui.runs.page import RunsPage
 
 WriteRun = Callable[..., str]
@@ -156,7 +157,7 @@ def test_runs_are_exported_as_json_and_csv(qtbot: QtBot, page: RunsPage, write_r
     show(qtbot, page, 2)
     for name in ("out.json", "out.csv"):
         with qtbot.waitSignal(page.context.notice, timeout=5_000):
-            page.export_to(tmp_path / name, ["a", "b"])
+            export(page.context, tmp_path / name, ["a", "b"])
     content = json.loads((tmp_path / "out.json").read_text())
     assert [one["run"]["name"] for one in content["runs"]] == ["small", "large"]
     assert content["runs"][0]["run"]["config"]["optimizer"]["lr"] == 0.008
