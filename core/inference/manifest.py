@@ -72,22 +72,28 @@ class WholeHead(Part):
     regions: list[Region] = Field(min_length=1, max_length=8)
 
 
-class Manifest(Part):
-    """The contents of model.yaml. Format 2 is an ensemble: `members` are its networks after the first."""
+class ManifestHead(Part):
+    """What the model.yaml of every task begins with. sha256: of the weights."""
 
-    format: Literal[1, 2] = 1
+    format: Literal[1] = 1
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
     version: str = Field(pattern=r"^\d{1,4}(\.\d{1,4}){0,2}$")
     title: str = Field(min_length=1, max_length=200)
+    intended_use: str = Field("", max_length=4000)
+    forbidden_use: str = Field("", max_length=4000)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Manifest(ManifestHead):
+    """The contents of model.yaml. Format 2 is an ensemble: `members` are its networks after the first."""
+
+    format: Literal[1, 2] = 1  # type: ignore[assignment]  # a wider choice than that of the others
     task: Literal["segmentation"] = "segmentation"
     network: dict[str, Any]
     plan: Plan
     pipeline: dict[str, Any] | None = None  # of a model that another program made
     mirror_axes: list[Literal["x", "y", "z"]] = Field([], max_length=3)
     training: Training
-    intended_use: str = Field("", max_length=4000)
-    forbidden_use: str = Field("", max_length=4000)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     graph_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     whole_head: WholeHead | None = None
     members: list[Member] | None = Field(None, min_length=1, max_length=MAX_NETWORKS - 1)

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from core import registry
 from core.errors import ConfigError
+from core.inference.manifest import ManifestHead
 from core.inference.package import WEIGHTS, FolderPackage, checked_weights
 from core.registry import Part
 from core.tasks.alzheimers.norms import NORMS, read_norms
@@ -36,13 +37,9 @@ class RiskTraining(Part):
     run: str = Field("", max_length=200)
 
 
-class RiskManifest(Part):
+class RiskManifest(ManifestHead):
     """The contents of a model.yaml of a risk model."""
 
-    format: Literal[1] = 1
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
-    version: str = Field(pattern=r"^\d{1,4}(\.\d{1,4}){0,2}$")
-    title: str = Field(min_length=1, max_length=200)
     task: Literal["alzheimers"] = "alzheimers"
     network: dict[str, Any]
     plan: RiskPlan
@@ -50,9 +47,6 @@ class RiskManifest(Part):
     intervals: Intervals | None = None
     event: Event | None = None
     training: RiskTraining
-    intended_use: str = Field("", max_length=4000)
-    forbidden_use: str = Field("", max_length=4000)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     norms_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
     @field_validator("network")

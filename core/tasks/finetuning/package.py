@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from core import registry
 from core.data.stays.coding import StayCoding
 from core.errors import ConfigError
+from core.inference.manifest import ManifestHead
 from core.inference.package import WEIGHTS, FolderPackage, checked_weights
 from core.registry import Part
 from core.tasks.finetuning.outcome import Target
@@ -34,7 +35,7 @@ class StayTraining(Part):
     simulated: bool = False
 
 
-class StayManifest(Part):
+class StayManifest(ManifestHead):
     """The contents of a model.yaml for stays.
 
     shared: one encoder for all heads. temperature, threshold: fitted to the validation stays, the latter of the second
@@ -42,10 +43,6 @@ class StayManifest(Part):
     answers from little are too sure. error: the 95th percentile of the absolute error of a number there.
     """
 
-    format: Literal[1] = 1
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
-    version: str = Field(pattern=r"^\d{1,4}(\.\d{1,4}){0,2}$")
-    title: str = Field(min_length=1, max_length=200)
     task: Literal["finetuning"] = "finetuning"
     encoder: dict[str, Any]
     head: dict[str, Any]
@@ -60,9 +57,6 @@ class StayManifest(Part):
     threshold: float = Field(0.5, ge=0, le=1)
     error: float = Field(0.0, ge=0)
     training: StayTraining
-    intended_use: str = Field("", max_length=4000)
-    forbidden_use: str = Field("", max_length=4000)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
     @field_validator("encoder", "head")
     @classmethod

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from core import registry
 from core.data.tables.encode import TableCoding
 from core.errors import ConfigError
-from core.inference.manifest import MAX_NETWORKS
+from core.inference.manifest import MAX_NETWORKS, ManifestHead
 from core.inference.package import WEIGHTS, FolderPackage, checked_weights, weights_file
 from core.registry import Part
 from core.tasks.tabular.explaining import Background
@@ -49,7 +49,7 @@ class TableMember(Part):
         return None if network is None else _known(network)
 
 
-class TableManifest(Part):
+class TableManifest(ManifestHead):
     """The contents of a model.yaml for tables.
 
     temperature: of its probabilities, and threshold: of the second of two classes, both fitted to the validation rows.
@@ -57,10 +57,6 @@ class TableManifest(Part):
     background: what its training rows were like, column by column, for explanations.
     """
 
-    format: Literal[1] = 1
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
-    version: str = Field(pattern=r"^\d{1,4}(\.\d{1,4}){0,2}$")
-    title: str = Field(min_length=1, max_length=200)
     task: Literal["tabular"] = "tabular"
     network: dict[str, Any]
     plan: TablePlan
@@ -69,9 +65,6 @@ class TableManifest(Part):
     threshold: float = Field(0.5, ge=-0.1, le=1)
     background: Background | None = None
     training: TableTraining
-    intended_use: str = Field("", max_length=4000)
-    forbidden_use: str = Field("", max_length=4000)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
     @field_validator("network")
     @classmethod

@@ -9,29 +9,21 @@ from pydantic import Field, field_validator
 
 from core.data.plan import Plan
 from core.errors import ConfigError
-from core.inference.manifest import Training, network_of
+from core.inference.manifest import ManifestHead, Training, network_of
 from core.inference.package import FolderPackage
-from core.registry import Part
 
 TASK = "volume_pretraining"
 
 
-class PretrainedManifest(Part):
+class PretrainedManifest(ManifestHead):
     """The contents of the model.yaml of a pretrained network. loss: on the scans it was validated on."""
 
-    format: Literal[1] = 1
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
-    version: str = Field(pattern=r"^\d{1,4}(\.\d{1,4}){0,2}$")
-    title: str = Field(min_length=1, max_length=200)
     task: Literal["volume_pretraining"] = "volume_pretraining"
     network: dict[str, Any]
     plan: Plan
     objective: str = Field(max_length=100)
     loss: float | None = Field(None, ge=0)
     training: Training
-    intended_use: str = Field("", max_length=4000)
-    forbidden_use: str = Field("", max_length=4000)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
     @field_validator("network")
     @classmethod
