@@ -158,10 +158,10 @@ def test_only_what_is_new_is_read(write_run: WriteRun) -> None:
     assert second.events == []
 
 
-def test_names_are_whole_in_a_narrow_card_below_its_title_and_beside_it_in_a_wide_one(qtbot: QtBot) -> None:
+def test_names_are_whole_in_a_narrow_card_below_its_title_and_beside_it_in_a_wide_one(qtbot: QtBot, dark: None) -> None:
     card = CurveCard("Validation", "narrow")
     qtbot.addWidget(card)
-    card.resize(700, 260)
+    card.resize(1000, 260)
     card.show()
     names = ["Anterior hippocampus", "Posterior hippocampus", "Mean of all structures"]
     steps = np.arange(4.0)
@@ -170,7 +170,7 @@ def test_names_are_whole_in_a_narrow_card_below_its_title_and_beside_it_in_a_wid
     def said() -> str:
         return QTextDocumentFragment.fromHtml(card.readout.text()).toPlainText().replace("\xa0", " ")
 
-    for width, below in ((700, False), (300, True), (700, False)):
+    for width, below in ((1000, False), (300, True), (1000, False)):
         card.resize(width, 260)
         qtbot.waitUntil(lambda below=below: (card.readout.y() > card._title.geometry().bottom()) == below)
         assert all(name in said() for name in names)
