@@ -116,10 +116,19 @@ class Dashboard(QWidget):
 
     def refresh(self, history: History) -> None:
         """Draw this history within a tenth of a second, together with whatever else comes until then."""
+        if history is not self._history:
+            self._take_down()
         self._history = history
         if not self._waiting:
             self._waiting = [self._show_figures, self._arrange]
             self._turn.start()
+
+    def _take_down(self) -> None:
+        """Another run's curves are not seen under this one's name; and showing them all at once takes its time."""
+        self._waiting, self._shown = [], []
+        for one in self.cards.values():
+            self._grid.removeWidget(one)
+            one.hide()
 
     def _draw_next(self) -> None:
         """One part a turn: all at once would hold up whatever the user does meanwhile."""

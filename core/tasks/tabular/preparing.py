@@ -312,7 +312,9 @@ def fingerprint(table: Table) -> str:
     for name, column in table.columns.items():
         found.update(name.encode())
         values = column.strings() if column.kind in ("category", "text") else None
-        found.update(column.values.tobytes() if values is None else "\0".join(v or "" for v in values).encode())
+        # Hashed in place: a copy would hold Python's lock, and with it the window, for milliseconds a column.
+        cells = np.ascontiguousarray(column.values).view(np.uint8) if values is None else None
+        found.update("\0".join(v or "" for v in values or ()).encode() if cells is None else cells)
     return found.hexdigest()
 
 

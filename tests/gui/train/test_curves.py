@@ -137,6 +137,17 @@ def test_a_card_that_is_put_up_moves_no_other_so_that_none_is_painted_again(qtbo
     assert len(places[-1]) == 7
 
 
+def test_curves_of_one_run_are_not_seen_when_another_is_shown(qtbot: QtBot, write_run: WriteRun) -> None:
+    dashboard = Dashboard()
+    qtbot.addWidget(dashboard)
+    dashboard.show()
+    dashboard.refresh(history_of(write_run()))
+    qtbot.waitUntil(lambda: not dashboard._waiting)
+    assert any(card.isVisible() for card in dashboard.cards.values())
+    dashboard.refresh(History())  # at once, before the other run has told anything
+    assert not any(card.isVisible() for card in dashboard.cards.values())
+
+
 def test_time_left_follows_the_pace_of_the_last_epochs_and_the_time_limit(write_run: WriteRun) -> None:
     history = history_of(write_run(state="running", epochs=3))
     assert history.run is not None
