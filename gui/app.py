@@ -21,6 +21,7 @@ from core.errors import IsocenterError
 from core.paths import RESOURCES, ensure_home, home
 from gui.actions import THEME_KEY
 from gui.context import AppContext
+from gui.importing import IMPORTING
 from gui.main_window import LAZY, MainWindow
 from gui.scans.opening import SHOWN_WITH_A_SCAN
 from gui.scans.recent import recent
@@ -111,7 +112,8 @@ def _after_show(window: MainWindow, wanted: argparse.Namespace) -> None:
 def _import_what_a_drop_needs(control: JobControl) -> None:
     for name in ("core.imaging.reader", "core.imaging.nifti", *SHOWN_WITH_A_SCAN):
         control.check()
-        importlib.import_module(name)
+        with IMPORTING:
+            importlib.import_module(name)
     remove_left_over()
 
 
@@ -129,13 +131,16 @@ def _import_pages(control: JobControl) -> None:
     """Import what the pages need, and the parts of experiments; nothing of Qt is made on this thread."""
     for module, _, _ in LAZY.values():
         control.check()
-        importlib.import_module(module)
+        with IMPORTING:
+            importlib.import_module(module)
     from core import config, registry
 
     for kind in registry.KINDS:
         control.check()
-        registry.parts(kind)
-    config.experiment_class()
+        with IMPORTING:
+            registry.parts(kind)
+    with IMPORTING:
+        config.experiment_class()
 
 
 def _first_start(context: AppContext) -> bool:

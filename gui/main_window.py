@@ -29,6 +29,7 @@ from gui.actions import Actions
 from gui.away import Away
 from gui.context import AppContext
 from gui.dropping import page_of, place_of, some
+from gui.importing import IMPORTING
 from gui.jobs.job_line import JobLine
 from gui.scans.opening import SCAN_FILES, dropped_paths
 from gui.scans.page import ScansPage
@@ -142,7 +143,8 @@ class MainWindow(QMainWindow):
         if key not in self.pages:
             module, name, _ = LAZY[key]
             try:
-                page = getattr(importlib.import_module(module), name)(self.context)
+                with IMPORTING:
+                    page = getattr(importlib.import_module(module), name)(self.context)
             except Exception as error:
                 self.rail.mark(self.page)
                 self.context.tell(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from core.errors import UnreadableScan
 from gui import main_window
+from gui.importing import IMPORTING
 from gui.jobs.jobs import Job
 from gui.main_window import MainWindow
 from gui.theme import theme
@@ -217,3 +219,18 @@ def test_the_sheet_of_keys_opens_and_closes(qtbot: object, window: MainWindow):
     sheet = window.findChild(QWidget, "shortcut-sheet")
     assert sheet.isVisible()
     sheet.close()
+
+
+def test_a_page_is_imported_and_made_while_no_other_thread_imports(window: MainWindow, monkeypatch: pytest.MonkeyPatch):
+    held: list[bool] = []
+    real = importlib.import_module
+
+    def imported(name: str) -> object:
+        held.append(IMPORTING._is_owned())
+        return real(name)
+
+    monkeypatch.setattr("gui.main_window.importlib.import_module", imported)
+    window.show_page("runs")
+    assert window.page == "runs"
+    assert held[0]
+    assert not IMPORTING._is_owned()

@@ -312,9 +312,11 @@ def fingerprint(table: Table) -> str:
     for name, column in table.columns.items():
         found.update(name.encode())
         values = column.strings() if column.kind in ("category", "text") else None
-        # Hashed in place: a copy would hold Python's lock, and with it the window, for milliseconds a column.
-        cells = np.ascontiguousarray(column.values).view(np.uint8) if values is None else None
-        found.update("\0".join(v or "" for v in values or ()).encode() if cells is None else cells)
+        if values is None:
+            # In place: a copy would hold Python's lock, and with it the window, for milliseconds a column.
+            found.update(np.ascontiguousarray(column.values).view(np.uint8).data)
+        else:
+            found.update("\0".join(v or "" for v in values).encode())
     return found.hexdigest()
 
 
