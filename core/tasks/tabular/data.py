@@ -48,35 +48,25 @@ class Rows:
         return Rows(*(None if t is None else t.to(device) for t in vars(self).values()))
 
 
-class Order:
-    """The shuffled rows of each epoch in minibatches; the same seed and epoch give the same ones."""
+class _Blocks(Dataset[list[Tensor]]):
+    """The shuffled rows of an epoch as lists of minibatches; a key is (epoch, block)."""
 
     def __init__(self, rows: int, batch_size: int, seed: int) -> None:
         self.rows, self.seed = rows, seed
+        self.batch_size = min(batch_size, rows)
         # A last minibatch of a few rows would be a step of noise: it is spread over the others.
-        self.batches = max(rows // min(batch_size, rows), 1)
-        self._last: tuple[int, tuple[Tensor, ...]] | None = None
-
-    def of(self, epoch: int) -> tuple[Tensor, ...]:
-        """The minibatches of an epoch, as row numbers."""
-        if self._last is None or self._last[0] != epoch:
-            order = np.random.default_rng((self.seed, epoch)).permutation(self.rows)
-            self._last = epoch, torch.from_numpy(order).tensor_split(self.batches)
-        return self._last[1]
-
-
-class _Blocks(Dataset[list[Tensor]]):
-    """The minibatches of an epoch in lists; a key is (epoch, block)."""
-
-    def __init__(self, order: Order) -> None:
-        self.order = order
+        self.batches = max(rows // self.batch_size, 1)
+        self._order: tuple[int, tuple[Tensor, ...]] | None = None
 
     def __len__(self) -> int:
-        return -(-self.order.batches // BLOCK)
+        return -(-self.batches // BLOCK)
 
     def __getitem__(self, key: tuple[int, int]) -> list[Tensor]:
         epoch, block = key
-        return list(self.order.of(epoch)[block * BLOCK : (block + 1) * BLOCK])
+        if self._order is None or self._order[0] != epoch:
+            order = np.random.default_rng((self.seed, epoch)).permutation(self.rows)
+            self._order = epoch, torch.from_numpy(order).tensor_split(self.batches)
+        return list(self._order[1][block * BLOCK : (block + 1) * BLOCK])
 
 
 class _BlockOrder(Sampler[tuple[int, int]]):
@@ -97,7 +87,7 @@ class _BlockOrder(Sampler[tuple[int, int]]):
 
 def train_blocks(rows: int, batch_size: int, seed: int) -> DataLoader[Any]:
     """Blocks of up to BLOCK minibatches of row numbers; the same seed and epoch give the same ones."""
-    blocks = _Blocks(Order(rows, batch_size, seed))
+    blocks = _Blocks(rows, batch_size, seed)
     return DataLoader(blocks, batch_size=None, sampler=_BlockOrder(len(blocks)), num_workers=0)
 
 

@@ -65,7 +65,7 @@ class TableModels(ModelKind):
     ) -> list[dict[str, Any]]:  # fmt: skip
         from core.tasks.tabular.out_of_fold import beside
 
-        with self._package(model, split, control) as package:
+        with self._package(model, control) as package:
             return beside(package, data, against=against, split=split, control=control)
 
     def evaluate(
@@ -74,16 +74,11 @@ class TableModels(ModelKind):
         from core.tasks.tabular.measuring import evaluate
 
         run = None if isinstance(model, TablePackage) else model
-        with self._package(model, split, control) as package:
+        with self._package(model, control) as package:
             return evaluate(package, data, split=split, run=run, control=control)
 
     @staticmethod
-    def _package(
-        model: TablePackage | RunRow, split: str | None, control: JobControl | None
-    ) -> AbstractContextManager[TablePackage]:
-        """The package, or that of a run: of its network that has not seen the split, where one has and one has not."""
+    def _package(model: TablePackage | RunRow, control: JobControl | None) -> AbstractContextManager[TablePackage]:
         from core.tasks.tabular.publishing import package_of
 
-        if isinstance(model, TablePackage):
-            return nullcontext(model)
-        return package_of(model, control, part="judged" if split == "val" else "kept")
+        return nullcontext(model) if isinstance(model, TablePackage) else package_of(model, control)

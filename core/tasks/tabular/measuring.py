@@ -23,7 +23,7 @@ from core.tasks.tabular import explaining
 from core.tasks.tabular.figures import figures
 from core.tasks.tabular.package import TablePackage
 from core.tasks.tabular.predicting import answer_by, decided, differences, outputs
-from core.tasks.tabular.preparing import Outcome, all_learned, fingerprint, load_split, subjects, with_kinds
+from core.tasks.tabular.preparing import Outcome, fingerprint, load_split, subjects, with_kinds
 
 Array = np.ndarray[Any, Any]
 
@@ -201,9 +201,7 @@ def recorded_split(package: TablePackage) -> dict[str, Array]:
         run = next((run for run in catalog.runs() if run.id == package.manifest.training.run), None)
         group = group_named(catalog, package.manifest.training.run)
     if run is not None and run.folder.is_dir():
-        split = load_split(run.folder)
-        # A model that says it was trained on all of them was not judged by any.
-        return split if package.manifest.training.cases.get("val") else all_learned(split)
+        return load_split(run.folder)
     if group is None:
         return {}
     train = np.array(sorted(int(row) for ids in group.folds for row in ids), np.int64)

@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.tasks.tabular.data import BLOCK, Order, Rows
+from core.tasks.tabular.data import BLOCK, Rows
 from core.tasks.tabular.figures import figures
 from core.tasks.tabular.losses import consistency, cross_entropy, distillation, hard_cross_entropy, mix, soft_targets
-from core.tasks.tabular.pair import Pair
 from core.training.module import TaskModule
 
 Array = np.ndarray[Any, Any]
@@ -21,16 +20,12 @@ CHUNK = 8192
 class TableModule(TaskModule):
     """Learns one outcome of a table.
 
-    classes: of the outcome; 1: a number is predicted, standardised by the caller. whole: the rows of the second network
-    where `network` is a `Pair`, and the seed of their order.
+    classes: of the outcome; 1: a number is predicted, standardised by the caller.
     Lightning costs 0.6 ms a step, more than a step of a small network, so a step here is a block of minibatches that
     this module takes itself.
     """
 
-    def __init__(
-        self, experiment: Any, network: nn.Module, train: Rows, val: Rows | None, classes: int,
-        whole: tuple[Rows, int] | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, experiment: Any, network: nn.Module, train: Rows, val: Rows | None, classes: int) -> None:
         super().__init__(experiment)
         self.automatic_optimization = False
         self.network = network
@@ -39,9 +34,6 @@ class TableModule(TaskModule):
         settings = experiment.trainer
         self._batches = max(len(train) // min(settings.batch_size, len(train)), 1)  # in an epoch
         self._steps = self._batches * settings.epochs
-        self._second: tuple[nn.Module, Rows, Order] | None = None
-        if whole is not None and isinstance(network, Pair):
-            self._second = network.kept, whole[0], Order(len(whole[0]), settings.batch_size, whole[1])
 
     def size_of(self, batch: list[Tensor]) -> int:
         return sum(map(len, batch))
@@ -49,9 +41,6 @@ class TableModule(TaskModule):
     def on_fit_start(self) -> None:
         self._train = self._train.to(self.device)
         self._val = None if self._val is None else self._val.to(self.device)
-        if self._second is not None:
-            network, rows, order = self._second
-            self._second = network, rows.to(self.device), order
 
     def configure_optimizers(self) -> Any:
         return self.experiment.optimizer.build(self.parameters())
@@ -64,8 +53,7 @@ class TableModule(TaskModule):
         total = torch.zeros((), device=self.device)
         done = self.current_epoch * self._batches + block * BLOCK
         timed = self.progress if self.experiment.trainer.max_minutes else 0.0
-        judged = self.network.judged if isinstance(self.network, Pair) else self.network
-        parameters = list(judged.parameters())  # looking them up takes as long as clipping them
+        parameters = list(self.network.parameters())  # looking them up takes as long as clipping them
         for number, index in enumerate(batch):
             progress = max((done + number) / self._steps, timed)
             lr = rate * self.rate_scale * self.experiment.scheduler.factor(progress)
@@ -78,22 +66,7 @@ class TableModule(TaskModule):
             # The engine counts its steps by the wrapper, which costs as much as a small step: once a block.
             (wrapped if number == len(batch) - 1 else optimizer).step()
             total += loss.detach()
-            if self._second is not None:
-                self._train_second(*self._second, block * BLOCK + number, optimizer)
         return total / len(batch)
-
-    def _train_second(self, network: nn.Module, rows: Rows, order: Order, number: int, optimizer: Any) -> None:
-        """Take the second network's minibatches that go with the first one's `number` of the epoch: it has more rows.
-
-        Parameters without a gradient, those of the other network, are left alone by the optimizer.
-        """
-        parameters = list(network.parameters())
-        batches = order.of(self.current_epoch)
-        for index in batches[number * len(batches) // self._batches : (number + 1) * len(batches) // self._batches]:
-            optimizer.zero_grad(set_to_none=True)
-            self.loss(rows.take(index), network).backward()
-            self.clip(parameters)
-            optimizer.step()
 
     @property
     def rows(self) -> int:
@@ -112,20 +85,17 @@ class TableModule(TaskModule):
         elif limit:
             nn.utils.clip_grad_norm_(parameters, limit)
 
-    def loss(self, rows: Rows, network: nn.Module | None = None) -> Tensor:
-        """The training loss of some rows, with the experiment's augmentation, smoothing and teacher.
-
-        network: another one than the module's own.
-        """
-        task, network = self.experiment.task, network or self.network
+    def loss(self, rows: Rows) -> Tensor:
+        """The training loss of some rows, with the experiment's augmentation, smoothing and teacher."""
+        task = self.experiment.task
         numbers, codes = rows.numbers, rows.codes
         if self.classes == 1:
             value = rows.target[:, None]
             if task.mixup:
                 numbers, codes, value = mix(numbers, codes, value, task.mixup)
-            return _mean((self._noisy(network, numbers, codes)[..., 0] - value).square().mean(dim=1), rows.weight)
+            return _mean((self._noisy(numbers, codes)[..., 0] - value).square().mean(dim=1), rows.weight)
         if not (task.label_smoothing or task.mixup or rows.soft is not None):
-            return _mean(hard_cross_entropy(self._noisy(network, numbers, codes), rows.target), rows.weight)
+            return _mean(hard_cross_entropy(self._noisy(numbers, codes), rows.target), rows.weight)
         wanted, taught, share = soft_targets(rows.target, self.classes, task.label_smoothing), rows.soft, rows.share
         if task.mixup:
             parts = [wanted] if taught is None or share is None else [wanted, taught, share[:, None]]
@@ -133,18 +103,18 @@ class TableModule(TaskModule):
             wanted = mixed[:, : self.classes]
             if share is not None:
                 taught, share = mixed[:, self.classes : -1], mixed[:, -1]
-        logits = self._noisy(network, numbers, codes)
+        logits = self._noisy(numbers, codes)
         each = cross_entropy(logits, wanted)
         teacher = task.distillation
         if teacher is not None and taught is not None and share is not None:
             each = (1 - share) * each + share * distillation(logits, taught, teacher.temperature)
             if teacher.consistency:
-                each = each + teacher.consistency * consistency(logits, self._noisy(network, numbers, codes))
+                each = each + teacher.consistency * consistency(logits, self._noisy(numbers, codes))
         return _mean(each, rows.weight)
 
-    def _noisy(self, network: nn.Module, numbers: Tensor, codes: Tensor) -> Tensor:
+    def _noisy(self, numbers: Tensor, codes: Tensor) -> Tensor:
         noise = self.experiment.task.noise
-        logits: Tensor = network(numbers + noise * torch.randn_like(numbers) if noise else numbers, codes)
+        logits: Tensor = self.network(numbers + noise * torch.randn_like(numbers) if noise else numbers, codes)
         return logits
 
     def validation_step(self, _batch: Any, _index: int) -> None:

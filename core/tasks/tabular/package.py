@@ -22,12 +22,11 @@ class TableTraining(Part):
     """What the model was trained on and how well it did. figures: over rows that were not trained on.
 
     measured_on: folds: each row by the network of an ensemble that did not see it, not by all of them together.
-    pair: the validation rows, by a network that was trained without them beside this one, which has seen them.
     """
 
     data: str = Field(max_length=400)
     cases: dict[Literal["train", "val", "test"], int]
-    measured_on: Literal["val", "test", "folds", "pair"]
+    measured_on: Literal["val", "test", "folds"]
     protocol: str = Field("", max_length=4000)
     figures: dict[str, float]
     run: str = Field("", max_length=200)
@@ -105,8 +104,6 @@ class TablePackage(FolderPackage):
         figures = self.manifest.training.figures
         name = next((n for n in ("auroc", "r2") if n in figures), None)
         measured = "accuracy not measured" if name is None else f"{name.upper()} {figures[name]:.3f} on unseen rows"
-        if name is not None and self.manifest.training.measured_on == "pair":
-            measured += ", by a network like it"  # this one has seen the rows
         count = f" · {len(self.manifest.members)} networks" if self.manifest.members else ""
         return f"predicts {self.manifest.plan.outcome.column} · {measured}{count}"
 

@@ -345,12 +345,6 @@ def load_split(folder: Path) -> dict[str, Array]:
     return {part: split[part] for part in PARTS}
 
 
-def all_learned(split: Mapping[str, Array]) -> dict[str, Array]:
-    """The parts of a model that has learned from the validation rows too."""
-    train = np.sort(np.concatenate([split["train"], split["val"]]))
-    return {**split, "train": train, "val": train[:0]}
-
-
 def _split_bytes(split: Mapping[str, Array]) -> bytes:
     """The parts in binary: a million row numbers written and read as text would hold Python's lock, and the window."""
     from safetensors.numpy import save

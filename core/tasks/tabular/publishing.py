@@ -28,18 +28,15 @@ from core.paths import ensure_home, models_folder
 from core.tasks.tabular.explaining import background_of
 from core.tasks.tabular.measuring import measure
 from core.tasks.tabular.package import TableManifest, TablePackage, TableTraining
-from core.tasks.tabular.pair import Part, weights_of_part
 from core.tasks.tabular.predicting import outputs
-from core.tasks.tabular.preparing import all_learned, fingerprint, load_plan, load_split, read_inputs
+from core.tasks.tabular.preparing import fingerprint, load_plan, load_split, read_inputs
 from core.tasks.tabular.searching import as_searched, words
 from core.tasks.tabular.searching import load as load_search
-from core.tasks.tabular.session import network_of
 
 Array = np.ndarray[Any, Any]
 MEASURED_ON = {
     "val": "on the validation rows", "test": "on the test rows",
     "folds": "each row by the network that did not see it, not by all of them together",
-    "pair": "on the validation rows, by a network that was trained without them",
 }  # fmt: skip
 
 
@@ -72,19 +69,15 @@ def recorded(name: str, origin: str, make: Callable[[Path, str, str], TablePacka
 
 
 @contextmanager
-def package_of(run: RunRow, control: JobControl | None = None, *, part: Part = "kept") -> Iterator[TablePackage]:
-    """A run's best checkpoint as a package, for the length of the block.
-
-    part: of a run that trained two networks, the one that is meant; "judged" has not seen the validation rows.
-    """
+def package_of(run: RunRow, control: JobControl | None = None) -> Iterator[TablePackage]:
+    """A run's best checkpoint as a package, for the length of the block."""
     with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
-        yield assemble(run, Path(folder), name="run", version="0", facts=Facts(), part=part, control=control)
+        yield assemble(run, Path(folder), name="run", version="0", facts=Facts(), control=control)
 
 
 def assemble(
-    run: RunRow, folder: Path, *, name: str, version: str, facts: Facts, part: Part = "kept",
-    control: JobControl | None = None,
-) -> TablePackage:  # fmt: skip
+    run: RunRow, folder: Path, *, name: str, version: str, facts: Facts, control: JobControl | None = None
+) -> TablePackage:
     """Write the package of a run's best checkpoint into `folder`, calibrated and measured on its held-out rows."""
     with Catalog() as catalog:
         checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
@@ -92,18 +85,16 @@ def assemble(
         raise ModelError("the run has no checkpoint", where=run.name, mend="Let it train for at least one epoch.")
     experiment = as_searched(config.parse(config.read_yaml(run.config), where=run.folder), run.folder)
     plan, split = load_plan(run.folder), load_split(run.folder)
-    both = weights_of(checkpoint, without_memory(lambda: network_of(experiment, plan)))
-    pair = experiment.trainer.all_rows
-    weights = weights_of_part(both, part) if pair else both
+    coding, outcome = plan.coding, plan.outcome
+    network = without_memory(lambda: experiment.model.build(coding.width, coding.cardinalities, outcome.outputs))
+    weights = weights_of(checkpoint, network)
     write_bytes(folder / WEIGHTS, weights)
-    second = pair and part == "kept"
-    measured_on: Any = "test" if len(split["test"]) else "pair" if second else "val"
+    measured_on: Any = "test" if len(split["test"]) else "val"
     found = load_search(run.folder)
     protocol = f"{protocol_of(experiment, checkpoint)} {'' if found is None else words(found)} {facts.notes}"
-    cases = {part: len(rows) for part, rows in (all_learned(split) if second else split).items()}
     training = TableTraining(
-        data=facts.data or Path(run.data_path).name, cases=cases, measured_on=measured_on,
-        protocol=" ".join(protocol.split()), figures={}, run=run.id,
+        data=facts.data or Path(run.data_path).name, cases={part: len(rows) for part, rows in split.items()},
+        measured_on=measured_on, protocol=" ".join(protocol.split()), figures={}, run=run.id,
     )  # fmt: skip
     package = TablePackage(
         folder,
@@ -113,28 +104,16 @@ def assemble(
             forbidden_use=facts.forbidden_use, sha256=hashlib.sha256(weights).hexdigest(),
         ),
     )  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="isocenter-") as place:
-        judged = _other(package, Path(place), weights_of_part(both, "judged")) if second else package
-        package = _measured(package, judged, run, experiment, split, control or JobControl())
+    package = _measured(package, run, experiment, split, control or JobControl())
     write_text(folder / EXPERIMENT, shareable(experiment))
     write_manifest(folder, package.manifest)
     return package
 
 
-def _other(package: TablePackage, folder: Path, weights: bytes) -> TablePackage:
-    """A package like it with other weights."""
-    write_bytes(folder / WEIGHTS, weights)
-    return replace(changed(package, sha256=hashlib.sha256(weights).hexdigest()), folder=folder)
-
-
 def _measured(
-    package: TablePackage, judged: TablePackage, run: RunRow, experiment: Any, split: dict[str, Any],
-    control: JobControl,
-) -> TablePackage:  # fmt: skip
-    """The package with its temperature and figures; without them where the table is gone or was changed.
-
-    judged: the package itself, or that of the network of its pair that has not seen the validation rows.
-    """
+    package: TablePackage, run: RunRow, experiment: Any, split: dict[str, Any], control: JobControl
+) -> TablePackage:
+    """The package with its temperature and figures; without them where the table is gone or was changed."""
     path = Path(run.data_path)
     if not path.is_file():
         return package
@@ -145,14 +124,11 @@ def _measured(
     val = table.take(split["val"])
     if outcome.classes:
         target = np.asarray(outcome.codes(val[outcome.column]))
-        package = calibrated(package, experiment, outputs(judged, val), target)
-    coding, training = package.manifest.plan.coding, package.manifest.training
+        package = calibrated(package, experiment, outputs(package, val), target)
+    coding = package.manifest.plan.coding
     package = changed(package, background=background_of(coding, *coding.encode(table, split["train"])))
-    asked, part = package, "test"
-    if training.measured_on != "test":
-        found = package.manifest
-        asked, part = changed(judged, temperature=found.temperature, threshold=found.threshold), "val"
-    metrics = measure(asked, table, split[part], path, whole=False)["metrics"]
+    training = package.manifest.training
+    metrics = measure(package, table, split[training.measured_on], path, whole=False)["metrics"]
     figures = {name.removeprefix("test/"): value for name, value in metrics.items()}
     return changed(package, training=training.model_copy(update={"figures": figures}))
 

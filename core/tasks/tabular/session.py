@@ -9,9 +9,9 @@ import numpy as np
 
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
-from core.data.tables.table import Table, let_go
+from core.data.tables.table import let_go
 from core.errors import DatasetError
-from core.tasks.tabular.preparing import TablePlan, fingerprint, load_plan, load_split, read_inputs, subjects
+from core.tasks.tabular.preparing import fingerprint, load_plan, load_split, read_inputs, subjects
 from core.tasks.tabular.searching import searched
 from core.training.given import Session
 
@@ -22,6 +22,7 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     """The module and batches of a prepared run. Raises DatasetError where its table is gone or was changed."""
     from core.tasks.tabular.data import Rows, one_batch, train_blocks
     from core.tasks.tabular.module import TableModule
+    from core.tasks.tabular.taught import training_rows
 
     plan, split = load_plan(run.folder), load_split(run.folder)
     table = read_inputs(Path(run.data_path), experiment.data, control)
@@ -29,44 +30,24 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
         raise DatasetError(
             "the table was changed since the run was begun", where=run.data_path, mend="Begin a new run on it."
         )
-    rows = np.sort(np.concatenate([split["train"], split["val"]]))
-    experiment = searched(experiment, run, plan, table, rows, control)
-    train = _taught(experiment, plan, table, split["train"], control)
+    experiment = searched(
+        experiment, run, plan, table, np.sort(np.concatenate([split["train"], split["val"]])), control
+    )
+    groups = None if experiment.data.group is None else subjects(table[experiment.data.group].take(split["train"]))
+    numbers, codes, target = plan.encode(table, split["train"])
+    train = training_rows(
+        experiment.task, numbers, codes, target, len(plan.outcome.classes), plan.coding, seed=experiment.seed,
+        groups=groups, control=control,
+    )  # fmt: skip
     val = Rows.of(*plan.encode(table, split["val"]))
-    whole = None
-    if experiment.trainer.all_rows:
-        whole = _taught(experiment, plan, table, rows, control), experiment.seed
     columns = dict(table.columns)
     del table
     let_go(columns)
-    module = TableModule(experiment, network_of(experiment, plan), train, val, plan.outcome.outputs, whole)
+    network = experiment.model.build(plan.coding.width, plan.coding.cardinalities, plan.outcome.outputs)
+    module = TableModule(experiment, network, train, val, plan.outcome.outputs)
     if experiment.trainer.find_lr:
         module.experiment = _with_found_rate(module, run, control)
     return Session(module, train_blocks(len(train), experiment.trainer.batch_size, experiment.seed), one_batch())
-
-
-def network_of(experiment: Any, plan: TablePlan) -> Any:
-    """The network that a run trains: one, or a `Pair` where a second one learns from all rows."""
-
-    def one() -> Any:
-        return experiment.model.build(plan.coding.width, plan.coding.cardinalities, plan.outcome.outputs)
-
-    if not experiment.trainer.all_rows:
-        return one()
-    from core.tasks.tabular.pair import Pair
-
-    return Pair(one(), one())
-
-
-def _taught(experiment: Any, plan: TablePlan, table: Table, rows: Array, control: JobControl) -> Any:
-    """Rows of the table with what else is to be learned of them; see `Rows`."""
-    from core.tasks.tabular.taught import training_rows
-
-    groups = None if experiment.data.group is None else subjects(table[experiment.data.group].take(rows))
-    return training_rows(
-        experiment.task, *plan.encode(table, rows), len(plan.outcome.classes), plan.coding, seed=experiment.seed,
-        groups=groups, control=control,
-    )  # fmt: skip
 
 
 def _with_found_rate(module: Any, run: RunRow, control: JobControl) -> Any:

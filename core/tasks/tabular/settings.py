@@ -61,12 +61,6 @@ class TableTrainerConfig(TrainerConfig):
         30, ge=0, title="Early stopping", description="Validations without a gain after which the run ends; 0: off."
     )
 
-    all_rows: bool = Field(
-        False,
-        title="Keep a network of all rows",
-        description="Train a second network beside the first, on the validation rows too, and keep that one; the first"
-        " says when to stop, and how good it is.",
-    )
     find_lr: bool = Field(
         False,
         title="Find the rate",
