@@ -87,22 +87,15 @@ class StayPackage(FolderPackage):
 
     def build(self) -> Any:
         """The network without its weights."""
-        from core.models.nets.clinical import Clinical
-        from core.tasks.finetuning.boosting import empty_trees
-        from core.tasks.finetuning.network import StayNetwork
+        from core.tasks.finetuning.building import build
 
-        manifest, coding = self.manifest, self.manifest.coding
+        manifest = self.manifest
         encoder: Any = registry.part("encoder", manifest.encoder["name"]).model_validate(manifest.encoder)
         head: Any = registry.part("head", manifest.head["name"]).model_validate(manifest.head)
-        return StayNetwork(
-            encoder.build(len(coding.variables), coding.static_width),
-            lambda learned, plain: head.build(learned, plain, manifest.target.outputs),
-            manifest.members,
-            manifest.shared,
-            empty_trees(manifest.members, bool(manifest.training.truncate)) if manifest.trees else None,
-            early=bool(manifest.training.truncate),
-            clinical=Clinical(coding) if manifest.clinical else None,
-        )
+        return build(
+            encoder, head, manifest.coding, manifest.target.outputs, members=manifest.members, shared=manifest.shared,
+            trees=manifest.trees, early=bool(manifest.training.truncate), clinical=manifest.clinical,
+        )  # fmt: skip
 
     def load(self) -> Any:
         """The network with its weights. Raises ModelError where they are damaged or do not fit."""

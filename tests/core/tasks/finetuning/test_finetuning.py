@@ -86,11 +86,11 @@ def test_a_probe_leaves_the_encoder_and_full_training_moves_it(folder: Path, pre
 
 
 def test_layers_learn_more_slowly_the_deeper_they_lie(folder: Path) -> None:
-    from core.tasks.finetuning.network import build
+    from core.tasks.finetuning.building import build_for
 
     experiment = config.parse(labelled(folder, task={"mode": "full", "members": 2}))
     coding = StayCoding(variables=[Scaling(name=name) for name in ("HR", "Temp", "Lactate")])
-    network = build(experiment.encoder, experiment.task.head, experiment.task, coding, 1)
+    network = build_for(experiment, coding, 1)
     groups = network.groups(1.0, 0.5)
     assert [group["lr"] for group in groups] == [1.0, 1.0, 0.125, 0.25, 0.5]
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
