@@ -17,8 +17,6 @@ from core.tasks.pretraining.encoders import SEEN_FILE, fill, keep_marks, origin_
 from core.tasks.pretraining.preparing import load_coding, load_split, rows_of
 from core.training.given import Session
 
-Array = np.ndarray[Any, Any]
-
 
 def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     """The module and batches of a prepared run. Raises DatasetError where stays of it are gone."""
