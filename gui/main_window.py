@@ -372,7 +372,7 @@ class MainWindow(QMainWindow):
         box.setWindowTitle("A model is being trained")
         box.setText("A model is being trained in this window.")
         box.setInformativeText(
-            "Stop and keep: it ends after this step, and its best and last checkpoints are kept.\n"
+            "Stop and keep: it ends after this step, and the Runs page can resume it later.\n"
             "Keep training: the window goes out of the way, and the program ends when the training does. "
             + ("The icon in the tray" if self.away.tray_available() else "The task bar")
             + " brings it back."
@@ -385,8 +385,7 @@ class MainWindow(QMainWindow):
 
     def _job_ended(self, _job: object) -> None:
         if self.away.is_away and not any(job.kind == "training" for job in self.context.jobs.jobs):
-            self.away.end()
-            self.close()
+            self.away.close()
 
     def _returned(self) -> None:
         self.context.notice.emit("info", "The training goes on, and the window stays open when it ends.")
