@@ -145,7 +145,7 @@ class NoticeBar(QFrame):
         row.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._text, 1)
         self._act: Callable[[], object] | None = None
-        self._button = button("", "notice-act", self._do, role="link")
+        self._button = button("Show it", "notice-act", self._do, role="link")
         row.addWidget(self._button, 0, Qt.AlignmentFlag.AlignTop)
         close = tool_button("close", "notice-close", "Close this notice", self.dismiss)
         close.setFixedSize(QSize(20, 20))
@@ -165,7 +165,7 @@ class NoticeBar(QFrame):
             dress(widget, "level", level)
         self.setAccessibleName(text)
         words, self._act = offer or ("", None)
-        self._button.setText(words)
+        self._button.setText(words or self._button.text())
         self._button.setVisible(bool(words))
         self.show()
         self._timer.stop()
