@@ -221,7 +221,9 @@ class CurveCard(QFrame):
         needed = sum(metrics.horizontalAdvance(f"● {name} {figure}    ") for name, figure in figures.items())
         # Only ever the widest: a figure that gets shorter must not move everything.
         self._needed = max(self._needed, needed)
-        room = self._head.geometry().width() - self._title.sizeHint().width() - self._head.spacing()
+        # By the card: the layouts inside it still have their old places while it is resized.
+        margins = self.layout().contentsMargins()
+        room = self.width() - margins.left() - margins.right() - self._title.sizeHint().width() - self._head.spacing()
         direction = BELOW if self._needed > room else BESIDE
         if direction != self._head.direction():
             self._head.setDirection(direction)
