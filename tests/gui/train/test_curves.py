@@ -156,8 +156,7 @@ def test_cards_stand_two_a_row_and_one_in_a_narrow_window_each_with_its_names_an
     assert loss._across.text == "epoch"
     for width, beside in ((900, True), (400, False), (900, True)):
         dashboard.resize(width, 700)
-        dashboard.grab()  # lays out
-        assert (loss.y() == auroc.y()) == beside
+        qtbot.waitUntil(lambda beside=beside: (loss.y() == auroc.y()) == beside)
         assert (loss.x() == auroc.x()) != beside
         assert loss.width() >= 240
 
