@@ -45,12 +45,13 @@ PREDICTION = (
     ("Escape", "Cancel the prediction"),
     ("Ctrl+Z, Ctrl+Shift+Z", "Take the segmentation off, put it back"),
 )
+RUNS = (("Enter", "Open the selected run"), ("Delete", "Delete the selected runs"))
 PREDICTIONS = (("Enter", "Open the selected prediction"), ("Delete", "Delete the selected predictions"))
 RISK = (("Ctrl+S", "Save the report of the answer"),)
 STAYS = (
     ("Left, right", "Earlier and later (or drag)"),
     ("+ and −, wheel", "Zoom in time"),
-    ("Double click", "The whole stay"),
+    ("Double click, Home", "The whole stay"),
 )
 SETTINGS = (("Ctrl+Z, Ctrl+Shift+Z", "Undo, redo a change of the settings"),)
 REVIEW = (
@@ -178,7 +179,7 @@ class ShortcutSheet(QDialog):
         )  # fmt: skip
         right = (
             ("Commands", keyed), ("Prediction", PREDICTION), ("On the Predict page", PREDICTIONS),
-            ("On the Train page", SETTINGS),
+            ("On the Train page", SETTINGS), ("On the Runs page", RUNS),
         )  # fmt: skip
         for parts in (left, right):
             columns.addLayout(_keys(parts))

@@ -30,7 +30,7 @@ from gui.scans.registered import remove_left_over
 from gui.theme import apply_theme
 
 logger = logging.getLogger("gui")
-STOP_SECONDS = 60.0  # for a training run to make its checkpoints safe
+STOP_SECONDS = 180.0  # for a training run to end its step, or its imports, and make its checkpoints safe
 PAGES_AFTER_MS = 4000  # once the window has settled
 
 
@@ -122,7 +122,7 @@ def _get_ready(window: MainWindow) -> None:
     window.scans.prepare()
     # Each at a turn of its own, so that the window never stands still for long.
     QTimer.singleShot(0, window, window.scans.warm_up)
-    QTimer.singleShot(0, window, lambda: _look_for_interrupted(window.context))
+    QTimer.singleShot(0, window, lambda: _look_for_interrupted(window))
     # The first visit of a page would else wait for what it imports.
     jobs = window.context.jobs
     QTimer.singleShot(PAGES_AFTER_MS, window, lambda: jobs.run("Getting ready", _import_pages, kind="background"))
@@ -150,17 +150,25 @@ def _first_start(context: AppContext) -> bool:
     return all(samples in scan.path.parents for scan in recent(context.settings))
 
 
-def _look_for_interrupted(context: AppContext) -> None:
-    """Runs whose process is gone are marked, so that they can be resumed."""
+def _look_for_interrupted(window: MainWindow) -> None:
+    """Runs whose process is gone are marked, told of, and a button leads to where they are resumed."""
+    context = window.context
     try:
-        ended = context.catalog().mark_interrupted()
+        ended = [context.catalog().run(id) for id in context.catalog().mark_interrupted()]
     except IsocenterError as error:
         context.tell(error)
         return
-    if ended:
-        context.runs_changed.emit()
-        context.notice.emit(
-            "warn", f"{len(ended)} training run(s) ended with the program; the Runs page can resume them."
+    if not ended:
+        return
+    context.runs_changed.emit()
+    first, more = ended[0], len(ended) - 1
+    if more:
+        told = f"The training of {first.name} and {more} more ended with the program. They can be resumed."
+        window.notice.show_notice("warn", told, ("Show them", lambda: context.page_requested.emit("runs")))
+    else:
+        told = f"The training of {first.name} ended with the program, at epoch {first.epoch} of {first.epochs}."
+        window.notice.show_notice(
+            "warn", f"{told} It can be resumed.", ("Show it", lambda: context.run_requested.emit(first.id))
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtWidgets import QMenu, QSystemTrayIcon, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon, QWidget
 
 WORDS = "Training goes on. The program ends when it is done, unless you open the window again."
 
@@ -47,6 +47,12 @@ class Away(QObject):
         self.is_away = False
         if self._tray is not None:
             self._tray.hide()
+
+    def close(self) -> None:
+        """What the window waited for is done. Qt ends a program with its last window, but not behind the tray."""
+        self.end()
+        if self._window.close():
+            QApplication.quit()
 
     def _back(self) -> None:
         if self.is_away:

@@ -13,7 +13,7 @@ def ask_about_training(window: QWidget, *, has_tray: bool) -> str:
     box.setWindowTitle("A model is being trained")
     box.setText("A model is being trained in this window.")
     box.setInformativeText(
-        "Stop and keep: it ends after this step, and its best and last checkpoints are kept.\n"
+        "Stop and keep: it ends after this step, and the Runs page can resume it later.\n"
         "Keep training: the window goes out of the way, and the program ends when the training does. "
         + ("The icon in the tray" if has_tray else "The task bar")
         + " brings it back."

@@ -267,8 +267,7 @@ class MainWindow(QMainWindow):
 
     def _job_ended(self, _job: object) -> None:
         if self.away.is_away and not any(job.kind == "training" for job in self.context.jobs.jobs):
-            self.away.end()
-            self.close()
+            self.away.close()
 
     def _returned(self) -> None:
         self.context.notice.emit("info", "The training goes on, and the window stays open when it ends.")

@@ -202,11 +202,19 @@ class Catalog:
 
     def mark_interrupted(self) -> list[str]:
         """Give runs whose process is gone the state `interrupted`; returns their ids. Call it at start."""
-        dead = [run.id for run in self.runs() if run.live and run.host == platform.node() and not _alive(run)]
-        for id in dead:
-            self.update_run(id, state="interrupted", ended=time.time())
-            self.add_event(id, "warning", "The program ended while this run was going on; it can be resumed.")
-        return dead
+        dead = [run for run in self.runs() if run.live and run.host == platform.node() and not _alive(run)]
+        return [run.id for run in dead if self._mark_interrupted(run)]
+
+    def _mark_interrupted(self, run: RunRow) -> bool:
+        """False where it was marked, or resumed by another process, since it was looked at."""
+        with self._writing() as connection:
+            marked = connection.execute(
+                "UPDATE runs SET state = 'interrupted', ended = ? WHERE id = ? AND state = ? AND pid IS ?",
+                [run.heartbeat or time.time(), run.id, run.state, run.pid],
+            ).rowcount
+        if marked:
+            self.add_event(run.id, "warning", "The program ended while this run was going on; it can be resumed.")
+        return bool(marked)
 
     # ---- metrics and events -------------------------------------------------------------------------------------
 
@@ -384,11 +392,14 @@ def _prediction(row: dict[str, Any]) -> PredictionRow:
 
 
 def _alive(run: RunRow) -> bool:
-    """Whether the process that owned the run still runs (a later process may have got its number)."""
+    """Whether the process that owned the run still runs (a later process may have got its number).
+
+    It was there when the run was last heard of; a resumed run began long before the process that goes on with it.
+    """
     if run.pid is None:
         return False
     try:
         began = psutil.Process(run.pid).create_time()
     except psutil.Error:
         return False
-    return began <= (run.started or run.created) + 1
+    return began <= (run.heartbeat or run.started or run.created) + 1

@@ -15,6 +15,8 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
+    QMenu,
+    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -24,6 +26,7 @@ from core.control import JobControl
 from core.errors import IsocenterError
 from core.inference.package import AnyPackage
 from gui.context import AppContext
+from gui.dropping import some
 from gui.models.card_view import CardText, ModelFacts, training_of, use_of
 from gui.models.removal import Removal
 from gui.predict.model_card import choice_of, key, simulated, task_of, title
@@ -71,12 +74,9 @@ class ModelsPage(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.currentRowChanged.connect(lambda _row: self._show_selected())
         self.import_button = button(
-            "Import",
-            "models-import",
-            self.choose_import,
-            icon="import",
-            tip=f"Import {SOURCES} (.zip); drop a folder here",
+            "Import", "models-import", icon="import", tip=f"Import {SOURCES}: a .zip or a folder, or drop it here"
         )
+        self._with_menu(self.import_button)
         head = QHBoxLayout()
         head.addWidget(section("Models"))
         head.addStretch(1)
@@ -103,7 +103,8 @@ class ModelsPage(QWidget):
         return self.undo_bar
 
     def _right_side(self) -> QWidget:
-        import_too = button("Import a model", "models-import-first", self.choose_import, role="primary")
+        import_too = button("Import a model", "models-import-first", role="primary")
+        self._with_menu(import_too)
         to_train = button("Train one", "models-to-train", lambda: self._context.page_requested.emit("train"))
         self._empty = EmptyState(
             "models",
@@ -239,26 +240,47 @@ class ModelsPage(QWidget):
         if self.selected is not None:
             self._context.evaluation_requested.emit(key(self.selected))
 
+    def _with_menu(self, opener: QPushButton) -> None:
+        """Have a button ask for what a model may be: an archive, or a folder as other programs write it."""
+        menu = QMenu(opener)
+        menu.addAction("From a .zip…", self.choose_import)
+        menu.addAction("From a folder…", self.choose_import_folder)
+        opener.setMenu(menu)
+
     def choose_import(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self, "Import a model", "", ZIP)
         if chosen:
             self.import_from(Path(chosen))
 
-    def import_from(self, path: Path) -> None:
-        """Take in the model of a .zip or folder: a package or a model of another program."""
+    def choose_import_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Import the model in a folder")
+        if chosen:
+            self.import_from(Path(chosen))
 
-        def work(control: JobControl) -> tuple[AnyPackage, str]:
+    def import_from(self, *paths: Path) -> None:
+        """Take in the model of each .zip or folder: a package or a model of another program."""
+
+        def work(control: JobControl) -> tuple[list[tuple[AnyPackage, str]], list[IsocenterError]]:
             from core.inference.importing import import_model
 
-            return import_model(path, control=control)
+            imported, refused = [], []
+            for number, path in enumerate(paths):
+                part = control.part(number / len(paths), (number + 1) / len(paths))
+                try:
+                    imported.append(import_model(path, control=part))
+                except IsocenterError as error:
+                    refused.append(error)
+            return imported, refused
 
-        def done(imported: tuple[AnyPackage, str]) -> None:
-            package, kind = imported
-            self._context.models_changed.emit()
-            self.select(package)
-            self._context.notice.emit("ok", f"{title(package)} was imported: {kind}.")
+        def done(outcome: tuple[list[tuple[AnyPackage, str]], list[IsocenterError]]) -> None:
+            imported, refused = outcome
+            if imported:
+                self._context.models_changed.emit()
+                self.select(imported[-1][0])
+            told = [*map(str, refused), *(f"{title(package)} was imported: {kind}." for package, kind in imported)]
+            self._context.notice.emit("bad" if refused else "ok", " ".join(told))
 
-        self._context.jobs.run("Import model", work, done=done)
+        self._context.jobs.run(f"Importing {some([path.name for path in paths])}", work, done=done)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):
@@ -267,11 +289,8 @@ class ModelsPage(QWidget):
     def dropEvent(self, event: QDropEvent) -> None:
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
-        QTimer.singleShot(0, self, partial(self._import_all, paths))  # the other program waits for the drop to end
-
-    def _import_all(self, paths: list[Path]) -> None:
-        for path in paths:
-            self.import_from(path)
+        if paths:
+            QTimer.singleShot(0, self, partial(self.import_from, *paths))  # the other program waits for the drop to end
 
     def choose_export(self) -> None:
         package = self.selected

@@ -11,6 +11,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from core import registry
+from core.catalog.groups import group_named
 from core.config import read_yaml
 from core.errors import IsocenterError
 from gui.context import AppContext
@@ -20,6 +21,20 @@ from gui.widgets import button, label
 
 DATA_KEY = "review/data"
 SPLITS = {"All cases": "", "Test part": "test", "Validation part": "val"}
+OTHER_DATA = "Cases that it was trained on flatter a model: choose a part that was kept out, or cases it never saw."
+OWN_DATA = {
+    "test": "It was trained on these data: the test part, kept out of the training, is measured.",
+    "val": "It was trained on these data, with no test part: the validation part, which chose its epoch, is measured.",
+    "": "It was trained on these data, and nothing was kept out: these figures will flatter it.",
+}
+
+
+@dataclass(frozen=True)
+class Own:
+    """The data that a model or run was trained on, and the part of them that tells the most about it."""
+
+    data: Path
+    split: str
 
 
 @dataclass(frozen=True)
@@ -44,8 +59,10 @@ class EvaluateForm(QFrame):
         self.setObjectName("evaluate-form")
         self._context = context
         self._kinds: dict[str, str] = {}  # the task of each model and run
+        self._own: Own | None = None
+        self._proposed: tuple[str, bool] | None = None  # the model, and whether the data named are its own
         self.model = QComboBox()
-        self.model.currentIndexChanged.connect(lambda _: self._show_state())
+        self.model.currentIndexChanged.connect(lambda _: self._model_changed())
         self.model.activated.connect(lambda _: self.choose(self.model.currentData()))
         self.model.setObjectName("evaluate-model")
         self.model.setAccessibleName("Model or run to evaluate")
@@ -61,6 +78,7 @@ class EvaluateForm(QFrame):
         self.split.setAccessibleName("Which of its cases")
         for words, split in SPLITS.items():
             self.split.addItem(words, split)
+        self.split.currentIndexChanged.connect(lambda _: self._show_hint())
         self.split.setToolTip("The test and validation parts are those drawn when the model was trained")
         self.go = button("Evaluate", "evaluate-go", self._go, role="primary")
         place = QHBoxLayout()
@@ -77,20 +95,22 @@ class EvaluateForm(QFrame):
         actions.addWidget(self.go)
         actions.addWidget(button("Cancel", "evaluate-cancel", self.cancelled.emit))
         actions.addStretch(1)
-        hint = "Cases that it was trained on flatter a model: choose a part that was kept out, or cases it never saw."
+        self.hint = label(OTHER_DATA, "small", wrap=True)
+        self.hint.setObjectName("evaluate-hint")
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 14, 16, 14)
         column.setSpacing(10)
         column.addWidget(label("Evaluate a model on labelled cases", "strong"))
         column.addLayout(form)
-        column.addWidget(label(hint, "small", wrap=True))
+        column.addWidget(self.hint)
         column.addLayout(actions)
         choice_of(context).changed.connect(self.fill)
         self.fill()
 
     def fill(self) -> None:
-        """List the models and the runs that have ended."""
+        """List the models and the runs that have ended; at first the data of the one on top are proposed."""
         chosen = self.model.currentData()
+        self.model.blockSignals(True)
         self.model.clear()
         self._kinds = {}
         for package in choice_of(self._context).every:
@@ -104,8 +124,11 @@ class EvaluateForm(QFrame):
         for run in runs:
             self.model.addItem(f"Run {run.name} ({run.id})", run.id)
             self._kinds[run.id] = run.task
-        self.choose(chosen)
-        self._show_state()
+        self.model.setCurrentIndex(max(self.model.findData(chosen), 0) if self.model.count() else -1)
+        self.model.blockSignals(False)
+        self._model_changed()
+        if not self.data.text() and self._own is not None:
+            self.data.setText(str(self._own.data))
 
     def choose(self, run_or_model: str | None) -> None:
         """Put up a model or run. The run's own data set is proposed with it, and what was kept out of its training."""
@@ -113,14 +136,44 @@ class EvaluateForm(QFrame):
         if place < 0:
             return
         self.model.setCurrentIndex(place)
-        package = next((one for one in choice_of(self._context).every if key(one) == run_or_model), None)
+        if self._own is not None:
+            self.data.setText(str(self._own.data))
+
+    def _model_changed(self) -> None:
+        self._own = self._trained_on()
+        self._show_state()
+
+    def _trained_on(self) -> Own | None:
+        """What the chosen model or run was trained on; None where that is not known here."""
+        chosen = self.model.currentData()
+        package = next((one for one in choice_of(self._context).every if key(one) == chosen), None)
         training = package.as_dict().get("training") if package is not None else None
-        id = training.get("run") if isinstance(training, dict) else run_or_model
-        run = next((run for run in self._context.catalog().runs() if run.id == id), None)
-        if run is not None:
-            data = read_yaml(run.config).get("data") or {}
-            self.data.setText(run.data_path)
-            self.split.setCurrentIndex(self.split.findData("test" if data.get("test_fraction") else "val"))
+        id = training.get("run") if isinstance(training, dict) else chosen
+        try:
+            run = next((run for run in self._context.catalog().runs() if run.id == id), None)
+            group = None if run is not None or not id else group_named(self._context.catalog(), id)
+        except IsocenterError as error:
+            self._context.tell(error)
+            return None
+        if group is not None:
+            return Own(Path(group.data_path), "test" if group.test else "")
+        if run is None:
+            return None
+        data = read_yaml(run.config).get("data") or {}
+        return Own(Path(run.data_path), "test" if data.get("test_fraction") else "val")
+
+    def _propose_part(self) -> None:
+        """Of the data that it was trained on, what was kept out; of others, all cases."""
+        own = self._own
+        on_own = own is not None and same_place(own.data, self.data.text())
+        before, self._proposed = self._proposed, (self.model.currentData() or "", on_own)
+        if self._proposed != before:  # once, so that another choice of the person's stays
+            self.split.setCurrentIndex(self.split.findData(own.split if own is not None and on_own else ""))
+        self._show_hint()
+
+    def _show_hint(self) -> None:
+        own = self._own if self._proposed is not None and self._proposed[1] else None
+        self.hint.setText(OWN_DATA[own.split] if own and own.split == self.split.currentData() else OTHER_DATA)
 
     def _browse(self) -> None:
         kind = self._kind()
@@ -149,6 +202,7 @@ class EvaluateForm(QFrame):
         self.data.setPlaceholderText(
             "Folder with images and labels" if self._kind() is KINDS["scans"] else f"Path of {self._kind().what}"
         )
+        self._propose_part()
         self.go.setEnabled(bool(self.data.text().strip()) and self.model.currentIndex() >= 0)
 
     def _go(self) -> None:
@@ -156,3 +210,11 @@ class EvaluateForm(QFrame):
         self._context.settings.setValue(DATA_KEY, str(data))
         asked = Asked(self.model.currentData(), self.model.currentText(), data, self.split.currentData())
         self.evaluate_requested.emit(asked)
+
+
+def same_place(one: Path, other: str) -> bool:
+    """Whether a path as it was typed is that place."""
+    try:
+        return bool(other.strip()) and one.samefile(Path(other.strip()).expanduser())
+    except (OSError, RuntimeError):  # one of them is not there, or there is no such home
+        return False

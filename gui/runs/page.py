@@ -111,8 +111,10 @@ class RunsPage(QWidget):
         self.table.selectionModel().selectionChanged.connect(self._selection_changed)
         self.table.doubleClicked.connect(lambda _: self._open())
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
-        delete = QShortcut(QKeySequence.StandardKey.Delete, self.table, self._delete)
-        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        keys = (("Return", self._open), ("Enter", self._open), (QKeySequence.StandardKey.Delete, self._delete))
+        for key, act in keys:
+            shortcut = QShortcut(QKeySequence(key), self.table, act)
+            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
         to_train = button(
             "Train a model", "go-train", lambda: self.context.page_requested.emit("train"), role="primary"
         )
@@ -166,7 +168,7 @@ class RunsPage(QWidget):
             self.tasks.addItem(title, title)
         self.tasks.currentIndexChanged.connect(lambda _: self._filter_task(self.tasks.currentData()))
         self.count = label("", "dim")
-        self.open = button("Open", "open-run", self._open, tip="Show the run's dashboard on the Train page")
+        self.open = button("Open", "open-run", self._open, tip="Show the run's dashboard on the Train page (Enter)")
         self.cross_validation = button(
             "Show curves", "show-folds", self._turn_below, tip="Curves, or the folds' figures"
         )

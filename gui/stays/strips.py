@@ -6,17 +6,30 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFont,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui.charts.axis import round_step
 from gui.stays.series import Series
 from gui.stays.span import Span
 from gui.theme import theme
+from gui.viewer.slice_view import KEYBOARD
 
 LEFT_PX, RIGHT_PX = 190, 16
 ROW_PX, FOOT_PX = 64, 22
 POINT_PX = 2.5
+FOCUS_PX = 3
 NORMAL_ALPHA, BAND_ALPHA = 38, 60
 ZOOM = 0.8
 SMALL = 0.85  # of the usual letters
@@ -32,6 +45,7 @@ class TimeStrip(QWidget):
         self.span = span
         self.right = RIGHT_PX  # the room left of the right edge
         self._grabbed: float | None = None
+        self._ring = False  # whether the focus came by the keyboard, and is shown
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         span.changed.connect(self.update)
@@ -45,7 +59,15 @@ class TimeStrip(QWidget):
         wide = max(self.width() - LEFT_PX - self.right, 1)
         return self.span.low + (x - LEFT_PX) / wide * (self.span.high - self.span.low)
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self._ring = event.reason() in KEYBOARD
+        self.update()
+
     def draw_cursor(self, painter: QPainter, bottom: float) -> None:
+        if self._ring and self.hasFocus():
+            # A bar along all of it: a ring would lie outside what is seen of a long one.
+            painter.fillRect(QRectF(0, 0, FOCUS_PX, bottom), theme().color("accent"))
         if self.span.cursor is not None:
             painter.setPen(QPen(theme().color("dim"), 1, Qt.PenStyle.DashLine))
             painter.drawLine(QPointF(self.x_of(self.span.cursor), 0), QPointF(self.x_of(self.span.cursor), bottom))
@@ -95,6 +117,8 @@ class TimeStrip(QWidget):
         keys = {Qt.Key.Key_Left: -0.1, Qt.Key.Key_Right: 0.1}
         if event.key() in keys:
             self.span.move(keys[Qt.Key(event.key())] * width)
+        elif event.key() == Qt.Key.Key_Home:
+            self.span.show_all(self.span.end)
         elif event.key() in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
             self.span.zoom(self.span.low + width / 2, 1 / ZOOM if event.key() == Qt.Key.Key_Minus else ZOOM)
         else:

@@ -139,6 +139,7 @@ QTabBar::tab { background: transparent; color: $dim; padding: 6px 4px; margin-ri
     border-bottom: 2px solid transparent; }
 QTabBar::tab:selected { color: $accent; border-bottom: 2px solid $accent; font-weight: 600; }
 QTabBar::tab:hover { color: $text; }
+QTabBar::tab:selected:focus { background: $accent_ground; }
 
 QAbstractItemView { background: $panel; alternate-background-color: $raised; border: none; outline: none;
     gridline-color: $line; }

@@ -89,6 +89,8 @@ class CurveCard(QFrame):
         self.plot.getPlotItem().setContentsMargins(0, 0, 4, 0)
         self.plot.getAxis("left").setWidth(58)
         self.plot.getAxis("bottom").setHeight(22)
+        self._across = pg.LabelItem("", justify="right")  # what the axis counts, in the corner left of its numbers
+        self.plot.getPlotItem().layout.addItem(self._across, 3, 0)
         self._line = pg.InfiniteLine(angle=90, movable=False)
         self._line.hide()
         self.plot.addItem(self._line, ignoreBounds=True)
@@ -120,6 +122,7 @@ class CurveCard(QFrame):
         curves, steps_per_epoch = self._curves, self._steps_per_epoch
         known = math.isfinite(steps_per_epoch)
         self.plot.getAxis("bottom").setScale(1 / steps_per_epoch if known else 1.0)
+        self._across.setText("epoch" if known else "step", color=theme().color("dim").name(), size="8pt")
         while len(self._items) < len(curves):
             pair = (self.plot.plot(connect="finite"), self.plot.plot(connect="finite", antialias=True))
             self._items.append(pair)
@@ -218,7 +221,9 @@ class CurveCard(QFrame):
         needed = sum(metrics.horizontalAdvance(f"● {name} {figure}    ") for name, figure in figures.items())
         # Only ever the widest: a figure that gets shorter must not move everything.
         self._needed = max(self._needed, needed)
-        room = self._head.geometry().width() - self._title.sizeHint().width() - self._head.spacing()
+        # By the card: the layouts inside it still have their old places while it is resized.
+        margins = self.layout().contentsMargins()
+        room = self.width() - margins.left() - margins.right() - self._title.sizeHint().width() - self._head.spacing()
         direction = BELOW if self._needed > room else BESIDE
         if direction != self._head.direction():
             self._head.setDirection(direction)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from core import registry
@@ -22,6 +23,7 @@ TURN_MS = 20  # a part each: a few parts are drawn at most ten times a second
 LOSS, RATE, PACE_GROUP, WAITING = "loss", "lr", "samples_per_s", "waiting_share"
 SEEN_AT_ONCE = 4  # cards that share the height there is; of more, each has its least height and the page scrolls
 CARD_PX = 220
+BESIDE_PX = 260  # the least width of a card that has another beside it: names, figures and axis fit
 USUAL = ("dice", "auroc", "auprc", "r2", "pearson", "mae", "accuracy")  # what is looked at first, of what there is
 COLOURS = {"train": "accent", "val": "warn", RATE: "ok", PACE_GROUP: "dim"}
 
@@ -69,8 +71,9 @@ class Dashboard(QWidget):
         self.left = FigureCard("Left", "figure-left")
         self.pace = FigureCard("", "figure-pace")
         self.cards: dict[str, CurveCard] = {}  # by group
-        self._cells: list[QWidget] = []  # empty ones below the cards, two a row
+        self._cells: list[QWidget] = []  # empty ones below the cards
         self._shown: list[str] = []
+        self._columns = 2
         self._waiting: list[Callable[[History], None]] = []
         self._turn = QTimer(self)
         self._turn.setInterval(TURN_MS)
@@ -160,18 +163,37 @@ class Dashboard(QWidget):
         while len(self._cells) < places:
             place = len(self._cells)
             self._cells.append(QWidget())
-            self._grid.addWidget(self._cells[-1], place // 2, place % 2)
+            self._place(self._cells[-1], place)
+        scrolls = count > SEEN_AT_ONCE * self._columns // 2
         for place, cell in enumerate(self._cells):
-            cell.setMinimumHeight(CARD_PX if count > SEEN_AT_ONCE else 0)
+            cell.setMinimumHeight(CARD_PX if scrolls else 0)
             cell.setVisible(place < places)
-        for half in (0, 1):
-            self._grid.setColumnStretch(half, 1)
+        for column in (0, 1):
+            self._grid.setColumnStretch(column, int(column < self._columns))
         for row in range(self._grid.rowCount()):
-            self._grid.setRowStretch(row, 1 if row * 2 < places else 0)
+            self._grid.setRowStretch(row, int(row * self._columns < places))
+
+    def _place(self, widget: QWidget, place: int) -> None:
+        self._grid.addWidget(widget, place // self._columns, place % self._columns)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Two cards a row, or in a narrow window one."""
+        super().resizeEvent(event)
+        around = self.layout().contentsMargins()
+        room = event.size().width() - around.left() - around.right() - self._grid.spacing()
+        columns = 2 if room >= 2 * BESIDE_PX else 1
+        if columns != self._columns:
+            self._columns = columns
+            for place, cell in enumerate(self._cells):
+                self._place(cell, place)
+            for place, group in enumerate(self._shown):
+                if group in self.cards and not self.cards[group].isHidden():
+                    self._place(self.cards[group], place)
+            self._make_room(len(self._shown))
 
     def _put_up(self, history: History, group: str, place: int) -> None:
         card = self._card(group, history)
-        self._grid.addWidget(card, place // 2, place % 2)
+        self._place(card, place)
         card.raise_()
         card.show()
 
@@ -237,7 +259,7 @@ def groups(history: History) -> dict[str, dict[str, str]]:
     metric is given one by one (for structures, say), these are drawn and their mean is not.
     """
     found: dict[str, dict[str, str]] = {}
-    for key in history.series:
+    for key in sorted(history.series, key=lambda key: not key.startswith("train/")):  # its curve is named first
         part, _, rest = key.partition("/")
         if part in ("train", "val"):
             name, _, one = rest.partition("/")

@@ -19,6 +19,8 @@ MOST_RECENT = 8
 class DataEditor(PathEditor):
     """A folder or file, as the kind of data has it."""
 
+    wide = True
+
     def __init__(self, context: AppContext, data_kind: str) -> None:
         self.kind = KINDS[data_kind]
         super().__init__(optional=True, placeholder=self.kind.hint, folder=self.kind.folders)

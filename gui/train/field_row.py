@@ -19,7 +19,8 @@ class Row(QWidget):
         super().__init__()
         self.key, self.editor = key, editor
         name = label(title, "dim")
-        name.setFixedWidth(LABEL_WIDTH)
+        if not editor.wide:
+            name.setFixedWidth(LABEL_WIDTH)
         name.setWordWrap(True)
         name.setToolTip(tip)
         name.setBuddy(editor)
@@ -32,12 +33,13 @@ class Row(QWidget):
         right.setSpacing(4)
         right.addWidget(editor)
         right.addWidget(self.message)
-        across = QHBoxLayout(self)
+        across = QVBoxLayout(self) if editor.wide else QHBoxLayout(self)
         across.setContentsMargins(0, 0, 0, 0)
-        across.setSpacing(12)
+        across.setSpacing(4 if editor.wide else 12)
         across.addWidget(name, 0, Qt.AlignmentFlag.AlignTop)
         across.addLayout(right, 1)
-        name.setMinimumHeight(editor.sizeHint().height())
+        if not editor.wide:
+            name.setMinimumHeight(editor.sizeHint().height())
 
     def show_problems(self, problems: dict[str, str]) -> bool:
         text = message_for(problems, self.key, length=self.editor.length)

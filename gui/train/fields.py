@@ -30,6 +30,7 @@ class Editor(QWidget):
     """Base: edits one plain value, as YAML holds it. A value it cannot show is handed back as it came."""
 
     changed = Signal()
+    wide = False  # below its label, with the whole width, as a path needs
     length: int | None = None  # how many values it must hold, where that is fixed
 
     def value(self) -> Any:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gui.viewer.surfaces import Surfaces
 
 NARROW_PX = 420
+NOTHING = (-1, 0)
 SIDES = {"A": "front", "P": "back", "L": "patient's left", "R": "patient's right", "S": "top", "I": "bottom"}
 
 
@@ -49,7 +50,8 @@ class VolumeView(QWidget):
         self._stage: Stage | None = None
         self._gl: GlReport | None = gl_probe.remembered(context.settings)
         self._job: Job | None = None
-        self._built = -1  # the scene's revision whose surfaces are up
+        self._built = NOTHING  # the scene's revision and time whose surfaces are on the screen
+        self._up = NOTHING  # those of what the stage holds
         self._skin_of: object = None  # the scan whose outside is up, and for which the camera was set
         self._surfaces: Surfaces | None = None
         self._picture: QImage | None = None
@@ -96,7 +98,12 @@ class VolumeView(QWidget):
     @property
     def up_to_date(self) -> bool:
         """Whether the surfaces on the screen are those of the scene (or there can be none)."""
-        return self._built == self._scene.revision or self._scene.volume is None or self._cannot
+        return self._built == self._wanted or self._scene.volume is None or self._cannot
+
+    @property
+    def _wanted(self) -> tuple[int, int]:
+        """What the surfaces depend on: scan and overlay, and the volume that is shown of a scan of several."""
+        return self._scene.revision, self._scene.time
 
     @property
     def _cannot(self) -> bool:
@@ -121,10 +128,12 @@ class VolumeView(QWidget):
                 "Looking for a 3D driver", lambda _control: gl_probe.probe(), done=self._gl_known, kind="background"
             )
             return
-        scene, revision = self._scene, self._scene.revision
+        scene, wanted_now = self._scene, self._wanted
         frame, affine, labels, overlay = scene.frame(), scene.affine_ras, scene.labels_canonical, scene.overlay
         wanted = [int(structure["label"]) for structure in overlay.structures] if overlay else []
-        known = self._surfaces if self._skin_of is scene.opened else None
+        up = self._surfaces if self._skin_of is scene.opened else None
+        skin_of_now = up is not None and self._up[1] == scene.time
+        overlay_of_now = up is not None and self._up[0] == scene.revision
 
         def build(control: JobControl) -> Surfaces:
             from core.imaging.geometry import corners_ras_mm
@@ -132,15 +141,17 @@ class VolumeView(QWidget):
             from gui.viewer.surfaces import Surfaces, label_surfaces, scan_surface
 
             made = Surfaces(box_mm=corners_ras_mm(affine, frame.shape))
-            made.skin = known.skin if known is not None else scan_surface(frame, affine, control)
-            if labels is not None:
+            made.skin = up.skin if up is not None and skin_of_now else scan_surface(frame, affine, control)
+            if up is not None and overlay_of_now:
+                made.structures = up.structures
+            elif labels is not None:
                 made.structures = label_surfaces(labels, wanted, affine, control)
             return made
 
         self._job = self._context.jobs.run(
             "Making surfaces",
             build,
-            done=lambda made: self._take(made, revision),
+            done=lambda made: self._take(made, wanted_now),
             failed=self._failed,
             kind="background",
         )
@@ -157,17 +168,16 @@ class VolumeView(QWidget):
         self.update()
         self.settled.emit()
 
-    def _take(self, made: Surfaces, revision: int) -> None:
+    def _take(self, made: Surfaces, of: tuple[int, int]) -> None:
+        """`of`: what was wanted when they were begun; so below."""
         if self._closed:
             return
-        if revision != self._scene.revision:
+        if of != self._wanted:
             self.update()  # the scene moved on meanwhile: build again
             return
         # Drivers, shaders and the picture take their time: one at each quiet moment, so that the window keeps pace.
         steps = [self._make_stage, self._warm_stage] if self._stage is None else []
-        self._steps = deque(
-            [*steps, partial(self._put_up, made, revision), self._warm_stage, partial(self._settle, revision)]
-        )
+        self._steps = deque([*steps, partial(self._put_up, made, of), self._warm_stage, partial(self._settle, of)])
         self._idle.start()
 
     def _next_step(self) -> None:
@@ -187,9 +197,10 @@ class VolumeView(QWidget):
         if self._stage is not None:
             self._stage.picture(8, 8)
 
-    def _put_up(self, made: Surfaces, revision: int) -> None:
-        if self._stage is None or revision != self._scene.revision:
+    def _put_up(self, made: Surfaces, of: tuple[int, int]) -> None:
+        if self._stage is None or of != self._wanted:
             return
+        self._built, self._up = NOTHING, of
         overlay = self._scene.overlay
         colours = overlay.colours if overlay else {}
         self._stage.show(made, colours, theme().color("skin"), theme().color("view_dim"))
@@ -198,12 +209,12 @@ class VolumeView(QWidget):
             self._stage.look_from()
         self._surfaces = made
 
-    def _settle(self, revision: int) -> None:
-        if revision != self._scene.revision:
+    def _settle(self, of: tuple[int, int]) -> None:
+        if of != self._wanted:
             self.update()
             return
         self._skin_of = self._scene.opened
-        self._built = revision
+        self._built = of
         self._redraw()
         self.settled.emit()
 
@@ -347,13 +358,23 @@ class VolumeView(QWidget):
         painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), words)
 
     def _draw_words(self, painter: QPainter) -> None:
-        if self._buttons_px + 40 > self.width():
-            return  # the buttons lie where the word would
         bold = QFont(self.font())
         bold.setWeight(QFont.Weight.DemiBold)
         painter.setFont(bold)
+        align, words = Qt.AlignmentFlag.AlignTop, self.words
+        if self._buttons_px + painter.fontMetrics().horizontalAdvance(words) + 20 > self.width():
+            if self._scene.times == 1:
+                return  # the buttons lie where the word would
+            align = Qt.AlignmentFlag.AlignBottom
         painter.setPen(theme().color("view_text"))
-        painter.drawText(QRectF(self.rect()).adjusted(10, 6, -10, -6), int(Qt.AlignmentFlag.AlignLeft), "3D")
+        painter.drawText(QRectF(self.rect()).adjusted(10, 6, -10, -6), int(Qt.AlignmentFlag.AlignLeft | align), words)
+
+    @property
+    def words(self) -> str:
+        """What the view says it shows: of a scan of several volumes, which one the surface is of."""
+        if self._scene.times == 1 or self._stage is None or self._skin_of is not self._scene.opened:
+            return "3D"
+        return f"3D, time {self._up[1] + 1}"
 
 
 def nearest_letter(direction: np.ndarray) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from core import RESEARCH_ONLY
 from gui.theme import drawing
 from gui.theme.theme import theme
-from gui.widgets.controls import tool_button
+from gui.widgets.controls import button, tool_button
 from gui.widgets.labels import dress, label
 
 SIGNS = {"ok": "✓", "info": "i", "warn": "!", "bad": "✕"}
@@ -143,6 +145,9 @@ class NoticeBar(QFrame):
         row.setSpacing(10)
         row.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._text, 1)
+        self._act: Callable[[], object] | None = None
+        self._button = button("Show it", "notice-act", self._do, role="link")
+        row.addWidget(self._button, 0, Qt.AlignmentFlag.AlignTop)
         close = tool_button("close", "notice-close", "Close this notice", self.dismiss)
         close.setFixedSize(QSize(20, 20))
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
@@ -152,17 +157,27 @@ class NoticeBar(QFrame):
     def text(self) -> str:
         return self._text.text() if not self.isHidden() else ""
 
-    def show_notice(self, level: str, text: str) -> None:
+    def show_notice(self, level: str, text: str, offer: tuple[str, Callable[[], object]] | None = None) -> None:
+        """`offer`: the words of a button, and what it does."""
         level = {"warning": "warn", "error": "bad"}.get(level, level)
         self._text.setText(text)
         self._sign.setText(SIGNS.get(level, "i"))
         for widget in (self, self._sign):
             dress(widget, "level", level)
         self.setAccessibleName(text)
+        words, self._act = offer or ("", None)
+        self._button.setText(words or self._button.text())
+        self._button.setVisible(bool(words))
         self.show()
         self._timer.stop()
         if level in ("info", "ok"):
             self._timer.start(self.GOES_AFTER_MS)
+
+    def _do(self) -> None:
+        act = self._act
+        self.dismiss()
+        if act is not None:
+            act()
 
     def dismiss(self) -> None:
         self._timer.stop()

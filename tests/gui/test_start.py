@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QAbstractButton
 
+from core.catalog import Catalog
 from gui import __main__ as entry
-from gui.app import Faults
+from gui.app import Faults, _look_for_interrupted
+from gui.main_window import MainWindow
 from tests.gui.making import write_scan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +44,7 @@ def look():
 app.setProperty("wanted", WANTED)
 QTimer.singleShot(0, look)
 app.exec()
-window.context.close()
+window.context.close(60)  # a busy computer takes its time to end what was begun
 """
 
 
@@ -99,6 +102,59 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]):
     assert entry.main(["--help"]) == 0
     told = capsys.readouterr().out
     assert all(word in told for word in ("predict", "train", "snapshot", "SCAN"))
+
+
+AWAY = """
+import sys, time
+from PySide6.QtCore import QTimer
+from gui.app import start
+from gui.jobs.jobs import Job
+app, window = start(["--no-sample"])
+window.away.tray_available = lambda: True
+window.ask_about_training = lambda: "Keep training"
+job = Job("Training", kind="training")
+window.context.jobs.adopt(job)
+def close():
+    window.close()
+    print("hidden", window.isHidden())
+    QTimer.singleShot(0, job.finish)
+window.painted.connect(lambda: QTimer.singleShot(0, close))
+QTimer.singleShot(60_000, lambda: app.exit(9))
+sys.exit(app.exec() or not window.context.close())
+"""
+
+
+def test_a_program_behind_the_tray_ends_with_the_training(isocenter_home: Path):
+    done = subprocess.run(
+        [sys.executable, "-c", AWAY], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "ISOCENTER_HOME": str(isocenter_home), "PYTHONPATH": str(ROOT),
+             "QT_QPA_PLATFORM": "offscreen"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "hidden True" in done.stdout
+
+
+@pytest.mark.parametrize(("count", "told", "page"), [(1, "head ended", "train"), (2, "head and 1 more", "runs")])
+def test_a_start_after_the_program_was_killed_says_what_was_trained_and_leads_there(
+    qtbot: object, window: MainWindow, tmp_path: Path, count: int, told: str, page: str
+):
+    with Catalog() as catalog:
+        for number in range(count):
+            catalog.add_run(
+                id=f"run-{number}", name="head", task="segmentation", config="name: head", data_path=str(tmp_path),
+                folder=tmp_path, epochs=9,
+            )  # fmt: skip
+            catalog.update_run(f"run-{number}", state="running", pid=None, epoch=4)
+    _look_for_interrupted(window)
+    assert told in window.notice.text
+    assert count > 1 or "epoch 4 of 9" in window.notice.text
+    button = window.findChild(QAbstractButton, "notice-act")
+    button.click()
+    assert window.page == page
+    assert window.notice.text == ""
+    window.context.notice.emit("warn", "Another thing.")
+    assert not button.isVisible()
+    window.close()
 
 
 def test_what_nobody_caught_is_logged_and_told(qtbot: object, caplog: pytest.LogCaptureFixture):

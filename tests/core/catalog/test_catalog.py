@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,35 @@ def test_run_of_a_living_process_is_left_alone() -> None:
         add_run(catalog)
         catalog.update_run("run-1", state="running")
         assert catalog.mark_interrupted() == []
+
+
+def test_a_run_that_a_later_process_goes_on_with_is_left_alone() -> None:
+    with Catalog() as catalog:
+        add_run(catalog)
+        yesterday = time.time() - 86400
+        catalog.update_run("run-1", state="running", created=yesterday, started=yesterday, heartbeat=time.time())
+        assert catalog.mark_interrupted() == []
+        assert catalog.run("run-1").state == "running"
+
+
+def test_a_process_that_came_after_the_last_sign_of_a_run_is_not_its_own() -> None:
+    with Catalog() as catalog:
+        add_run(catalog)
+        yesterday = time.time() - 86400
+        catalog.update_run("run-1", state="running", created=yesterday, started=yesterday, heartbeat=yesterday)
+        assert catalog.mark_interrupted() == ["run-1"]
+        assert catalog.run("run-1").ended == yesterday
+        assert len(catalog.events("run-1")) == 1
+
+
+def test_a_run_that_is_resumed_while_it_is_looked_at_is_not_marked() -> None:
+    with Catalog() as catalog:
+        add_run(catalog)
+        catalog.update_run("run-1", state="running", pid=None)
+        seen = catalog.run("run-1")
+        catalog.update_run("run-1", pid=os.getpid())
+        assert not catalog._mark_interrupted(seen)
+        assert catalog.events("run-1") == []
 
 
 @pytest.mark.parametrize("content", [b"no database at all, just text" * 50, b"SQLite format 3\x00" + b"\xff" * 2000])

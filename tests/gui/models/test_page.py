@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QFileDialog
 
 from core.inference.package import find_package, list_packages
 from gui.models.page import ModelsPage
@@ -69,6 +70,30 @@ def test_a_file_that_is_no_package_is_refused_in_words(qtbot, page, context, tmp
     assert told.args[0] == "bad"
     assert "bad.zip" in told.args[1]
     assert page.list.count() == 1
+
+
+def test_of_several_that_are_imported_the_one_that_is_refused_is_told_beside_the_others(
+    qtbot, page, context, tmp_path
+) -> None:
+    with qtbot.waitSignal(context.notice, timeout=10_000):
+        page.export_to(page.selected, tmp_path / "tiny.zip")
+    page.remove()
+    (tmp_path / "bad.zip").write_bytes(b"no archive")
+    with qtbot.waitSignal(context.notice, timeout=20_000) as told:
+        page.import_from(tmp_path / "bad.zip", tmp_path / "tiny.zip")
+    assert told.args[0] == "bad"
+    assert "bad.zip" in told.args[1] and "was imported" in told.args[1]
+    assert page.list.count() == 1
+
+
+def test_the_import_button_asks_for_an_archive_or_a_folder(qtbot, page, context, tmp_path, monkeypatch) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "empty"))
+    actions = page.import_button.menu().actions()
+    assert [action.text() for action in actions] == ["From a .zip…", "From a folder…"]
+    with qtbot.waitSignal(context.notice, timeout=10_000) as told:
+        actions[1].trigger()
+    assert told.args[0] == "bad" and "empty" in told.args[1]
 
 
 def test_the_chosen_model_is_the_one_predicted_with(qtbot, page, context, isocenter_home) -> None:

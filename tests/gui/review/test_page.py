@@ -143,6 +143,49 @@ def test_a_case_whose_prediction_is_gone_says_so(qtbot, evaluated: Path, filled:
     assert "prediction is gone" in filled.case_view.failure.what.text()
 
 
+def test_the_part_that_was_kept_out_is_proposed_for_the_data_that_a_run_was_trained_on(
+    qtbot, tmp_path: Path, page: ReviewPage
+):
+    with Catalog() as catalog:
+        for name, kept_out in (("tested", "{test_fraction: 0.2}"), ("short", "{}")):
+            (tmp_path / name).mkdir()
+            catalog.add_run(
+                id=name, name=name, task="segmentation", config=f"name: {name}\ndata: {kept_out}",
+                data_path=str(tmp_path / name), folder=tmp_path, epochs=1,
+            )  # fmt: skip
+            catalog.update_run(name, state="finished")
+    page.ask()
+    form = page.form
+    form.model.setCurrentIndex(form.model.findData("tested"))
+    form.data.setText(str(tmp_path))
+    assert form.split.currentData() == "" and "never saw" in form.hint.text()
+    form.data.setText(f"{tmp_path}/short/../tested")
+    assert form.split.currentData() == "test" and "test part, kept out" in form.hint.text()
+    form.split.setCurrentIndex(0)
+    form.fill()
+    assert form.split.currentData() == "" and "never saw" in form.hint.text()  # as was chosen by hand
+    form.model.setCurrentIndex(form.model.findData("short"))
+    assert form.split.currentData() == ""  # these are not its own
+    form.choose("short")
+    assert form.split.currentData() == "val" and form.data.text() == str(tmp_path / "short")
+
+
+def test_the_form_begins_with_the_data_of_the_model_on_top(qtbot, tmp_path: Path, context: AppContext):
+    from gui.review.form import EvaluateForm
+
+    with Catalog() as catalog:
+        catalog.add_run(
+            id="r", name="r", task="segmentation", config="data: {test_fraction: 0.2}", data_path=str(tmp_path),
+            folder=tmp_path, epochs=1,
+        )  # fmt: skip
+        catalog.update_run("r", state="finished")
+    form = EvaluateForm(context)
+    qtbot.addWidget(form)
+    form.model.setCurrentIndex(form.model.findData("r"))
+    form.fill()
+    assert form.data.text() == str(tmp_path) and form.split.currentData() == "test" and form.go.isEnabled()
+
+
 def test_an_evaluation_that_fails_keeps_the_form_and_says_why(qtbot, tmp_path: Path, page: ReviewPage):
     from gui.review.form import Asked
 

@@ -54,6 +54,19 @@ def test_with_no_runs_the_page_says_what_to_do(qtbot: QtBot, page: RunsPage) -> 
     assert asked.args == ["train"]
 
 
+def test_enter_on_a_run_opens_it(qtbot: QtBot, page: RunsPage, write_run: WriteRun) -> None:
+    write_run("a", name="small")
+    with qtbot.waitActive(page):
+        page.show()
+        page.activateWindow()
+    qtbot.waitUntil(lambda: len(page.model.rows) == 1, timeout=5_000)
+    page.table.selectRow(0)
+    page.table.setFocus()
+    with qtbot.waitSignal(page.context.run_requested) as asked:
+        qtbot.keyClick(page.table, Qt.Key.Key_Return)
+    assert asked.args == ["a"]
+
+
 def test_runs_are_listed_with_their_state_and_best_dice(qtbot: QtBot, page: RunsPage, write_run: WriteRun) -> None:
     write_run("a", name="small", dice=0.8)
     write_run("b", name="large", dice=0.9, state="failed")

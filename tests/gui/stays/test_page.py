@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from core.catalog import Catalog
@@ -23,6 +23,7 @@ from gui.stays import page as page_module
 from gui.stays.page import StaysPage
 from gui.stays.series import one_stay, write_stay
 from gui.stays.span import Span
+from gui.stays.strips import TimeStrip
 from tests.gui.making import drop
 
 
@@ -80,6 +81,22 @@ def test_the_cursor_reads_out_the_last_value_until_then(qtbot: QtBot, page: Stay
     assert page.strips.said(1) == "–"
     qtbot.mouseMove(page.strips, QPoint(page.strips.width() // 2, 20))
     assert page.span.cursor == pytest.approx(page.strips.hours_at(page.strips.width() // 2))
+
+
+def test_keys_move_and_zoom_in_time_and_home_shows_the_whole_stay(qtbot: QtBot) -> None:
+    span = Span()
+    strip = TimeStrip(span)
+    qtbot.addWidget(strip)
+    strip.show()
+    strip.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(strip, Qt.Key.Key_Plus)
+    width = span.high - span.low
+    assert width < span.end
+    before = span.low
+    qtbot.keyClick(strip, Qt.Key.Key_Right)
+    assert span.low == pytest.approx(before + 0.1 * width)
+    qtbot.keyClick(strip, Qt.Key.Key_Home)
+    assert (span.low, span.high) == (0.0, span.end)
 
 
 def test_the_wheel_zooms_about_the_pointer_and_never_leaves_the_stay() -> None:

@@ -137,6 +137,30 @@ def test_a_card_that_is_put_up_moves_no_other_so_that_none_is_painted_again(qtbo
     assert len(places[-1]) == 7
 
 
+def test_cards_stand_two_a_row_and_one_in_a_narrow_window_each_with_its_names_and_what_is_counted(
+    qtbot: QtBot, dark: None
+) -> None:
+    dashboard = Dashboard()
+    qtbot.addWidget(dashboard)
+    dashboard.resize(900, 700)
+    dashboard.show()
+    points = Points(*(np.arange(3.0) for _ in range(4)))
+    history = History()
+    history.series |= dict.fromkeys(
+        ["val/auroc", "train/auroc", "train/loss", "val/loss", "train/samples_per_s"], points
+    )
+    dashboard.refresh(history)
+    qtbot.waitUntil(lambda: bool(dashboard.cards) and not dashboard._waiting)
+    loss, auroc = dashboard.cards["loss"], dashboard.cards["auroc"]
+    assert list(auroc.values_at(None)) == list(loss.values_at(None)) == ["train", "val"]
+    assert loss._across.text == "epoch"
+    for width, beside in ((900, True), (400, False), (900, True)):
+        dashboard.resize(width, 700)
+        qtbot.waitUntil(lambda beside=beside: (loss.y() == auroc.y()) == beside)
+        assert (loss.x() == auroc.x()) != beside
+        assert loss.width() >= 240
+
+
 def test_curves_of_one_run_are_not_seen_when_another_is_shown(qtbot: QtBot, write_run: WriteRun) -> None:
     dashboard = Dashboard()
     qtbot.addWidget(dashboard)

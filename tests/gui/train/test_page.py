@@ -84,6 +84,15 @@ def test_a_folder_without_scans_says_what_a_data_set_is(qtbot: QtBot, page: Trai
     assert "no images and labels" in page.reason.text()
 
 
+def test_the_place_of_the_data_and_what_it_waits_for_are_seen_whole(qtbot: QtBot, page: TrainPage) -> None:
+    for task in ("segmentation", "tabular", "alzheimers"):
+        page.settings.use_task(task)
+        line = page.place.line
+        qtbot.waitUntil(lambda line=line: line.isVisible())
+        needed = line.fontMetrics().horizontalAdvance(line.placeholderText())
+        assert line.width() - 2 * 12 >= needed, line.placeholderText()
+
+
 def test_a_check_can_be_cancelled_and_done_again(qtbot: QtBot, page: TrainPage, tiny_tree: dict[str, Any]) -> None:
     page.settings.set_tree(tiny_tree)
     page.check.check()

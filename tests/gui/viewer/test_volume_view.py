@@ -64,6 +64,30 @@ def test_a_structure_of_another_volume_is_not_drawn_and_comes_back_with_its_own(
     assert reddish(grid) == 0
 
 
+def test_the_outside_of_a_scan_of_several_volumes_is_that_of_the_volume_shown(
+    qtbot: object, grid: SliceGrid, gl: GlReport, tmp_path: Path
+):
+    volumes = np.zeros((40, 40, 40, 2), np.int16)
+    volumes[4:14, 15:25, 15:25, 0] = 900
+    volumes[24:36, 15:25, 15:25, 1] = 900
+    nib.save(nib.Nifti1Image(volumes, np.eye(4)), tmp_path / "moves.nii")
+    view = grid.volume_view
+    grid.scene.show(opened(tmp_path / "moves.nii"))
+    settle(qtbot, grid, gl)
+    assert view.words == "3D, time 1"
+    first = view._surfaces.skin.GetBounds()
+    grid.scene.set_time(1)
+    assert not view.up_to_date
+    assert view.words == "3D, time 1"  # until the other one is there
+    settle(qtbot, grid, gl)
+    assert view.words == "3D, time 2"
+    second = view._surfaces.skin.GetBounds()
+    assert first[1] < 20 < second[0]
+    grid.scene.set_time(0)
+    settle(qtbot, grid, gl)
+    assert view._surfaces.skin.GetBounds() == pytest.approx(first)
+
+
 def reddish(grid: SliceGrid) -> int:
     image = grid.volume_view.grab().toImage()
     colours = (
