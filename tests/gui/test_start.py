@@ -105,13 +105,14 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]):
 
 
 AWAY = """
-import sys, time
+import sys
+import gui.main_window
 from PySide6.QtCore import QTimer
 from gui.app import start
 from gui.jobs.jobs import Job
 app, window = start(["--no-sample"])
 window.away.tray_available = lambda: True
-window.ask_about_training = lambda: "Keep training"
+gui.main_window.ask_about_training = lambda *_, **_more: "Keep training"
 job = Job("Training", kind="training")
 window.context.jobs.adopt(job)
 def close():
