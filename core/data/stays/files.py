@@ -328,8 +328,9 @@ def _events(ids: Sequence[str], sources: Sequence[str], stay: Array, hours: Arra
         what = f"{back:,} measurements stand after later ones of the same variable; all are put in order of time."
         findings.append(Finding("out-of-order", "info", what))
     kept = ~(nameless | timeless | wrong)
-    named = [str(name) for name in variables]
-    return sorted_stays(ids, sources, named, stay[kept], hours[kept], codes[kept], value[kept], findings)
+    used, codes = np.unique(codes[kept], return_inverse=True)
+    named = [str(variables[code]) for code in used]
+    return sorted_stays(ids, sources, named, stay[kept], hours[kept], codes, value[kept], findings)
 
 
 def _out_of_order(stay: Array, hours: Array, codes: Array, variables: int) -> int:

@@ -84,6 +84,7 @@ def test_quirks_of_the_files_are_survived_and_told(tmp_path: Path) -> None:
     (tmp_path / "set" / "5.txt").write_text(HEAD.replace("\n", "\r\n") + "00:00,HR,80\r\n")
     stays = read_stays(tmp_path)
     assert stays.ids == ["1", "2", "3", "5"]
+    assert "" not in stays.variables
     first = stays.take(np.array([0]))
     at = {name: first.value[first.variable == n].tolist() for n, name in enumerate(first.variables)}
     assert at["HR"] == [70, 80] and at["Temp"] == pytest.approx([37.0]) and at["pH"] == pytest.approx([7.35])
