@@ -8,22 +8,23 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import DatasetError, UnreadableScan
-from core.files import write_bytes
+from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, appearing, assemble, write_manifest
 from core.inference.calibrating import with_calibration, with_calibration_of_folds
 from core.inference.card import write_card
 from core.inference.evaluate import evaluate_package
 from core.inference.learn_likeness import with_likeness
 from core.inference.manifest import Dice
-from core.inference.package import ModelPackage, graph_file, list_packages, version_key
+from core.inference.package import CARD, FolderPackage, ModelPackage, graph_file, list_packages, version_key
 from core.paths import ensure_home, models_folder
 
 log = logging.getLogger(__name__)
+Made = TypeVar("Made", bound=FolderPackage)
 
 
 def publish(
@@ -59,21 +60,40 @@ def write_package(
     make: puts the package called (name, version) into a folder; measure: the package with its accuracy.
     """
     control = control or JobControl()
-    slug = model_name(name)
-    version = next_version(slug)
-    ensure_home()
-    target = models_folder() / f"{slug}-{version}"
-    with appearing(target) as part:
+
+    def measured(part: Path, slug: str, version: str) -> ModelPackage:
         control.progress(0.0, "Reading the checkpoint")
         package = make(part, slug, version)
         control.progress(0.05, "Preparing it for the CPU")
         package = measure(_with_graph(package), control.part(0.1, 0.98))
         write_manifest(part, package.manifest)
         write_card(package)
+        return package
+
+    made = new_package(name, origin, measured)
+    control.progress(1.0, "Published")
+    return made
+
+
+def new_package(
+    name: str, origin: str, make: Callable[[Path, str, str], Made], card: Callable[[Any], str] | None = None
+) -> Made:
+    """A package of any task under a name and its next version, recorded as made by the run or group `origin`.
+
+    make: writes the package called (name, version) into a folder. card: its text, of the manifest, where `make` does
+    not write it. Raises CatalogError or ModelError, and whatever `make` does, with nothing half-written.
+    """
+    ensure_home()
+    slug = model_name(name)
+    version = next_version(slug)
+    target = models_folder() / f"{slug}-{version}"
+    with appearing(target) as part:
+        package = make(part, slug, version)
+        if card is not None:
+            write_text(part / CARD, card(package.manifest))
     with Catalog() as catalog:
         catalog.add_model(name=slug, version=version, folder=target, run=origin, sha256=package.manifest.sha256)
-    control.progress(1.0, "Published")
-    return ModelPackage.read(target)
+    return type(package).read(target)
 
 
 def _with_graph(package: ModelPackage) -> ModelPackage:

@@ -9,20 +9,18 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from core.catalog import Catalog
 from core.control import JobControl
 from core.errors import ModelError
 from core.files import write_bytes, write_text
 from core.inference.archive import import_package
-from core.inference.assemble import FORBIDDEN, INTENDED, appearing, write_manifest
+from core.inference.assemble import FORBIDDEN, INTENDED, write_manifest
 from core.inference.card import card_text
 from core.inference.importing.contents import Contents
 from core.inference.importing.found import Found
 from core.inference.manifest import MANIFEST, Manifest, Member
 from core.inference.network import load_network
 from core.inference.package import CARD, EXPERIMENT, WEIGHTS, AnyPackage, ModelPackage, weights_file
-from core.inference.publish import model_name, next_version
-from core.paths import ensure_home, models_folder
+from core.inference.publish import new_package
 
 KINDS = (
     "a package of Isocenter (model.yaml), a trained nnU-Net v2 model (plans.json, dataset.json and"
@@ -61,16 +59,19 @@ def import_model(
     else:
         raise ModelError("there is no model in it that can be read", where=path, mend=f"Give {KINDS}.")
     control.progress(None, "Writing the package")
-    return _write(found, path, model_name(name or found.name)), found.kind
+    made = new_package(
+        name or found.name, "", lambda part, slug, version: _write(found, path, part, name=slug, version=version)
+    )
+    return made, found.kind
 
 
-def _write(found: Found, path: Path, name: str) -> ModelPackage:
+def _write(found: Found, path: Path, folder: Path, *, name: str, version: str) -> ModelPackage:
+    """The package of a model that was found at `path`, written into `folder`. Raises ModelError where it cannot be."""
     from safetensors.torch import save
 
     # Copies of their own in plain row-major order, as files hold them.
     networks = [save({key: _plain(tensor) for key, tensor in one.items()}) for one in (found.weights, *found.further)]
     shas = [hashlib.sha256(one).hexdigest() for one in networks]
-    version = next_version(name)
     try:
         manifest = Manifest(
             name=name, version=version, title=found.title[:200] or name, network=found.network, plan=found.plan,
@@ -82,23 +83,18 @@ def _write(found: Found, path: Path, name: str) -> ModelPackage:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
         raise ModelError(f"the model cannot be used here ({wrong})", where=path) from None
-    ensure_home()
-    target = models_folder() / f"{name}-{version}"
-    with appearing(target) as part:
-        for place, weights in enumerate(networks):
-            write_bytes(part / weights_file(place), weights)
-        write_manifest(part, manifest)
-        package = ModelPackage(part, manifest)
-        try:
-            for network in package.networks:
-                load_network(network)  # weights that do not fit are told of now, not at the first prediction
-        except ModelError as error:
-            raise ModelError(error.what, where=path) from None
-        write_text(part / CARD, card_text(package))
-        write_text(part / EXPERIMENT, yaml.safe_dump({"imported": found.kind}))
-    with Catalog() as catalog:
-        catalog.add_model(name=name, version=version, folder=target, run="", sha256=manifest.sha256)
-    return ModelPackage.read(target)
+    for place, weights in enumerate(networks):
+        write_bytes(folder / weights_file(place), weights)
+    write_manifest(folder, manifest)
+    package = ModelPackage(folder, manifest)
+    try:
+        for network in package.networks:
+            load_network(network)  # weights that do not fit are told of now, not at the first prediction
+    except ModelError as error:
+        raise ModelError(error.what, where=path) from None
+    write_text(folder / CARD, card_text(package))
+    write_text(folder / EXPERIMENT, yaml.safe_dump({"imported": found.kind}))
+    return package
 
 
 def _plain(tensor: Any) -> Any:

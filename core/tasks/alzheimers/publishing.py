@@ -17,11 +17,10 @@ from core.catalog import Catalog, CheckpointRow, RunRow
 from core.control import JobControl
 from core.errors import DatasetError, ModelError
 from core.files import write_bytes, write_text
-from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
-from core.inference.package import CARD, EXPERIMENT, WEIGHTS
-from core.inference.publish import model_name, next_version
+from core.inference.assemble import Facts, protocol_of, shareable, weights_of, write_manifest
+from core.inference.package import EXPERIMENT, WEIGHTS
+from core.inference.publish import new_package
 from core.models.weights import without_memory
-from core.paths import ensure_home, models_folder
 from core.tasks.alzheimers.norms import NORMS
 from core.tasks.alzheimers.package import SIMULATED, RiskManifest, RiskPackage, RiskTraining
 from core.tasks.alzheimers.plan import load_plan, load_split
@@ -42,18 +41,13 @@ def publish(
 
     Raises CatalogError, DatasetError or ModelError, with nothing half-written.
     """
-    ensure_home()
-    slug = model_name(name or run.name)
-    version = next_version(slug)
-    target = models_folder() / f"{slug}-{version}"
-    with appearing(target) as part:
-        package = assemble(
+    return new_package(
+        name or run.name, run.id,
+        lambda part, slug, version: assemble(
             run, part, name=slug, version=version, facts=facts or Facts(), half=half, control=control or JobControl()
-        )
-        write_text(part / CARD, card(package.manifest))
-    with Catalog() as catalog:
-        catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=package.manifest.sha256)
-    return RiskPackage.read(target)
+        ),
+        card,
+    )  # fmt: skip
 
 
 @contextmanager

@@ -18,13 +18,12 @@ from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import DatasetError, ModelError
 from core.files import kept_text, write_bytes, write_text
-from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
-from core.inference.package import CARD, EXPERIMENT, WEIGHTS
-from core.inference.publish import model_name, next_version
+from core.inference.assemble import Facts, protocol_of, shareable, weights_of, write_manifest
+from core.inference.package import EXPERIMENT, WEIGHTS
+from core.inference.publish import new_package
 from core.metrics.calibration import fit_temperature
 from core.metrics.classification import best_threshold
 from core.models.weights import without_memory
-from core.paths import ensure_home, models_folder
 from core.tasks.finetuning.answering import answer_all, rows_of
 from core.tasks.finetuning.by_hour import fit_cooling
 from core.tasks.finetuning.package import StayManifest, StayPackage, StayTraining
@@ -43,16 +42,13 @@ def publish(
 
     Raises CatalogError, DatasetError or ModelError, with nothing half-written.
     """
-    ensure_home()
-    slug = model_name(name or run.name)
-    version = next_version(slug)
-    target = models_folder() / f"{slug}-{version}"
-    with appearing(target) as part:
-        package = assemble(run, part, name=slug, version=version, facts=facts or Facts(), control=control)
-        write_text(part / CARD, _card(package.manifest))
-    with Catalog() as catalog:
-        catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=package.manifest.sha256)
-    return StayPackage.read(target)
+    return new_package(
+        name or run.name, run.id,
+        lambda part, slug, version: assemble(
+            run, part, name=slug, version=version, facts=facts or Facts(), control=control
+        ),
+        _card,
+    )  # fmt: skip
 
 
 @contextmanager

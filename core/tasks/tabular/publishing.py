@@ -18,13 +18,12 @@ from core.control import JobControl
 from core.counting import counted
 from core.errors import ModelError
 from core.files import write_bytes, write_text
-from core.inference.assemble import Facts, appearing, protocol_of, shareable, weights_of, write_manifest
-from core.inference.package import CARD, EXPERIMENT, WEIGHTS
-from core.inference.publish import model_name, next_version
+from core.inference.assemble import Facts, protocol_of, shareable, weights_of, write_manifest
+from core.inference.package import EXPERIMENT, WEIGHTS
+from core.inference.publish import new_package
 from core.metrics.calibration import fit_temperature, tempered
 from core.metrics.classification import best_threshold
 from core.models.weights import without_memory
-from core.paths import ensure_home, models_folder
 from core.tasks.tabular.explaining import background_of
 from core.tasks.tabular.measuring import measure
 from core.tasks.tabular.package import TableManifest, TablePackage, TableTraining
@@ -56,16 +55,7 @@ def publish(run: RunRow, *, name: str | None = None, facts: Facts | None = None,
 
 def recorded(name: str, origin: str, make: Callable[[Path, str, str], TablePackage]) -> TablePackage:
     """A package that `make` writes into a folder under a name and version, with its card, in the catalog."""
-    ensure_home()
-    slug = model_name(name)
-    version = next_version(slug)
-    target = models_folder() / f"{slug}-{version}"
-    with appearing(target) as part:
-        package = make(part, slug, version)
-        write_text(part / CARD, _card(package.manifest))
-    with Catalog() as catalog:
-        catalog.add_model(name=slug, version=version, folder=target, run=origin, sha256=package.manifest.sha256)
-    return TablePackage.read(target)
+    return new_package(name, origin, make, _card)
 
 
 @contextmanager

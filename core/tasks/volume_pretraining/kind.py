@@ -20,7 +20,6 @@ from core.files import write_bytes, write_text
 from core.inference.assemble import (
     FORBIDDEN,
     Facts,
-    appearing,
     describe_data,
     protocol_of,
     shareable,
@@ -29,9 +28,8 @@ from core.inference.assemble import (
 )  # fmt: skip
 from core.inference.manifest import Training
 from core.inference.model_kind import ModelKind
-from core.inference.package import CARD, EXPERIMENT, WEIGHTS
-from core.inference.publish import model_name, next_version
-from core.paths import ensure_home, models_folder
+from core.inference.package import EXPERIMENT, WEIGHTS
+from core.inference.publish import new_package
 from core.tasks.volume_pretraining.package import PretrainedManifest, PretrainedPackage
 from core.training.origin import DIGITS, seen_in
 
@@ -48,16 +46,13 @@ class PretrainedModels(ModelKind):
         self, run: RunRow, *, name: str | None = None, facts: Facts | None = None, half: bool = False,
         control: JobControl | None = None,
     ) -> PretrainedPackage:  # fmt: skip
-        ensure_home()
-        slug = model_name(name or run.name)
-        version = next_version(slug)
-        target = models_folder() / f"{slug}-{version}"
-        with appearing(target) as part:
-            manifest = _write(run, part, slug, version, facts or Facts(), half)
-            write_text(part / CARD, _card(manifest))
-        with Catalog() as catalog:
-            catalog.add_model(name=slug, version=version, folder=target, run=run.id, sha256=manifest.sha256)
-        return PretrainedPackage.read(target)
+        return new_package(
+            name or run.name, run.id,
+            lambda part, slug, version: PretrainedPackage(
+                part, _write(run, part, slug, version, facts or Facts(), half)
+            ),
+            _card,
+        )  # fmt: skip
 
     def predict(
         self, package: PretrainedPackage, paths: Sequence[Path], out: Path, options: Mapping[str, Any],
