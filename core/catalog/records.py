@@ -11,13 +11,14 @@ import json
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from core.catalog.catalog import Catalog
-from core.config import read_yaml
 from core.errors import CatalogError
 from core.files import write_text
+from core.kept import kept_settings
 from core.paths import home, runs_folder
 
 TABLES = ("events", "checkpoints")
@@ -43,8 +44,10 @@ def as_json(catalog: Catalog, run_ids: list[str]) -> str:
         rows = record(catalog, run_id)
         columns = ("key", "step", "epoch", "value", "time")
         rows["metrics"] = [dict(zip(columns, point, strict=True)) for point in rows["metrics"]]
-        rows["run"]["config"] = read_yaml(rows["run"]["config"])
-        rows["run"]["summary"] = json.loads(rows["run"]["summary"] or "{}")
+        run = catalog.run(run_id)
+        with suppress(CatalogError):  # damaged settings are given as they are
+            rows["run"]["config"] = kept_settings(run)
+        rows["run"]["summary"] = run.summary
         runs.append(rows)
     return json.dumps({"runs": _finite(runs)}, indent=1, allow_nan=False)
 

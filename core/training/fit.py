@@ -6,10 +6,11 @@ import logging
 import warnings
 from typing import Any
 
-from core import config, world
+from core import world
 from core.catalog import Catalog, CheckpointRow, RunRow
 from core.control import JobControl
 from core.errors import ModelError, OutOfMemory
+from core.kept import kept_experiment
 from core.training import memory, tensorboard
 from core.training.control import StopRequested
 
@@ -24,7 +25,7 @@ def fit(
     of memory raises OutOfMemory, and whoever started them may begin again with `smaller`, how often to make pieces.
     Raises StopRequested when asked to stop, IsocenterError for what a person can mend.
     """
-    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    experiment = kept_experiment(run)
     for _ in range(smaller):
         experiment, _change = memory.smaller(experiment) or (experiment, "")
     for _ in range(1 + (memory.TIMES if world.size() == 1 else 0)):

@@ -11,9 +11,9 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from core import registry
-from core.config import read_yaml
 from core.errors import IsocenterError
 from gui.context import AppContext
+from gui.metric_names import settings_of
 from gui.predict.model_card import choice_of, key, task_of, title
 from gui.train.data_kinds import KINDS, DataKind, kind_of
 from gui.widgets import button, label
@@ -118,9 +118,10 @@ class EvaluateForm(QFrame):
         id = training.get("run") if isinstance(training, dict) else run_or_model
         run = next((run for run in self._context.catalog().runs() if run.id == id), None)
         if run is not None:
-            data = read_yaml(run.config).get("data") or {}
+            data = settings_of(run.config).get("data")
+            tested = isinstance(data, dict) and data.get("test_fraction")
             self.data.setText(run.data_path)
-            self.split.setCurrentIndex(self.split.findData("test" if data.get("test_fraction") else "val"))
+            self.split.setCurrentIndex(self.split.findData("test" if tested else "val"))
 
     def _browse(self) -> None:
         kind = self._kind()
