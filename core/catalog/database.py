@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BUSY_SECONDS = 20
-ASIDE = "Move the file aside; run folders beside it keep their checkpoints."
+ASIDE = "`isocenter runs recover` sets it aside and takes in the run folders, with their checkpoints, again."
 
 
 def catalog_path() -> Path:
@@ -70,7 +70,9 @@ def plain(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError, TypeError) as error:
-        raise CatalogError(f"the catalog is damaged ({error})", where=catalog_path(), mend=ASIDE) from error
+        raise CatalogError(
+            f"a row of the catalog is damaged ({error})", where=catalog_path(), mend="The others are not touched by it."
+        ) from error
 
 
 def readable(rows: Iterable[dict[str, Any]], make: Callable[[dict[str, Any]], T], what: str) -> list[T]:

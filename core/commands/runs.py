@@ -9,7 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.commands import folds
+from core.commands import folds, recover
 from core.commands.console import answer, answer_json, plain_values, say, table, when
 from core.errors import IsocenterError
 
@@ -32,6 +32,7 @@ def add(commands: Any) -> None:
         action.add_argument("--json", action="store_true", help="print one JSON object")
         action.set_defaults(run=run, act=function)
     folds.add(actions)
+    recover.add(actions)
 
 
 def run(args: Namespace) -> int:
