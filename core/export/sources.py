@@ -30,11 +30,14 @@ _META_BYTES = 4096
 _PIECE = 2**20
 
 
-def image_files(path: Path, control: JobControl, series: str = "") -> list[tuple[Path, Any]]:
+def image_files(
+    path: Path, control: JobControl, series: str = "", *, damaged: list[Path] | None = None
+) -> list[tuple[Path, Any]]:
     """The images at a path with their headers (no pixels), in the order of their numbers.
 
     path: a folder, with those below it, or a file, with its series beside it. series: only the images of this UID;
-    of a part of a series ("UID#2") those of the whole series. Raises UnreadableScan where there are none.
+    of a part of a series ("UID#2") those of the whole series. damaged: takes the files whose header cannot be read.
+    Raises UnreadableScan where there are none.
     """
     folder, series = path, series_of(series)
     if not path.exists():
@@ -51,6 +54,8 @@ def image_files(path: Path, control: JobControl, series: str = "") -> list[tuple
         if not is_dicom_file(file):
             continue
         header = read_header(file)
+        if header is None and damaged is not None:
+            damaged.append(file)
         if header is not None and is_image(header) and series in ("", str(header.get("SeriesInstanceUID", ""))):
             found.append((file, header))
     if not found:

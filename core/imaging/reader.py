@@ -44,6 +44,12 @@ def read(
 
             return read_dicom(path, control, series)
         if kind in _READERS:
+            if series:
+                raise UnreadableScan(
+                    "only a DICOM folder has series, and this is none",
+                    where=path,
+                    mend="Leave out the series (--series).",
+                )
             return _READERS[kind](path, control, early)
     except OSError as error:
         raise unreadable(error, path) from None

@@ -306,6 +306,14 @@ def test_an_unexpected_error_ends_with_1(
     assert "unexpected RuntimeError: boom" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["info"], ["predict", "--model", "hippocampus", "--out", "out"]])
+def test_a_series_of_a_file_that_has_none_is_refused(
+    command: list[str], scan: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.chdir(tmp_path)
+    assert "--series" in refused(capsys, *command, str(scan), "--series", "1.2.3")
+
+
 def test_an_interruption_ends_with_130(scan: Path, monkeypatch: pytest.MonkeyPatch):
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
