@@ -8,9 +8,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from core import __version__
@@ -71,7 +74,8 @@ def main(argv: Sequence[str] | None = None, more: Iterable[Adder] = ()) -> int:
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
     logging.getLogger("core").setLevel(logging.INFO)
     try:
-        code: int = args.run(args)
+        with _ended_as_by_ctrl_c(args):
+            code: int = args.run(args)
         sys.stdout.flush()
         return code
     except IsocenterError as error:
@@ -90,6 +94,23 @@ def main(argv: Sequence[str] | None = None, more: Iterable[Adder] = ()) -> int:
         traceback.print_exc()
         print(f"isocenter: unexpected {type(error).__name__}: {error}", file=sys.stderr)
         return UNEXPECTED
+
+
+@contextmanager
+def _ended_as_by_ctrl_c(args: argparse.Namespace) -> Iterator[None]:
+    """Within the block a polite kill (SIGTERM) ends a command as Ctrl-C does, so that it leaves nothing half-written.
+
+    Not the window, whose loop is not Python's, nor the processes of torchrun, which ends them so and waits.
+    """
+    ours = args.run.__module__.startswith("core.") and "TORCHELASTIC_RUN_ID" not in os.environ
+    if not ours or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespace:

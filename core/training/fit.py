@@ -7,12 +7,13 @@ import warnings
 from typing import Any
 
 from core import world
-from core.catalog import Catalog, CheckpointRow, RunRow
+from core.catalog import Catalog, RunRow
 from core.control import JobControl
-from core.errors import ModelError, OutOfMemory
+from core.errors import OutOfMemory
 from core.kept import kept_experiment
 from core.training import memory, tensorboard
 from core.training.control import StopRequested
+from core.training.resuming import resume_point
 
 
 def fit(
@@ -50,7 +51,7 @@ def fit(
 
 
 def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl) -> None:
-    checkpoint = _resume_point(catalog, run) if resume else None
+    checkpoint = resume_point(catalog, run) if resume else None
     job.progress(None, "Loading the training engine")
     # From here on, torch and Lightning: seconds of imports that nothing else in this module needs.
     import lightning.pytorch as pl
@@ -169,13 +170,3 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
             writer.close()
         if board is not None:
             board.close()
-
-
-def _resume_point(catalog: Catalog, run: RunRow) -> CheckpointRow | None:
-    """The last checkpoint, if it stands at the end of an epoch; a run stopped in its first epoch begins anew."""
-    row = catalog.checkpoint(run.id, "last")
-    if row is None or run.epoch == 0:
-        return None
-    if not row.path.is_file():
-        raise ModelError("the run's last checkpoint is gone", where=row.path, mend="Start the run anew.")
-    return row

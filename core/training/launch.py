@@ -25,6 +25,7 @@ from core.training import control, tensorboard
 from core.training.control import StopRequested
 from core.training.fit import fit
 from core.training.given import Preparation
+from core.training.resuming import resume_point
 from core.training.supervisor import supervise
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,8 @@ def execute(run_id: str, *, resume: bool = False, beside_window: bool = False, j
         if run.live and resume:
             raise ConfigError(f"the run is {run.state} already", where=run_id)
         devices = kept_experiment(run).trainer.devices  # damaged settings leave the run as it is
+        if resume:
+            resume_point(catalog, run)  # and so does a checkpoint that cannot be gone on from
         control.clear(run.id)
         catalog.update_run(
             run.id, state="running", started=run.started or time.time(), ended=None, error=None, heartbeat=time.time(),

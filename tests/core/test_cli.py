@@ -322,6 +322,17 @@ def test_an_interruption_ends_with_130(scan: Path, monkeypatch: pytest.MonkeyPat
     assert main(["info", str(scan)]) == 130
 
 
+def test_a_polite_kill_ends_a_command_as_ctrl_c_does(scan: Path, monkeypatch: pytest.MonkeyPatch):
+    def killed(*_: Any, **__: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("core.imaging.reader.read", killed)
+    assert main(["info", str(scan)]) == 130
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_a_home_that_cannot_be_written_ends_with_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
