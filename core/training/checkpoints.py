@@ -14,9 +14,9 @@ from core.catalog import Catalog
 from core.errors import ModelError, TrainingFailed
 from core.files import replacing
 from core.models.archives import DAMAGED, archive_fault
-from core.training.resuming import MAX_BYTES
 
 NETWORK_PREFIX = "network."
+MAX_BYTES = 64 * 1024**3
 
 
 class _Hashing:

@@ -1,4 +1,4 @@
-"""A run whose last checkpoint is damaged says so, keeps its curves, and goes on from its best one where that is asked."""
+"""A run whose last checkpoint is damaged says so, keeps its curves, and goes on from its best one on request."""
 
 from __future__ import annotations
 
