@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import core.training.checkpoints  # noqa: F401 - the seconds of this import are none of a test's
 from core.catalog import Catalog
 from core.catalog.database import catalog_path
 from core.cli import main

@@ -151,7 +151,7 @@ def test_run_folders_that_the_catalog_lost_are_taken_in_again(
     folder = make_run(runs_folder() / "20260102-030405-tiny-0abc")
     show(qtbot, page, 1)
     qtbot.waitUntil(page.lost.isVisible, timeout=5_000)
-    with qtbot.waitSignal(page.context.runs_changed, timeout=20_000):
+    with qtbot.waitSignal(page.context.runs_changed, timeout=60_000):
         press(qtbot, page, "take-in-runs")
     qtbot.waitUntil(lambda: len(page.model.rows) == 2 and page.lost.isHidden(), timeout=5_000)
     assert folder.name in {row.run.id for row in page.model.rows}
