@@ -81,6 +81,13 @@ def main(argv: Sequence[str] | None = None, more: Iterable[Adder] = ()) -> int:
     except IsocenterError as error:
         print(f"isocenter: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
+    except PermissionError as error:  # where no reader or writer said more of it
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(
+            f"isocenter: {where}this may not be read or written. Ask its owner, or choose another place.",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
     except (KeyboardInterrupt, Cancelled):
         print("\nisocenter: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -55,7 +55,7 @@ def anonymise(
     control.progress(None, "Looking for images")
     damaged: list[Path] = []
     files = image_files(path, control, series, damaged=damaged)
-    failed = [(file, "the DICOM header is damaged") for file in damaged]
+    failed = [(file, "it may not be read, or its DICOM header is damaged") for file in damaged]
     _refuse_burned_in(files, path, burned_in_checked)
     _refuse_folder(out, path)
     part = out.with_name(f".{out.name}.{os.getpid()}.part")

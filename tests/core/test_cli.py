@@ -322,6 +322,19 @@ def test_an_interruption_ends_with_130(scan: Path, monkeypatch: pytest.MonkeyPat
     assert main(["info", str(scan)]) == 130
 
 
+def test_what_is_not_permitted_ends_with_2_and_names_the_place(
+    scan: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def denied(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied", "/a/place")
+
+    monkeypatch.setattr("core.imaging.reader.read", denied)
+    assert "/a/place: this may not be read" in refused(capsys, "info", str(scan))
+    (scan.parent / "c.yaml").write_text("name: x")
+    monkeypatch.setattr(Path, "read_text", denied)
+    assert "c.yaml: the file cannot be read" in refused(capsys, "train", str(scan.parent / "c.yaml"))
+
+
 def test_a_polite_kill_ends_a_command_as_ctrl_c_does(scan: Path, monkeypatch: pytest.MonkeyPatch):
     def killed(*_: Any, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
