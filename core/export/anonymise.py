@@ -17,12 +17,13 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from core import __version__
 from core.control import JobControl
 from core.errors import IsocenterError, UnreadableScan
-from core.export.codestream import pixels_alone
+from core.export.codestream import CUT_OFF, pixels_alone
 from core.export.profile import METHOD, Renaming, cleaned, mark_cleaned
 from core.export.sources import image_files, load, transfer_syntax
 
 _FROM_SCANNERS = ("CT", "MR", "NM", "PT")  # whose images hold no text, unless they are screenshots
 _OVERLAYS = range(0x6000, 0x6020, 2)
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
@@ -116,6 +117,8 @@ def _clean(dataset: Any, renaming: Renaming) -> FileDataset:
     syntax = transfer_syntax(dataset)
     clean = cleaned(dataset, renaming)
     mark_cleaned(clean, renaming.patient(dataset), f"Isocenter {__version__}")
+    if not any(name in clean for name in _PIXELS):  # pydicom takes a file that was cut off for one that ends there
+        raise UnreadableScan(CUT_OFF, mend="Copy or export this file again.")
     if "PixelData" in clean:
         clean.PixelData = pixels_alone(clean, syntax)
         clean["PixelData"].is_undefined_length = syntax.is_compressed and not syntax.is_deflated

@@ -9,6 +9,7 @@ from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, J
 
 from core.errors import UnreadableScan
 
+CUT_OFF = "the file is cut off: pixels are missing"
 # Segments that say nothing of how to decode: comments, and what applications add (EXIF, thumbnails). APP0 (JFIF),
 # APP8 (a colour transform of JPEG-LS) and APP14 (that of Adobe) do.
 _COMMENT = 0xFE
@@ -54,5 +55,5 @@ def _cut(image: Any) -> bytes:
         bits = bits * 2 // 3
     pixels = bytes(image.PixelData[: (bits + 7) // 8])
     if len(pixels) < (bits + 7) // 8:
-        raise UnreadableScan("the file is cut off: pixels are missing", mend="Copy or export this file again.")
+        raise UnreadableScan(CUT_OFF, mend="Copy or export this file again.")
     return pixels + b"\0" * (len(pixels) % 2)

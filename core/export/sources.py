@@ -38,8 +38,8 @@ def image_files(
     """The images at a path with their headers (no pixels), in the order of their numbers.
 
     path: a folder, with those below it, or a file, with its series beside it. series: only the images of this UID;
-    of a part of a series ("UID#2") those of the whole series. damaged: takes the files that cannot be read, or whose header cannot.
-    Raises UnreadableScan where there are none.
+    of a part of a series ("UID#2") those of the whole series. damaged: takes the files that cannot be read, or whose
+    header cannot. Raises UnreadableScan where there are none.
     """
     folder, series = path, series_of(series)
     if not path.exists():

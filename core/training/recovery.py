@@ -132,8 +132,8 @@ def _take_in(catalog: Catalog, folder: Path, control: JobControl) -> None:
     metrics = list({point[:2]: point for point in sorted(points, key=lambda point: point[1])}.values())
     put_back(catalog, {"run": row, "metrics": metrics, "events": events, "checkpoints": checkpoints})
     if best is not None:
-        figures = {key: value for key, step, _, value, _ in metrics if step == best["step"]}
-        catalog.update_run(folder.name, summary={"epoch": best["epoch"] + 1, **figures} if figures else {})
+        at_best = {key: value for key, step, _, value, _ in metrics if step == best["step"]}
+        catalog.update_run(folder.name, summary={"epoch": best["epoch"] + 1, **at_best} if at_best else {})
 
 
 def _copied(folder: Path, control: JobControl) -> Path:

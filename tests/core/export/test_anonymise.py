@@ -339,8 +339,8 @@ def test_damaged_images_are_named_and_keep_no_other_from_being_cleaned(make_seri
     assert main(["anonymise", str(source), str(out), "--json"]) == 2
     printed, said = capsys.readouterr()
     told = json.loads(printed)
-    assert told["images"] == 1
     assert {one["file"] for one in told["failed"]} == {str(first), str(second), str(third)}
+    assert told["images"] == 1
     assert "pixels are missing" in said
     assert "Traceback" not in said
     assert len(list(out.rglob("*.dcm"))) == 1
