@@ -110,7 +110,9 @@ def _ended_as_by_ctrl_c(args: argparse.Namespace) -> Iterator[None]:
     Not the window, whose loop is not Python's, nor the processes of torchrun, which ends them so and waits.
     """
     ours = args.run.__module__.startswith("core.") and "TORCHELASTIC_RUN_ID" not in os.environ
-    if not ours or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        ours = False  # whoever started it may have had a reason to ignore it
+    if not ours:
         yield
         return
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
