@@ -59,6 +59,7 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
     from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
     from lightning.pytorch.plugins.environments import LightningEnvironment, TorchElasticEnvironment
     from lightning.pytorch.strategies import DDPStrategy
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from core.training.averaging import weight_averaging
     from core.training.checkpoints import CrashSafeCheckpoints
@@ -161,10 +162,15 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
                 module, session.train, session.val,
                 ckpt_path=str(checkpoint.path) if checkpoint else None, weights_only=True,
             )  # fmt: skip
-    except StopRequested as request:
+    except (StopRequested, SIGTERMException) as ended:
+        # Lightning ends the fit by itself after a polite kill, which asks for no more than a stop. Processes that train
+        # together are killed so when one of them has died.
+        if world.size() > 1 and not isinstance(ended, StopRequested):
+            raise
+        request = ended if isinstance(ended, StopRequested) else StopRequested()
         if not request.discard and not world.share((folder / "last.ckpt").exists()):
             trainer.save_checkpoint(folder / "last.ckpt")  # stopped within the first epoch: keep what there is
-        raise
+        raise request from None
     finally:
         if world.first():
             writer.close()

@@ -109,7 +109,8 @@ def test_training_refuses_what_it_cannot_do(capsys: pytest.CaptureFixture[str], 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal for one process")
-def test_ctrl_c_stops_a_training_and_keeps_its_checkpoints(home: dict[str, Any]):
+@pytest.mark.parametrize("asked", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_or_a_polite_kill_stops_a_training_and_keeps_its_checkpoints(home: dict[str, Any], asked: str):
     command = [sys.executable, "-m", "core.cli", "train", str(home["config"]), "name=stopped", "trainer.epochs=100000",
                "--json"]  # fmt: skip
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
@@ -118,7 +119,7 @@ def test_ctrl_c_stops_a_training_and_keeps_its_checkpoints(home: dict[str, Any])
             for line in child.stderr:
                 if line.startswith("epoch 1:"):
                     break
-            child.send_signal(signal.SIGINT)
+            child.send_signal(signal.Signals[asked])
             out, err = child.communicate(timeout=60)
         finally:
             child.kill()
