@@ -246,10 +246,6 @@ def task_of(tree: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) else DEFAULT_TASK
 
 
-# An experiment's class is made at run time from what is registered, so annotations use its base.
-Experiment = Part
-
-
 def parse(tree: Mapping[str, Any], *, where: str | Path | None = None) -> Any:
     """Make an `Experiment` from a plain tree. Raises ConfigError that names every wrong key."""
     try:

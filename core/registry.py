@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from core.errors import ConfigError
 
@@ -108,7 +108,8 @@ def register(kind: str) -> Callable[[P], P]:
 
 
 @cache
-def _import_all(package_name: str) -> None:
+def import_all(package_name: str) -> None:
+    """Import every module of a package, once: what they register is there then."""
     package = importlib.import_module(package_name)
     for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
         importlib.import_module(f"{package_name}.{module.name}")
@@ -116,7 +117,7 @@ def _import_all(package_name: str) -> None:
 
 def parts(kind: str) -> dict[str, type[Part]]:
     """All registered parts of a kind, by name."""
-    _import_all(_PACKAGES[kind])
+    import_all(_PACKAGES[kind])
     return dict(sorted(_parts.get(kind, {}).items()))
 
 
@@ -126,6 +127,26 @@ def part(kind: str, name: str) -> type[Part]:
     if name not in known:
         raise ConfigError(f"there is no {kind} named {name!r}", mend=f"Choose one of: {', '.join(known)}.")
     return known[name]
+
+
+def made(tree: Mapping[str, Any], *kinds: str) -> Any:
+    """The part that plain values describe, of the first of these kinds that knows its name. Raises ConfigError."""
+    name = str(tree.get("name"))
+    kind = next((kind for kind in kinds if name in parts(kind)), kinds[-1])
+    return part(kind, name).model_validate(tree)
+
+
+def describes(*kinds: str) -> AfterValidator:
+    """Of a field that keeps a part as plain values: they have to describe one of these kinds."""
+
+    def check(tree: dict[str, Any]) -> dict[str, Any]:
+        try:
+            made(tree, *kinds)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return tree
+
+    return AfterValidator(check)
 
 
 def union(kind: str) -> Any:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSettings, QSize, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
+from gui.about import show_about
+from gui.scans.choosing import Chooser
+from gui.scans.commands import ScanCommands
 from gui.theme import MODES, theme
 from gui.widgets import button, label, scrolled, section
 from gui.widgets.rail import PAGES
-
-if TYPE_CHECKING:
-    from gui.main_window import MainWindow
 
 THEME_KEY = "appearance/theme"
 SCROLL_BAR_PX = 12
@@ -64,55 +63,55 @@ REVIEW = (
 class Actions:
     """The window's QActions, and the menu made of them."""
 
-    def __init__(self, window: MainWindow) -> None:
+    def __init__(
+        self, window: QWidget, settings: QSettings, chooser: Chooser, scan: ScanCommands, *,
+        close_scan: Callable[[], object], open_sample: Callable[[], object], show_page: Callable[[str], object],
+    ) -> None:  # fmt: skip
         self._window = window
+        self._settings = settings
         self.all: list[QAction] = []
         menu = self.menu = QMenu(window)
         menu.setObjectName("main-menu")
-        self.open_files = self._add(menu, "open-files", "Open files…", window.choose_files, "Ctrl+O")
-        self.open_folder = self._add(menu, "open-folder", "Open a DICOM folder…", window.choose_folder, "Ctrl+Shift+O")
-        self.open_sample = self._add(menu, "open-sample-scan", "Open the sample scan", window.open_sample)
-        self.close_scan = self._add(menu, "close-front-scan", "Close this scan", window.scans.close_scan, "Ctrl+W")
+        self.open_files = self._add(menu, "open-files", "Open files…", chooser.choose_files, "Ctrl+O")
+        self.open_folder = self._add(menu, "open-folder", "Open a DICOM folder…", chooser.choose_folder, "Ctrl+Shift+O")
+        self.open_sample = self._add(menu, "open-sample-scan", "Open the sample scan", open_sample)
+        self.close_scan = self._add(menu, "close-front-scan", "Close this scan", close_scan, "Ctrl+W")
         self.save_picture = self._add(
-            menu, "save-picture", "Save a picture of the views…", window.save_picture, "Ctrl+Shift+S"
+            menu, "save-picture", "Save a picture of the views…", scan.save_picture, "Ctrl+Shift+S"
         )
         self.anonymise = self._add(
-            menu, "export-without-patient-data", "Export without patient data…", window.export_without_patient_data
+            menu, "export-without-patient-data", "Export without patient data…", scan.export_without_patient_data
         )
         menu.addSeparator()
         self.to_template = self._add(
-            menu, "register-to-template", "Register to template…", lambda: window.register(to_template=True)
+            menu, "register-to-template", "Register to template…", lambda: scan.register(to_template=True)
         )
         self.to_scan = self._add(
-            menu, "register-to-scan", "Register to another open scan…", lambda: window.register(to_template=False)
+            menu, "register-to-scan", "Register to another open scan…", lambda: scan.register(to_template=False)
         )
-        self.save_registered = self._add(menu, "save-registered", "Save the registered scan…", window.save_registered)
+        self.save_registered = self._add(menu, "save-registered", "Save the registered scan…", scan.save_registered)
         menu.addSeparator()
         view = menu.addMenu("View")
-        self.reset = self._add(view, "reset-views", "Fit all views", window.reset_views, "Ctrl+0")
-        self.next = self._add(view, "next-slice", "Next slice", lambda: window.step_slice(1), "]")
-        self.previous = self._add(view, "previous-slice", "Previous slice", lambda: window.step_slice(-1), "[")
-        self.overlay = self._add(
-            view, "toggle-overlay", "Show or hide the segmentation", window.scans.toggle_overlay, "O"
-        )
+        self.reset = self._add(view, "reset-views", "Fit all views", scan.reset_views, "Ctrl+0")
+        self.next = self._add(view, "next-slice", "Next slice", lambda: scan.step_slice(1), "]")
+        self.previous = self._add(view, "previous-slice", "Previous slice", lambda: scan.step_slice(-1), "[")
+        self.overlay = self._add(view, "toggle-overlay", "Show or hide the segmentation", scan.toggle_overlay, "O")
         self.uncertainty = self._add(
-            view, "toggle-uncertainty", "Show or hide the uncertainty", window.scans.toggle_uncertainty, "U"
+            view, "toggle-uncertainty", "Show or hide the uncertainty", scan.toggle_uncertainty, "U"
         )
-        self.measure = self._add(view, "measure", "Measure lengths", window.toggle_measuring, "M")
-        self.remove_lines = self._add(view, "remove-lines", "Remove all measured lines", window.remove_lines)
-        self.auto_window = self._add(view, "auto-window", "Window from the picture", window.auto_window, "A")
-        self.flicker = self._add(
-            view, "flicker-scans", "Flicker between registered scan and target", window.scans.flicker, "B"
-        )
-        self.flip = self._add(view, "flip-sides-action", "Swap left and right of the pictures", window.flip_sides)
+        self.measure = self._add(view, "measure", "Measure lengths", scan.toggle_measuring, "M")
+        self.remove_lines = self._add(view, "remove-lines", "Remove all measured lines", scan.remove_lines)
+        self.auto_window = self._add(view, "auto-window", "Window from the picture", scan.auto_window, "A")
+        self.flicker = self._add(view, "flicker-scans", "Flicker between registered scan and target", scan.flicker, "B")
+        self.flip = self._add(view, "flip-sides-action", "Swap left and right of the pictures", scan.flip_sides)
         go = menu.addMenu("Go to")
         for number, (key, words) in enumerate(PAGES.items(), start=1):
-            self._add(go, f"go-{key}", words, lambda key=key: window.show_page(key), f"Ctrl+{number}")
+            self._add(go, f"go-{key}", words, lambda key=key: show_page(key), f"Ctrl+{number}")
         menu.addMenu(self._theme_menu())
         menu.addSeparator()
         self.shortcuts = self._add(menu, "show-shortcuts", "Keys and mouse", self.show_shortcuts, "F1")
         self.shortcuts.setShortcuts([QKeySequence("F1"), QKeySequence("?")])
-        self.about = self._add(menu, "about", "About Isocenter", window.show_about)
+        self.about = self._add(menu, "about", "About Isocenter", lambda: show_about(window))
         self.quit = self._add(menu, "quit", "Quit", window.close, "Ctrl+Q")
 
     def _add(
@@ -147,7 +146,7 @@ class Actions:
 
     def _set_theme(self, mode: str) -> None:
         theme().set_mode(mode)
-        self._window.context.settings.setValue(THEME_KEY, mode)
+        self._settings.setValue(THEME_KEY, mode)
 
     def show_shortcuts(self) -> None:
         """The sheet of keys and mouse gestures."""

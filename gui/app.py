@@ -22,7 +22,8 @@ from core.paths import RESOURCES, ensure_home, home
 from gui.actions import THEME_KEY
 from gui.context import AppContext
 from gui.importing import IMPORTING
-from gui.main_window import LAZY, MainWindow
+from gui.main_window import MainWindow
+from gui.pages import LAZY
 from gui.scans.opening import SHOWN_WITH_A_SCAN
 from gui.scans.recent import recent
 from gui.scans.registered import remove_left_over

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import importlib
-import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QHideEvent
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QMainWindow,
-    QMessageBox,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from core import RESEARCH_ONLY, __version__
 from core.control import JobControl
 from core.errors import IsocenterError
 from core.imaging.titles import title_of
-from core.paths import home
 from gui.actions import Actions
 from gui.away import Away
 from gui.context import AppContext
 from gui.dropping import page_of, place_of, some
-from gui.importing import IMPORTING
 from gui.jobs.job_line import JobLine
-from gui.scans.opening import SCAN_FILES, dropped_paths
+from gui.leaving import CANCEL, KEEP, STOP, ask_about_training
+from gui.pages import LAZY, make_page
+from gui.scans.choosing import Chooser
+from gui.scans.commands import ScanCommands
+from gui.scans.opening import dropped_paths
 from gui.scans.page import ScansPage
 from gui.widgets import NoticeBar
 from gui.widgets.rail import PAGES, Rail
@@ -39,21 +30,8 @@ from gui.widgets.sizes import RememberedSizes
 from gui.widgets.status_line import StatusLine
 from gui.widgets.top_bar import TopBar
 
-logger = logging.getLogger(__name__)
 GEOMETRY_KEY = "window/geometry"
-PICTURE_SCALE = 2  # saved pictures are finer than the screen
-LAZY = {  # made at first visit: module, class, words for the bar on top
-    "tables": ("gui.tables.page", "TablesPage", "Tables"),
-    "stays": ("gui.stays.page", "StaysPage", "Stays"),
-    "risk": ("gui.risk.page", "RiskPage", "Risk of a subject"),
-    "predict": ("gui.predict.page", "PredictionsPage", "Predictions"),
-    "train": ("gui.train.page", "TrainPage", "Training"),
-    "runs": ("gui.runs.page", "RunsPage", "Runs"),
-    "models": ("gui.models.page", "ModelsPage", "Models"),
-    "review": ("gui.review.page", "ReviewPage", "Review"),
-}
 ONE_AT_A_TIME = "Tables open one at a time, and stays too: drop the folder that holds them."
-STOP, KEEP, CANCEL = "Stop and keep", "Keep training", "Cancel"
 
 
 class MainWindow(QMainWindow):
@@ -74,7 +52,11 @@ class MainWindow(QMainWindow):
         self.pages: dict[str, QWidget] = {"scans": self.scans}
         self._sizes = RememberedSizes(context.settings)
         self.page = "scans"
-        self.actions_ = Actions(self)
+        self._chooser = Chooser(context, self)
+        self.actions_ = Actions(
+            self, context.settings, self._chooser, ScanCommands(context, self.scans),
+            close_scan=self.scans.close_scan, open_sample=self.open_sample, show_page=self.show_page,
+        )  # fmt: skip
         self.rail = Rail(self.actions_.menu)
         self.top_bar = TopBar()
         self.notice = NoticeBar()
@@ -131,8 +113,8 @@ class MainWindow(QMainWindow):
         self.scans.cursor_changed.connect(self._show_cursor)
         self.scans.viewer_made.connect(lambda: self.top_bar.offer("scans", self.scans.toolbar_widgets()))
         self.scans.welcome.sample_requested.connect(lambda: self.open_sample())
-        self.scans.welcome.files_requested.connect(self.choose_files)
-        self.scans.welcome.folder_requested.connect(self.choose_folder)
+        self.scans.welcome.files_requested.connect(self._chooser.choose_files)
+        self.scans.welcome.folder_requested.connect(self._chooser.choose_folder)
 
     # ---- pages --------------------------------------------------------------------------------------------------
 
@@ -141,10 +123,8 @@ class MainWindow(QMainWindow):
         if key not in PAGES:
             return
         if key not in self.pages:
-            module, name, _ = LAZY[key]
             try:
-                with IMPORTING:
-                    page = getattr(importlib.import_module(module), name)(self.context)
+                page = make_page(key, self.context)
             except Exception as error:
                 self.rail.mark(self.page)
                 self.context.tell(error)
@@ -223,22 +203,6 @@ class MainWindow(QMainWindow):
         self.notice.dismiss()
         self.scans.open_series(path, series)
 
-    def choose_files(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(self, "Open scans", self._last_folder(), SCAN_FILES)
-        self._open_chosen([Path(name) for name in names])
-
-    def choose_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Open a DICOM folder", self._last_folder())
-        self._open_chosen([Path(name)] if name else [])
-
-    def _last_folder(self) -> str:
-        return str(self.context.settings.value("scans/folder", str(Path.home())))
-
-    def _open_chosen(self, paths: list[Path]) -> None:
-        if paths:
-            self.context.settings.setValue("scans/folder", str(paths[0].parent))
-            self.context.open_requested.emit(paths)
-
     def open_sample(self, *, by_user: bool = True) -> None:
         """Open the sample scan; it is written to the home folder the first time."""
 
@@ -269,71 +233,6 @@ class MainWindow(QMainWindow):
         else:
             self.context.notice.emit("warn", "Only files and folders of this computer can be dropped here.")
 
-    # ---- commands on the views ----------------------------------------------------------------------------------
-
-    def reset_views(self) -> None:
-        if self.scans.grid is not None:
-            self.scans.grid.reset_views()
-
-    def step_slice(self, by: int) -> None:
-        if self.scans.grid is not None and self.page == "scans":
-            self.scans.grid.step_slice(by)
-
-    def flip_sides(self) -> None:
-        if self.scans.grid is not None:
-            self.scans.grid.flip_sides()
-
-    def toggle_measuring(self) -> None:
-        if self.scans.grid is not None and self.scans.volume is not None and self.page == "scans":
-            self.scans.grid.toggle_measuring()
-
-    def remove_lines(self) -> None:
-        if self.scans.grid is not None:
-            self.scans.scene.lines.clear()
-            self.scans.scene.lines_changed()
-
-    def auto_window(self) -> None:
-        if self.scans.grid is not None and self.page == "scans":
-            self.scans.scene.auto_window()
-
-    def save_picture(self) -> None:
-        """Save the views, with the side marker, as a PNG."""
-        grid, volume = self.scans.grid, self.scans.volume
-        if grid is None or volume is None:
-            self.context.notice.emit("info", "Open a scan first: then its views can be saved as a picture.")
-            return
-        start = str(Path(self._last_folder()) / f"{volume.name}.png")
-        name, _ = QFileDialog.getSaveFileName(self, "Save a picture of the views", start, "PNG (*.png)")
-        if name and not grid.picture(PICTURE_SCALE).save(name, "PNG"):
-            self.context.notice.emit("bad", f"{name}: the picture cannot be written there. Choose another folder.")
-        elif name:
-            self.context.notice.emit("ok", f"Saved {name}")
-
-    def export_without_patient_data(self) -> None:
-        from gui.scans.anonymise import export_without_patient_data
-
-        export_without_patient_data(self.context, self.scans.volume, self)
-
-    def register(self, *, to_template: bool) -> None:
-        from gui.scans.registering import ask
-
-        ask(self.context, self.scans, to_template=to_template)
-
-    def save_registered(self) -> None:
-        from gui.scans.registering import save_front
-
-        save_front(self.context, self.scans)
-
-    def show_about(self) -> None:
-        box = QMessageBox(self)
-        box.setWindowTitle("About Isocenter")
-        box.setText(f"Isocenter {__version__}")
-        box.setInformativeText(
-            "Looks at medical scans, predicts on them and trains the models that do it.\n\n"
-            f"{RESEARCH_ONLY}\nYour data stays in {home()}."
-        )
-        box.open()
-
     # ---- showing and closing ------------------------------------------------------------------------------------
 
     def event(self, event: QEvent) -> bool:
@@ -345,7 +244,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         training = [job for job in self.context.jobs.jobs if job.kind == "training"]
-        answer = self.ask_about_training() if training else STOP
+        answer = ask_about_training(self, has_tray=self.away.tray_available()) if training else STOP
         if answer == CANCEL:
             event.ignore()
         elif answer == KEEP:
@@ -365,23 +264,6 @@ class MainWindow(QMainWindow):
             close: Callable[[], object] | None = getattr(page, "shut_down", None)
             if close is not None and page is not self.scans:
                 close()
-
-    def ask_about_training(self) -> str:
-        """What to do with a run that is going on while the window closes."""
-        box = QMessageBox(self)
-        box.setWindowTitle("A model is being trained")
-        box.setText("A model is being trained in this window.")
-        box.setInformativeText(
-            "Stop and keep: it ends after this step, and its best and last checkpoints are kept.\n"
-            "Keep training: the window goes out of the way, and the program ends when the training does. "
-            + ("The icon in the tray" if self.away.tray_available() else "The task bar")
-            + " brings it back."
-        )
-        stop = box.addButton(STOP, QMessageBox.ButtonRole.DestructiveRole)
-        keep = box.addButton(KEEP, QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(CANCEL, QMessageBox.ButtonRole.RejectRole)
-        box.exec()
-        return {stop: STOP, keep: KEEP}.get(box.clickedButton(), CANCEL)
 
     def _job_ended(self, _job: object) -> None:
         if self.away.is_away and not any(job.kind == "training" for job in self.context.jobs.jobs):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -86,6 +87,13 @@ def test_modules_are_short():
     assert set(long) == set(LONG_MODULES), f"over {LONGEST} lines: {long}"
 
 
+def test_no_modules_import_each_other_in_a_circle():
+    """Imports for types only and those inside functions count too: what needs each other belongs together, or apart."""
+    paths = {_module_name(path): path for path in modules("core", "gui")}
+    needs = {name: set(_modules_imported(path, set(paths))) - {name} for name, path in paths.items()}
+    TopologicalSorter(needs).prepare()  # its error names the circle
+
+
 def test_colours_stand_in_the_theme_only():
     colour = re.compile(r"""["'#(\s]#[0-9a-fA-F]{6}(?:[0-9a-fA-F]{2})?\b|QColor\(\s*\d""")
     found = [
@@ -135,6 +143,20 @@ def test_the_pins_cover_every_declared_library():
 
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _module_name(path: Path) -> str:
+    return ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _modules_imported(path: Path, known: set[str]) -> Iterator[str]:
+    """Those of the known modules that a module imports anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
+            inside = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in known else node.module for name in inside)
 
 
 def _imported(path: Path) -> Iterator[str]:

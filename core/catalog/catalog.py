@@ -149,6 +149,13 @@ class Catalog:
             cursor = connection.execute(f'{verb} INTO "{table}" ({columns}) VALUES ({marks})', list(row.values()))
             return int(cursor.lastrowid or 0)
 
+    def row(self, table: str, id: str | int) -> dict[str, Any]:
+        """A row of a table as it is stored, to be kept elsewhere. Raises CatalogError if there is none of that id."""
+        rows = self._rows(f"SELECT * FROM {table} WHERE id = ?", [id])
+        if not rows:
+            raise CatalogError(f"there is no row {id!r} in {table}")
+        return rows[0]
+
     # ---- runs ---------------------------------------------------------------------------------------------------
 
     def add_run(

@@ -84,10 +84,9 @@ def to_trash(catalog: Catalog, id: int) -> str:
     Returns its name there. Older trash than a month is removed.
     """
     gone = evaluation(catalog, id)
-    row = catalog._rows("SELECT * FROM evaluations WHERE id = ?", [id])[0]
     kept = {files.prediction for other in evaluations(catalog) if other.id != id for files in other.files.values()}
     own = {files.prediction for files in gone.files.values() if files.prediction is not None} - kept
-    return row_to_trash(catalog, "evaluations", row, own)
+    return row_to_trash(catalog, "evaluations", id, own)
 
 
 def from_trash(catalog: Catalog, name: str) -> int:

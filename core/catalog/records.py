@@ -28,7 +28,7 @@ TRASH_DAYS = 30
 def record(catalog: Catalog, run_id: str) -> dict[str, Any]:
     """All rows of a run: `run`, `metrics` (key, step, epoch, value, time), `events`, `checkpoints`."""
     run = catalog.run(run_id)
-    rows: dict[str, Any] = {"run": catalog._rows("SELECT * FROM runs WHERE id = ?", [run.id])[0]}
+    rows: dict[str, Any] = {"run": catalog.row("runs", run.id)}
     rows["metrics"] = [
         [point.key, point.step, point.epoch, point.value, point.time] for point in catalog.metrics(run.id)
     ]

@@ -9,7 +9,6 @@ import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from core.catalog.catalog import Catalog
 from core.catalog.records import empty_old, insert_row, move, trash_folder
@@ -17,12 +16,14 @@ from core.errors import CatalogError
 from core.files import write_text
 
 
-def row_to_trash(catalog: Catalog, table: str, row: dict[str, Any], files: Iterable[Path]) -> str:
-    """Take a row with an id and a time out of the catalog; it and these files wait in the trash.
+def row_to_trash(catalog: Catalog, table: str, id: int, files: Iterable[Path]) -> str:
+    """Take a row of a table that has ids and times out of the catalog; it and these files wait in the trash.
 
-    Returns its name there. Older trash than a month is removed. Raises CatalogError where a file cannot be moved.
+    Returns its name there. Older trash than a month is removed. Raises CatalogError where there is no such row, or a
+    file cannot be moved.
     """
     empty_old()
+    row = catalog.row(table, id)
     place = trash_folder() / f"{table}-{row['id']}-{round(row['time'] * 1000)}"  # ids are given again, times are not
     place.mkdir(parents=True, exist_ok=True)
     moved = {f"{number}{path.name}": str(path) for number, path in enumerate(sorted(set(files))) if path.is_file()}

@@ -92,9 +92,11 @@ def _computer() -> Check:
 def _devices() -> Check:
     import torch
 
+    from core.training.devices import cpu_has_bf16
+
     cuda = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     mps = bool(torch.backends.mps.is_available())
-    bf16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    bf16 = cpu_has_bf16()
     facts = {"cpu": True, "cuda": cuda, "mps": mps, "cpu_bf16": bf16}
     gpu = ", ".join(cuda) or ("Apple GPU" if mps else "no GPU")
     text = f"CPU ({'with' if bf16 else 'without'} bf16 arithmetic), {gpu}"

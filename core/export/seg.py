@@ -24,8 +24,6 @@ from core.files import whole_file
 from core.imaging.split import series_of
 from core.imaging.volume import Volume
 
-Array = np.ndarray[Any, Any]
-
 _NAME = "Isocenter"
 _RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _TEXT_LENGTH = 64  # of a DICOM LO

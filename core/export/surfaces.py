@@ -128,4 +128,3 @@ _WRITERS: dict[str, Callable[[IO[bytes], Sequence[Mesh], Space], None]] = {
     ".obj": _write_obj,
     ".ply": _write_ply,
 }
-SUFFIXES = tuple(_WRITERS)

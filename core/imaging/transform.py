@@ -18,6 +18,7 @@ import numpy as np
 
 from core.errors import UnreadableScan
 from core.imaging.geometry import corners_ras_mm
+from core.imaging.payload import broken
 from core.imaging.volume import Finding
 
 Array = np.ndarray[Any, Any]
@@ -49,7 +50,7 @@ def place(header: Any, grid_shape: tuple[int, int, int], where: Path) -> Placeme
     sizes = np.array(header["pixdim"][1:4], float)
     sizes[(sizes == 0) & (np.array(grid_shape) == 1)] = 1.0  # a single slice often has no thickness
     if not (np.isfinite(sizes).all() and (sizes != 0).all()):
-        raise _damaged(f"the voxel size in the header is {_numbers(sizes)} mm", where)
+        raise broken(f"the voxel size in the header is {_numbers(sizes)} mm", where)
     sform_code, qform_code = int(header["sform_code"]), int(header["qform_code"])
     sform = _sform(header, where) if sform_code > 0 else None
     qform = None
@@ -95,14 +96,14 @@ def place(header: Any, grid_shape: tuple[int, int, int], where: Path) -> Placeme
 def check_affine(affine_ras: Array, where: Path) -> None:
     """Raise UnreadableScan for a transform that is not finite, not invertible, or of absurd voxel sizes."""
     if not np.isfinite(affine_ras).all() or np.abs(affine_ras).max() > _FARTHEST_MM:
-        raise _damaged("the transform to patient space holds values that are no numbers or no places", where)
+        raise broken("the transform to patient space holds values that are no numbers or no places", where)
     sizes = np.linalg.norm(affine_ras[:3, :3], axis=0)
     if not (sizes > 0).all():
-        raise _damaged("the transform to patient space is singular (an axis has no length)", where)
+        raise broken("the transform to patient space is singular (an axis has no length)", where)
     if sizes.min() < _SMALLEST_MM or sizes.max() > _LARGEST_MM:
-        raise _damaged(f"the voxel size is {_numbers(sizes)} mm, which no scanner makes", where)
+        raise broken(f"the voxel size is {_numbers(sizes)} mm, which no scanner makes", where)
     if abs(np.linalg.det(affine_ras[:3, :3] / sizes)) < 1e-3:
-        raise _damaged("the transform to patient space is singular (two axes run the same way)", where)
+        raise broken("the transform to patient space is singular (two axes run the same way)", where)
 
 
 def ras_from(signs: Array, directions: Array, origin: Array) -> Array:
@@ -135,7 +136,7 @@ def _sform(header: Any, where: Path) -> Array:
     affine[:3] = header["srow"]
     # Checked here as well: a damaged sform must not be compared with the qform.
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) == 0:
-        raise _damaged("the header's sform is singular or holds values that are no numbers", where)
+        raise broken("the header's sform is singular or holds values that are no numbers", where)
     return affine
 
 
@@ -144,7 +145,7 @@ def _qform(header: Any, sizes: Array, where: Path) -> Array:
     offset = np.array(header["qoffset"], float)
     rest = 1.0 - (b * b + c * c + d * d)
     if not (np.isfinite([b, c, d]).all() and np.isfinite(offset).all()) or rest < -1e-5:
-        raise _damaged("the header's qform is damaged", where)
+        raise broken("the header's qform is damaged", where)
     a = np.sqrt(max(rest, 0.0))
     rotation = np.array(
         [
@@ -185,7 +186,3 @@ def in_mm(affine: Array, unit: int) -> tuple[Array, list[Finding]]:
 
 def _numbers(values: Array) -> str:
     return " x ".join(f"{v:g}" for v in values)
-
-
-def _damaged(what: str, where: Path) -> UnreadableScan:
-    return UnreadableScan(what, where=where, mend="The header is damaged: convert the scan again from its source.")

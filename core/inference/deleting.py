@@ -7,7 +7,6 @@ from pathlib import Path
 
 from core.catalog import Catalog, PredictionRow
 from core.catalog.trash import row_from_trash, row_to_trash
-from core.errors import CatalogError
 from core.inference.cases import LEDGER
 from core.inference.uncertainty import uncertainty_beside
 from core.paths import predictions_folder
@@ -18,12 +17,9 @@ def to_trash(catalog: Catalog, id: int) -> str:
 
     Files outside the home's folder of predictions are their user's: they stay. Raises CatalogError.
     """
-    rows = catalog._rows("SELECT * FROM predictions WHERE id = ?", [id])
-    if not rows:
-        raise CatalogError(f"there is no prediction {id}")
     gone = catalog.prediction(id)
     own = own_files(gone, [row for row in catalog.predictions() if row.id != id])
-    name = row_to_trash(catalog, "predictions", rows[0], own)
+    name = row_to_trash(catalog, "predictions", id, own)
     for folder in {path.parent for path in own}:
         with suppress(OSError):  # other files lie there
             folder.rmdir()

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from core import registry
 from core.config import MAX_CONFIG_BYTES, read_yaml
 from core.data.plan import Plan
-from core.errors import ConfigError, ModelError
+from core.errors import ModelError
 from core.inference.confidence import Calibration
 from core.inference.likeness import Likeness
 from core.registry import Part
@@ -21,6 +21,9 @@ from core.training.origin import MAX_SEEN
 MANIFEST = "model.yaml"
 MAX_NETWORKS = 20
 MAX_PATCH_VOXELS = 2**26
+
+NETWORKS = ("imported model", "model")  # the kinds of a network for scans
+NETWORK, PIPELINE = registry.describes(*NETWORKS), registry.describes("pipeline")
 
 Millimetres = tuple[float, float]
 Digits = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
@@ -89,9 +92,9 @@ class Manifest(ManifestHead):
 
     format: Literal[1, 2] = 1  # type: ignore[assignment]  # a wider choice than that of the others
     task: Literal["segmentation"] = "segmentation"
-    network: dict[str, Any]
+    network: Annotated[dict[str, Any], NETWORK]
     plan: Plan
-    pipeline: dict[str, Any] | None = None  # of a model that another program made
+    pipeline: Annotated[dict[str, Any], PIPELINE] | None = None  # of a model that another program made
     mirror_axes: list[Literal["x", "y", "z"]] = Field([], max_length=3)
     training: Training
     graph_sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
@@ -105,25 +108,6 @@ class Manifest(ManifestHead):
         if (self.format == 2) != (self.members is not None):
             raise ValueError("format 2 has members, format 1 has none")
         return self
-
-    @field_validator("network")
-    @classmethod
-    def _known_network(cls, network: dict[str, Any]) -> dict[str, Any]:
-        try:
-            network_of(network)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        return network
-
-    @field_validator("pipeline")
-    @classmethod
-    def _known_pipeline(cls, pipeline: dict[str, Any] | None) -> dict[str, Any] | None:
-        try:
-            if pipeline is not None:
-                registry.part("pipeline", str(pipeline.get("name"))).model_validate(pipeline)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        return pipeline
 
     @field_validator("plan")
     @classmethod
@@ -164,6 +148,4 @@ def parse_as(kind: type[Described], data: bytes, where: Path) -> Described:
 
 def network_of(tree: dict[str, Any]) -> Any:
     """The registered part that a network's description names. Raises ConfigError where there is none."""
-    name = str(tree.get("name"))
-    kind = "imported model" if name in registry.parts("imported model") else "model"
-    return registry.part(kind, name).model_validate(tree)
+    return registry.made(tree, *NETWORKS)

@@ -147,7 +147,7 @@ class ModelPackage(FolderPackage):
     def pipeline(self) -> Any:
         """How another program prepares scans for this model; None: as models of our own (core.data.prepare)."""
         tree = self.manifest.pipeline
-        return None if tree is None else registry.part("pipeline", tree["name"]).model_validate(tree)
+        return None if tree is None else registry.made(tree, "pipeline")
 
     @property
     def activation(self) -> Activation:

@@ -20,6 +20,8 @@ from core.errors import RegistrationFailed
 from core.imaging.geometry import index_to_ras_mm, ras_mm_to_index
 from core.imaging.registration.register import Registration, register
 from core.imaging.volume import Finding, Volume
+from core.inference.classifying import class_probabilities
+from core.inference.head_regions import AS_IT_IS, Box, lay, side_labels, unlike_side
 from core.inference.manifest import Region
 from core.inference.mirroring import Mirror
 from core.inference.package import ModelPackage
@@ -50,9 +52,6 @@ def predict_registered(
 
     Raises RegistrationFailed where a box is cut off.
     """
-    from core.inference.predictor import class_probabilities
-    from core.inference.whole_head import AS_IT_IS, side_labels, unlike_side
-
     assert package.manifest.whole_head is not None  # noqa: S101 - callers ask only then
     regions = package.manifest.whole_head.regions
     template_to_scan = np.linalg.inv(registration.moving_to_fixed)
@@ -72,10 +71,7 @@ def predict_registered(
         findings += unlike_side(prepared, head, package, region)
         found = class_probabilities(prepared, package, runtime, mirror, part.part(0.1, 0.9))[:, flip]
         box, classes, sure = _at_voxels(found, crop_affine, head, part)
-        named = np.array([0, *(label.value for label in labels)], np.uint16)[classes]
-        better = sure > certainty[box]
-        values[box] = np.where(better, named, values[box])
-        certainty[box] = np.where(better, sure, certainty[box])
+        lay(values, certainty, box, classes, sure, labels)
     return values, certainty, findings
 
 
@@ -105,9 +101,7 @@ def _cut(values: Array, head: Volume, crop_affine: Array, shape: tuple[int, ...]
     return ndimage.map_coordinates(values, np.moveaxis(places, -1, 0), order=1, mode="nearest")
 
 
-def _at_voxels(
-    probabilities: Array, crop_affine: Array, head: Volume, control: JobControl
-) -> tuple[tuple[slice, ...], Array, Array]:
+def _at_voxels(probabilities: Array, crop_affine: Array, head: Volume, control: JobControl) -> tuple[Box, Array, Array]:
     """The box of the head's voxels that the crop reaches, and there the class and its probability; 0 beyond."""
     shape = probabilities.shape[1:]
     ends = np.array(list(product(*[(-0.5, n - 0.5) for n in shape])))

@@ -27,6 +27,7 @@ from scipy import ndimage
 
 from core.imaging.geometry import ras_mm_to_index
 from core.imaging.reader import read
+from core.imaging.registration.quality import correlation
 from core.imaging.sample import template_file
 from core.imaging.titles import TEMPLATE_FILE
 from core.imaging.volume import Volume
@@ -76,8 +77,8 @@ def match(volume: Volume) -> Match:
     if covered < MIN_COVERED:
         return Match(covered, 0.0, 0.0)
     edges = _edges(np.nan_to_num(looked_up))
-    values_fit = _correlation(looked_up[inside], template.values[inside])
-    return Match(covered, values_fit, _correlation(edges[inside], template.edges[inside]))
+    values_fit = correlation(looked_up[inside], template.values[inside])
+    return Match(covered, values_fit, correlation(edges[inside], template.edges[inside]))
 
 
 @cache
@@ -103,9 +104,3 @@ def _averaged(values: Array, affine_ras: Array) -> tuple[Array, Array]:
 
 def _edges(values: Array) -> Array:
     return ndimage.gaussian_gradient_magnitude(values, 0.7)
-
-
-def _correlation(a: Array, b: Array) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    size = np.sqrt((a * a).sum() * (b * b).sum())
-    return float((a * b).sum() / size) if size > 0 else 0.0

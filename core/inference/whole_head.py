@@ -17,36 +17,26 @@ import numpy as np
 
 from core.control import JobControl
 from core.data.plan import Label
-from core.data.prepare import Prepared, prepare_array
+from core.data.prepare import prepare_array
 from core.errors import RegistrationFailed, UnsuitableScan
-from core.imaging.geometry import Reorientation, ras_mm_to_index, to_canonical
+from core.imaging.geometry import ras_mm_to_index, to_canonical
 from core.imaging.volume import Finding, Volume
 from core.inference import template
 from core.inference.checks import extent_mm
+from core.inference.classifying import classify
+from core.inference.head_regions import AS_IT_IS, Box, lay, side_labels, unlike_side
 from core.inference.manifest import Region
 from core.inference.mirroring import Mirror
 from core.inference.package import ModelPackage
 from core.inference.runtime import Runtime
 
 Array = np.ndarray[Any, Any]
-Box = tuple[slice, ...]
 
 WHOLE_HEAD_MM = 120.0
-AS_IT_IS = Reorientation((0, 1, 2), (False, False, False))
 CROPS = Finding(
     "trained_on_crops", "warning",
     "The model was trained on crops around one side, and here it read a whole head. Look before you trust it.",
 )  # fmt: skip
-
-
-def side_labels(package: ModelPackage) -> list[list[Label]]:
-    """For each region the labels it gets, in the order of the plan's."""
-    assert package.manifest.whole_head is not None  # noqa: S101 - callers ask only then
-    step = max(label.value for label in package.plan.labels)
-    return [
-        [Label(value=label.value + step * n, name=f"{label.name}, {region.side}") for label in package.plan.labels]
-        for n, region in enumerate(package.manifest.whole_head.regions)
-    ]
 
 
 def segment_whole_head(
@@ -105,8 +95,6 @@ def _in_place(
     mirror: Mirror, control: JobControl,
 ) -> tuple[Array, Array, list[Finding]]:  # fmt: skip
     """Label values and certainty on the grid of a canonical head in template space, and what is unlike the training."""
-    from core.inference.predictor import classify
-
     values = np.zeros(head.grid_shape, np.uint16)
     certainty = np.zeros(head.grid_shape, np.float32)
     labels, findings = side_labels(package), []
@@ -118,10 +106,7 @@ def _in_place(
         findings += unlike_side(prepared, head, package, region)
         part = control.part(n / len(regions), (n + 1) / len(regions))
         classes, sure = classify(prepared, package, runtime, mirror, part)
-        found = np.array([0, *(label.value for label in labels[n])], np.uint16)[classes[flip]]
-        better = sure[flip] > certainty[box]
-        values[box] = np.where(better, found, values[box])
-        certainty[box] = np.where(better, sure[flip], certainty[box])
+        lay(values, certainty, box, classes[flip], sure[flip], labels[n])
     return values, certainty, findings
 
 
@@ -132,14 +117,6 @@ def _merged(findings: list[Finding]) -> list[Finding]:
         text = one.message.partition(": ")[2]
         by_code[one.code] = replace(one, message=f"Both sides: {text}") if one.code in by_code else one
     return list(by_code.values())
-
-
-def unlike_side(prepared: Prepared, head: Volume, package: ModelPackage, region: Region) -> list[Finding]:
-    """How a region that was cut out differs from the training scans, with its side said."""
-    from core.inference.predictor import unlike_training
-
-    found = unlike_training(prepared, head, package)
-    return [replace(one, message=f"{region.side.capitalize()} side: {one.message}") for one in found]
 
 
 def _box(region: Region, head: Volume) -> Box | None:

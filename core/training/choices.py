@@ -138,12 +138,13 @@ def strides(spacing_mm: Sequence[float], sides: Sequence[float], levels: int) ->
 def patch(
     sides: Sequence[float], spacing_mm: Sequence[float], divisor: int | Sequence[int], limit: float
 ) -> tuple[Three, str]:
-    """The median case where it is small enough, else cut down to `limit` voxels, even in millimetres.
+    """What holds the median case where that is small enough, else cut down to `limit` voxels, even in millimetres.
 
-    `sides` are the median case's on the target grid; each is a multiple of `divisor`, or of one of its own.
+    `sides` are the median case's on the target grid; each is a multiple of `divisor`, or of one of its own. A small
+    structure is told apart by where it lies in the whole, so a patch that cuts a little off learns less.
     """
     steps = [int(step) for step in np.broadcast_to(divisor, 3)]
-    size = [_fitting(n, step) for n, step in zip(sides, steps, strict=True)]
+    size = [math.ceil(n / step) * step for n, step in zip(sides, steps, strict=True)]
     whole = list(size)
     while math.prod(size) > limit and any(n > step for n, step in zip(size, steps, strict=True)):
         # Shorten the axis that sees farthest, so that the field of view becomes even.
@@ -154,16 +155,10 @@ def patch(
         size[int(np.argmax(np.multiply(sides, np.array(steps) > 1)))] *= 2
     multiple = f"in multiples of {text_of(divisor)}, as the network needs" if max(steps) > 1 else ""
     if size == whole:
-        reason = f"About the size of the median case, {multiple}.".replace(", .", ".")
+        reason = f"Holds the whole median case, {multiple}.".replace(", .", ".")
     else:
         reason = "As large as memory and time allow, about as far in millimetres along each axis."
     return (size[0], size[1], size[2]), reason
-
-
-def _fitting(n: float, divisor: int) -> int:
-    """The multiple below where it costs at most an eighth of the side, else the one above."""
-    below = int(n // divisor) * divisor
-    return below if below and n - below <= n / 8 else math.ceil(n / divisor) * divisor
 
 
 def patch_limit(cost: Cost, batch: int, machine: Machine, minutes: float) -> float:

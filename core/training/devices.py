@@ -37,8 +37,15 @@ def choose(device: str, precision: str = "32") -> str:
         )
     if device == "cpu" and precision == "16-mixed":
         raise ConfigError("16-mixed precision needs a GPU", mend="Use trainer.precision=32.")
-    if device == "cpu" and precision == "bf16-mixed" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if device == "cpu" and precision == "bf16-mixed" and not cpu_has_bf16():
         raise ConfigError(
             "this CPU has no bf16 arithmetic, so bf16-mixed would be slower", mend="Use trainer.precision=32."
         )
     return device
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the CPU reckons in bf16 itself. Where it does not, a single such convolution takes minutes."""
+    import torch
+
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

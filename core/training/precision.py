@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from core.files import write_text
+from core.training.devices import cpu_has_bf16
 
 STEPS = 3  # timed ones, after one that warms up
 FILE = "precision.json"
@@ -21,13 +22,10 @@ GAIN = 1.1  # a mixed precision has to be this much faster than 32 bits
 
 
 def candidates(device: str) -> list[str]:
-    """The mixed precisions that the device claims to support. Nothing else may be tried.
-
-    On a CPU without bf16 arithmetic a single such convolution takes minutes.
-    """
+    """The mixed precisions that the device claims to support. Nothing else may be tried."""
     if device == "cuda":
         return (["bf16-mixed"] if torch.cuda.is_bf16_supported(including_emulation=False) else []) + ["16-mixed"]
-    if device == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if device == "cpu" and cpu_has_bf16():
         return ["bf16-mixed"]
     return []
 

@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from core import registry
 from core.control import JobControl
 from core.errors import ModelError
 from core.files import write_text
 from core.inference.answers import record
 from core.inference.package import AnyPackage
-from gui.predict.model_card import task_of
 from gui.risk.values import as_tree
 from gui.viewer.overlays import Overlay
 from gui.viewer.scene import OpenedScan
@@ -56,12 +54,6 @@ class Answer:
 
     prediction: dict[str, Any]
     maps: dict[str, np.ndarray[Any, Any]]
-
-
-def takes_subjects(package: AnyPackage) -> bool:
-    """Whether a model predicts subjects from images and clinical values."""
-    part: Any = registry.parts("task").get(task_of(package))
-    return part is not None and bool(part.data_kind == DATA_KIND)
 
 
 def ask(package: AnyPackage, subject: Subject, out: Path, explain: bool, control: JobControl) -> Answer:

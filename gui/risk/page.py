@@ -31,7 +31,7 @@ from gui.predict.kind_chooser import KindChooser
 from gui.predict.model_card import choice_of, simulated, title
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import model_gone, own_folder
-from gui.risk.asking import STRUCTURES, Answer, Subject, ask, open_image, overlay_of, takes_subjects
+from gui.risk.asking import DATA_KIND, STRUCTURES, Answer, Subject, ask, open_image, overlay_of
 from gui.risk.legend import Legend
 from gui.risk.past import reopen, subject_of
 from gui.risk.place import ImagePlace, kind_by_name
@@ -99,7 +99,7 @@ class RiskPage(QWidget):
         frame = QFrame()
         frame.setProperty("role", "panel")
         frame.setMinimumWidth(340)
-        self.model = KindChooser(self._choice, "risk-model", "Model of risk", takes_subjects)
+        self.model = KindChooser(self._choice, "risk-model", "Model of risk", DATA_KIND)
         self.model.currentIndexChanged.connect(lambda _: self._show_model())
         self.about = label("", "dim", wrap=True)
         self.simulated = notice("Trained on simulated data: it says nothing about patients.", "warn")

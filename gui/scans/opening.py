@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from gui.viewer.scene import OpenedScan
 
 SHOWN_WITH_A_SCAN = (  # imported beside the window, which would stand still for them
-    "gui.viewer.slice_grid",
-    "gui.scans.menus",
-    "gui.predict.panel",
+    "gui.scans.workspace",
     "core.inference.package",
     "core.catalog",
 )

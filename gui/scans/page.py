@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
-from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QWidget
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QMenu, QStackedWidget, QWidget
 
 from core.imaging.titles import title_of
 from gui.context import AppContext
 from gui.scans import recent
+from gui.scans.open_scan import OpenScan
 from gui.scans.opening import Opener
 from gui.scans.welcome import WelcomePage
 from gui.widgets import menu_button
@@ -23,26 +23,12 @@ if TYPE_CHECKING:
     from core.imaging.volume import Finding, Volume
     from gui.jobs import Job
     from gui.predict.panel import PredictPanel
-    from gui.predict.stored import Overlay as StoredOverlay
-    from gui.scans.checks import ChecksPanel
-    from gui.scans.layers import LayersPanel
-    from gui.scans.open_list import OpenList
     from gui.scans.picker import SeriesPicker
     from gui.scans.registered import Registered
+    from gui.scans.workspace import Workspace
     from gui.viewer.arriving import ArrivingScan
     from gui.viewer.scene import OpenedScan, Scene
     from gui.viewer.slice_grid import SliceGrid
-
-SPLITTER_KEY = "scans/splitter"
-
-
-@dataclass
-class OpenScan:
-    opened: OpenedScan
-    findings: tuple[Finding, ...]
-    cursor: tuple[int, int, int] | None = None  # where it was left
-    by_user: bool = True  # whether its user asked for it, and not the program at its first start
-    registered: Registered | None = None  # how it was made, where it is a scan registered to another
 
 
 class ScansPage(QStackedWidget):
@@ -63,10 +49,7 @@ class ScansPage(QStackedWidget):
         self.scene: Scene
         self.grid: SliceGrid | None = None
         self.predict_panel: PredictPanel | None = None
-        self._list: OpenList
-        self._layers: LayersPanel
-        self._checks: ChecksPanel
-        self._splitter: QSplitter
+        self._workspace: Workspace
         self._picker: SeriesPicker | None = None
         self._opener = Opener(context, self)
         self._opener.opened.connect(self._take)
@@ -84,38 +67,14 @@ class ScansPage(QStackedWidget):
         """Make the viewer if there is none yet."""
         if self.grid is not None:
             return self.grid
-        from gui.predict.panel import PredictPanel
-        from gui.scans.checks import ChecksPanel
-        from gui.scans.layers import LayersPanel
-        from gui.scans.menus import fill_layout_menu
-        from gui.scans.open_list import OpenList
-        from gui.scans.side import side_panel
-        from gui.viewer.scene import Scene
-        from gui.viewer.slice_grid import SliceGrid
+        from gui.scans.workspace import Workspace
 
-        self.scene = Scene()
-        self.scene.set_radiological(self._context.settings.value("viewer/radiological", True, type=bool))
-        self.grid = SliceGrid(self._context, self.scene)
-        self._list, self._layers, self._checks = OpenList(), LayersPanel(self.scene), ChecksPanel()
-        self._list.chosen.connect(self.bring_to_front)
-        self._list.close_requested.connect(self.close_scan)
-        self.predict_panel = PredictPanel(self._context)
-        self.predict_panel.overlay_ready.connect(self._lay_over)
-        self._splitter = QSplitter()
-        self._splitter.setObjectName("scans-splitter")
-        self._splitter.setHandleWidth(1)
-        self._splitter.addWidget(side_panel(self._list, self._layers, self._checks))
-        self._splitter.addWidget(self.grid)
-        self._splitter.addWidget(self.predict_panel)
-        for place, stretch in enumerate((0, 1, 0)):
-            self._splitter.setStretchFactor(place, stretch)
-            self._splitter.setCollapsible(place, place != 1)
-        self._splitter.setSizes([252, 876, 328])
-        state = self._context.settings.value(SPLITTER_KEY)
-        if isinstance(state, QByteArray):
-            self._splitter.restoreState(state)
-        self.addWidget(self._splitter)
-        fill_layout_menu(self._layout_menu, self.grid, self._context.settings)
+        made = self._workspace = Workspace(self._context)
+        self.scene, self.grid, self.predict_panel = made.scene, made.grid, made.predict_panel
+        made.list.chosen.connect(self.bring_to_front)
+        made.list.close_requested.connect(self.close_scan)
+        self.addWidget(made)
+        made.fill_layout_menu(self._layout_menu)
         self.scene.listen(self._scene_changed)
         self.viewer_made.emit()
         return self.grid
@@ -124,8 +83,8 @@ class ScansPage(QStackedWidget):
         """Make the viewer and draw it once unseen, so that the first scan finds everything dressed and laid out."""
         self.prepare()
         if self.currentWidget() is self.welcome:
-            self._splitter.resize(self.size())
-            self._splitter.grab()
+            self._workspace.resize(self.size())
+            self._workspace.grab()
 
     def toolbar_widgets(self) -> list[QWidget]:
         """What this page puts on the top bar once its viewer is there."""
@@ -186,7 +145,7 @@ class ScansPage(QStackedWidget):
             self.open_series(choice.path, choice.series)
 
     def _leave_picker(self) -> None:
-        self.setCurrentWidget(self._splitter if self.open_scans or self._arriving else self.welcome)
+        self.setCurrentWidget(self._workspace if self.open_scans or self._arriving else self.welcome)
         self.scan_changed.emit(self.volume)
 
     def _take(self, opened: OpenedScan, by_user: bool) -> None:
@@ -207,10 +166,10 @@ class ScansPage(QStackedWidget):
             self._left = (self.front_scan, self.scene.point_ras_mm())
             self.front_scan.cursor = self.scene.index
         self.front, self._arriving = -1, job
-        self._list.select(-1)
-        self._checks.show_findings(())
+        self._workspace.list.select(-1)
+        self._workspace.checks.show_findings(())
         self.scene.show_arriving(arriving)
-        self.setCurrentWidget(self._splitter)
+        self.setCurrentWidget(self._workspace)
         self._announce(None)
 
     def _stop_arriving(self) -> tuple[OpenScan, Any] | None:
@@ -239,7 +198,7 @@ class ScansPage(QStackedWidget):
         self.prepare()
         volume = opened.volume
         self.open_scans.append(OpenScan(opened, volume.findings, by_user=by_user, registered=registered))
-        self._list.add(volume)
+        self._workspace.list.add(volume)
         self.bring_to_front(len(self.open_scans) - 1)
         if registered is None:  # its file goes away with it
             recent.remember(self._context.settings, volume.source.path, describe(volume), volume.source.series)
@@ -256,7 +215,7 @@ class ScansPage(QStackedWidget):
         def done(findings: list[Finding]) -> None:
             scan.findings = tuple(findings)
             if self.front_scan is scan:
-                self._checks.show_findings(scan.findings)
+                self._workspace.checks.show_findings(scan.findings)
 
         self._context.jobs.run("Checking the scan", check, done=done, kind="background")
 
@@ -277,9 +236,8 @@ class ScansPage(QStackedWidget):
         return self.volume.title if self.volume else ""
 
     def bring_to_front(self, place: int) -> None:
-        if place == self.front and self.currentWidget() is self._splitter:
+        if place == self.front and self.currentWidget() is self._workspace:
             return
-        from gui.scans.menus import fill_window_menu
         from gui.viewer.space import same_space
 
         self.prepare()
@@ -289,14 +247,14 @@ class ScansPage(QStackedWidget):
         left = self._stop_arriving()
         self.front = place
         scan = self.open_scans[place]
-        self.setCurrentWidget(self._splitter)
-        self._list.select(place)
+        self.setCurrentWidget(self._workspace)
+        self._workspace.list.select(place)
         stays = self.scene.show(scan.opened)
         shared = left is not None and same_space(left[0].opened.volume, scan.opened.volume)
         if not stays and not (shared and left and self.scene.go_to(left[1])) and scan.cursor is not None:
             self.scene.set_index(scan.cursor)
-        self._checks.show_findings(scan.findings)
-        fill_window_menu(self._window_menu, self.scene)
+        self._workspace.checks.show_findings(scan.findings)
+        self._workspace.fill_window_menu(self._window_menu)
         if self.grid is not None:
             self.grid.slices[0].setFocus(Qt.FocusReason.OtherFocusReason)  # the keys move its slices at once
         self._announce(scan.opened.volume)
@@ -312,7 +270,7 @@ class ScansPage(QStackedWidget):
         closed = self.open_scans.pop(place)
         if closed.registered is not None:
             closed.registered.discard()
-        self._list.remove(place)
+        self._workspace.list.remove(place)
         was_front, self.front = place == self.front, self.front - (place < self.front)
         if not was_front:
             return
@@ -324,7 +282,7 @@ class ScansPage(QStackedWidget):
 
     def _show_nothing(self) -> None:
         self.scene.show(None)
-        self._checks.show_findings(())
+        self._workspace.checks.show_findings(())
         self.welcome.refresh()
         self.setCurrentWidget(self.welcome)
         self._announce(None)
@@ -340,61 +298,16 @@ class ScansPage(QStackedWidget):
             by_user = scan is None or scan.by_user
             self.predict_panel.set_scan(volume, by_user=by_user, arriving=self._arriving is not None)
 
-    # ---- the overlay --------------------------------------------------------------------------------------------
-
-    def _lay_over(self, given: StoredOverlay | None) -> None:
-        """Show what the panel gives, at the volume that it belongs to; None: the bare scan."""
-        from gui.theme.structures import structure_colours
-        from gui.viewer.overlays import Overlay, UncertaintyMap
-
-        self.scene.set_uncertainty(None)
-        if given is None:
-            self.scene.set_overlay(None)
-            return
-        colours = {label: colour.getRgb()[:3] for label, colour in structure_colours(given.structures).items()}
-        opacity = self._context.settings.value("viewer/overlay_opacity", 0.45, type=float)
-        try:
-            self.scene.set_overlay(Overlay(given.labels, given.structures, colours, opacity=opacity, time=given.time))
-        except ValueError as error:
-            self._context.tell(error)
-            return
-        if given.uncertainty is not None:
-            self.scene.set_uncertainty(UncertaintyMap(given.uncertainty, calibrated=given.calibrated))
-        if given.time is not None:
-            self.scene.set_time(given.time)
-        self.scene.go_to_overlay()
-
-    def toggle_uncertainty(self) -> None:
-        if self.grid is not None and self.scene.uncertainty is not None:
-            self.scene.show_uncertainty(not self.scene.uncertainty.shown)
-
-    def toggle_overlay(self) -> None:
-        if self.grid is not None and self.scene.overlay is not None:
-            self.scene.set_overlay_look(shown=not self.scene.overlay.shown)
-
-    def flicker(self) -> None:
-        """Of two scans that are compared, show the one, then the other."""
-        if self.grid is not None:
-            self.scene.flicker()
-
     # ---- following and ending -----------------------------------------------------------------------------------
 
     def _scene_changed(self, change: str) -> None:
-        settings = self._context.settings
         if change in ("cursor", "volume", "time", "overlay", "look"):
             self.cursor_changed.emit()
-        if change in ("volume", "time") and self.predict_panel is not None:
-            self.predict_panel.set_time(self.scene.time)
-        if change == "side":
-            settings.setValue("viewer/radiological", self.scene.radiological)
-        if change == "look" and self.scene.overlay is not None:
-            settings.setValue("viewer/overlay_opacity", self.scene.overlay.opacity)
 
     def shut_down(self) -> None:
-        """Free the 3D view and remember the panels' sizes."""
+        """Free the 3D view, and take the registered scans away that were not saved."""
         if self.grid is not None:
-            self._context.settings.setValue(SPLITTER_KEY, self._splitter.saveState())
-            self.grid.close_views()
+            self._workspace.shut_down()
         for scan in self.open_scans:
             if scan.registered is not None:
                 scan.registered.discard()

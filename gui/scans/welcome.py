@@ -9,7 +9,7 @@ from core import RESEARCH_ONLY
 from core.imaging.titles import file_title
 from gui.context import AppContext
 from gui.scans.recent import RecentScan, forget_all, recent
-from gui.theme import icons, theme
+from gui.theme import drawing, theme
 from gui.widgets import ElidedLabel, button, dress, label, line, section
 
 
@@ -84,7 +84,7 @@ class WelcomePage(QWidget):
         return zone
 
     def _draw(self) -> None:
-        self._picture.setPixmap(icons.pixmap("isocenter", theme().tokens.accent, 56, self.devicePixelRatioF()))
+        self._picture.setPixmap(drawing.pixmap("isocenter", theme().tokens.accent, 56, self.devicePixelRatioF()))
 
     def set_drag_over(self, over: bool) -> None:
         """Light up while something is dragged over the window."""

@@ -7,23 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core import registry
 from core.control import JobControl
 from core.data.stays.series import Stays
 from core.errors import ModelError
 from core.inference.answers import named, record
 from core.inference.package import AnyPackage
-from gui.predict.model_card import task_of
 from gui.stays.series import write_stay
 
 DATA_KIND = "stays"
-
-
-def takes_stays(package: AnyPackage) -> bool:
-    """Whether a model predicts stays."""
-    part: Any = registry.parts("task").get(task_of(package))
-    kind = part.kind_of_model() if part is not None and part.data_kind == DATA_KIND else None
-    return kind is not None and bool(kind.predicts)
 
 
 def predict_stay(

@@ -32,7 +32,7 @@ from gui.predict.kind_chooser import KindChooser
 from gui.predict.model_card import choice_of, simulated
 from gui.predict.status import FailureCard, ProgressCard
 from gui.predict.stored import own_folder
-from gui.stays.asking import predict_stay, said_of, takes_stays
+from gui.stays.asking import DATA_KIND, predict_stay, said_of
 from gui.stays.listed import StaysModel
 from gui.stays.past import reopen
 from gui.stays.reasons import ReasonsStrip
@@ -173,7 +173,7 @@ class StaysPage(QWidget):
         return middle
 
     def _right(self) -> QFrame:
-        self.chooser = KindChooser(self._choice, "stays-model", "Model for stays", takes_stays)
+        self.chooser = KindChooser(self._choice, "stays-model", "Model for stays", DATA_KIND)
         self.chooser.filled.connect(self._show_state)
         self.chooser.currentIndexChanged.connect(self._model_changed)
         self.about = label("", "dim", wrap=True)

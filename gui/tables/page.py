@@ -32,7 +32,7 @@ from gui.tables.columns_view import ColumnsView
 from gui.tables.past import reopen
 from gui.tables.patient import PatientView
 from gui.tables.patient_asking import read_patient
-from gui.tables.predicting import Predicted, predict_table, takes_tables
+from gui.tables.predicting import DATA_KIND, Predicted, predict_table
 from gui.tables.reading import OpenedTable, open_table
 from gui.tables.row_card import RowCard
 from gui.tables.rows import RowsModel
@@ -142,7 +142,7 @@ class TablesPage(QWidget):
         self.outcome.setAccessibleName("The column that is predicted")
         self.outcome.setSizePolicy(self.outcome.sizePolicy().Policy.Ignored, self.outcome.sizePolicy().Policy.Fixed)
         self.train = button("Train on this table", "train-table", self._train, tip="Fill the Train page with it")
-        self.model = KindChooser(self._choice, "table-model", "Model to predict with", takes_tables)
+        self.model = KindChooser(self._choice, "table-model", "Model to predict with", DATA_KIND)
         self.model.currentIndexChanged.connect(self._show_actions)
         self.model.filled.connect(self._show_actions)
         self.about = label("", "dim", wrap=True)

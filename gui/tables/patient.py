@@ -16,7 +16,7 @@ from gui.jobs.jobs import Job
 from gui.predict.kind_chooser import KindChooser
 from gui.predict.model_card import choice_of, simulated, title
 from gui.tables.patient_asking import Kept, ask_patient, fields_of
-from gui.tables.predicting import contributions_of, takes_tables
+from gui.tables.predicting import DATA_KIND, contributions_of
 from gui.train.data_check import LEVELS
 from gui.values.form import ValuesForm
 from gui.widgets import label, notice, scrolled, section
@@ -58,7 +58,7 @@ class PatientView(QWidget):
         frame.setProperty("role", "panel")
         frame.setMinimumWidth(380)
         choice = choice_of(self._context)
-        self.model = KindChooser(choice, "patient-model", "Model for one patient", takes_tables)
+        self.model = KindChooser(choice, "patient-model", "Model for one patient", DATA_KIND)
         self.model.currentIndexChanged.connect(lambda _: self._show_model())
         self.about = label("", "dim", wrap=True)
         self.simulated = notice("Trained on simulated data: it says nothing about patients.", "warn")

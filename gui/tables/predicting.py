@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from core import registry
 from core.control import JobControl
 from core.errors import ModelError
 from core.files import replacing
 from core.inference.answers import record
 from core.inference.package import AnyPackage
-from gui.predict.model_card import task_of
 from gui.tables.reading import OpenedTable, cell_of
 from gui.tables.rows import Answer
 
@@ -39,12 +37,6 @@ class Predicted:
     classes: tuple[str, ...] = ()
     probabilities: np.ndarray[Any, Any] | None = None
     outcome: str = ""
-
-
-def takes_tables(package: AnyPackage) -> bool:
-    """Whether a model predicts the rows of a table."""
-    part: Any = registry.parts("task").get(task_of(package))
-    return part is not None and bool(part.data_kind == DATA_KIND)
 
 
 def predict_table(package: AnyPackage, opened: OpenedTable, out: Path, control: JobControl) -> Predicted:

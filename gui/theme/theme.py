@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, QTemporaryDir, Signal
 from PySide6.QtGui import QAction, QColor, QFont, QFontDatabase, QGuiApplication, QPalette
 from PySide6.QtWidgets import QAbstractButton, QApplication
 
-from gui.theme import icons, tokens
+from gui.theme import drawing, tokens
 from gui.theme.stylesheet import stylesheet
 from gui.theme.tokens import DARK, LIGHT, Tokens
 
@@ -58,10 +58,10 @@ class Theme(QObject):
         app.setStyleSheet(stylesheet(self.tokens, self._pictures()))
         for widget in app.allWidgets():
             if isinstance(widget, QAbstractButton):
-                icons.redraw(widget)
+                drawing.redraw(widget, self.tokens)
         for window in app.topLevelWidgets():
             for action in window.findChildren(QAction):
-                icons.redraw(action)
+                drawing.redraw(action, self.tokens)
         self.changed.emit()
 
     def _pictures(self) -> dict[str, str]:
@@ -78,7 +78,7 @@ class Theme(QObject):
         for key, (name, role) in wanted.items():
             path = folder / f"{name}-{role}-{'dark' if self.is_dark else 'light'}.svg"
             if not path.exists():
-                path.write_text(icons.svg(name, getattr(self.tokens, role)), encoding="utf-8")
+                path.write_text(drawing.svg(name, getattr(self.tokens, role)), encoding="utf-8")
             paths[key] = path.as_posix()
         return paths
 

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
 from gui.theme.theme import theme
 from gui.viewer.lines import MeasuredLine, Point
+from gui.viewer.planes import Plane
 from gui.viewer.scene import Scene
-
-if TYPE_CHECKING:
-    from gui.viewer.slice_view import SliceView
 
 NEAR_PX = 7.0
 SHORTEST_PX = 4.0
 
 
+class MeasuredView(Protocol):
+    """What the tool asks of the view it draws on."""
+
+    plane: Plane
+
+    def index_to_screen(self, index: Point) -> QPointF: ...
+
+    def screen_to_index(self, point: QPointF) -> list[float]: ...
+
+    def rect(self) -> QRect: ...
+
+
 class MeasuringTool:
     """One per slice view. A drag on the picture makes a line, a drag at an end moves it, a click on one selects it."""
 
-    def __init__(self, view: SliceView, scene: Scene) -> None:
+    def __init__(self, view: MeasuredView, scene: Scene) -> None:
         self._view = view
         self._scene = scene
         self._start: QPointF | None = None

@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from core import RESEARCH_ONLY
-from gui.theme import icons
+from gui.theme import drawing
 from gui.theme.theme import theme
 from gui.widgets.controls import tool_button
 from gui.widgets.labels import dress, label
@@ -117,7 +117,8 @@ class EmptyState(QWidget):
         self._draw()
 
     def _draw(self) -> None:
-        self._picture.setPixmap(icons.pixmap(self._icon, theme().tokens.accent, 48, self._picture.devicePixelRatioF()))
+        scale = self._picture.devicePixelRatioF()
+        self._picture.setPixmap(drawing.pixmap(self._icon, theme().tokens.accent, 48, scale))
 
 
 class NoticeBar(QFrame):

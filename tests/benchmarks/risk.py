@@ -58,7 +58,7 @@ def default_device() -> str:
 
 def ways(device: str, *, quick: bool = False, shape: Sequence[int] = SHAPE) -> dict[str, dict[str, Any]]:
     """The settings of `inspect_risk` for each way, by name; the plain one is 4 subjects at once in 32 bits."""
-    import torch
+    from core.training.devices import cpu_has_bf16
 
     different: dict[str, dict[str, Any]] = {"plain": {}, "checkpointing": SAVING}
     if device == "cuda":
@@ -66,7 +66,7 @@ def ways(device: str, *, quick: bool = False, shape: Sequence[int] = SHAPE) -> d
     if not quick:
         different["one by one"] = ONE_BY_ONE
         different["one by one, checkpointing"] = {**ONE_BY_ONE, **SAVING}
-        if device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        if device == "cuda" or cpu_has_bf16():
             different["bf16-mixed"] = {"precision": "bf16-mixed"}
         if device == "cuda":
             different["16-mixed, checkpointing"] = {"precision": "16-mixed", **SAVING}

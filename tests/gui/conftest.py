@@ -17,7 +17,8 @@ from core.paths import models_folder
 from gui.context import AppContext
 from gui.main_window import MainWindow
 from gui.theme import apply_theme, theme
-from tests.gui.tables_making import table_tree, write_table
+from tests.core.tables import tree as table_tree
+from tests.gui.tables_making import write_table
 
 
 def _alive(kind: type) -> set[object]:

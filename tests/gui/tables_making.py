@@ -1,9 +1,8 @@
-"""Small tables for the tests of the window, and an experiment that learns from one in a second."""
+"""Small tables for the tests of the window."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,15 +18,3 @@ def write_table(path: Path, rows: int = 120, seed: int = 0) -> Path:
         lines.append(f"{row + 1000},{written},{sex[row]},{rng.gamma(2):.2f},{died[row]}")
     path.write_text("\n".join(lines) + "\n")
     return path
-
-
-def table_tree(path: Path, **data: Any) -> dict[str, Any]:
-    """An experiment on such a table."""
-    return {
-        "name": "tiny table",
-        "task": {"name": "tabular"},
-        "data": {"path": str(path), "target": "died", **data},
-        "model": {"name": "mlp", "hidden": [16]},
-        "optimizer": {"name": "adamw", "lr": 0.02},
-        "trainer": {"epochs": 6, "batch_size": 16, "device": "cpu", "threads": 1},
-    }

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.errors import UnreadableScan
-from gui import main_window
+from gui import leaving
 from gui.importing import IMPORTING
 from gui.jobs.jobs import Job
 from gui.main_window import MainWindow
@@ -78,7 +78,7 @@ def test_closing_while_a_model_trains_asks_first(
     asked: list[bool] = []
     job.cancel_requested.connect(lambda: asked.append(True))
     window.context.jobs.adopt(job)
-    monkeypatch.setattr(window, "ask_about_training", lambda: getattr(main_window, answer))
+    monkeypatch.setattr("gui.main_window.ask_about_training", lambda *_, **_more: getattr(leaving, answer))
     assert window.close() is closed
     assert bool(asked) is cancelled
     job.finish("cancelled")
@@ -87,7 +87,7 @@ def test_closing_while_a_model_trains_asks_first(
 def keep_training(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> Job:
     job = Job("Training", kind="training")
     window.context.jobs.adopt(job)
-    monkeypatch.setattr(window, "ask_about_training", lambda: main_window.KEEP)
+    monkeypatch.setattr("gui.main_window.ask_about_training", lambda *_, **_more: leaving.KEEP)
     assert not window.close()
     return job
 
@@ -136,14 +136,14 @@ def test_the_theme_chosen_is_remembered(window: MainWindow):
 def test_the_views_can_be_saved_as_a_picture(
     qtbot: object, window: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    window.save_picture()
+    window.actions_.save_picture.trigger()
     assert "Open a scan first" in window.notice.text
     window.open_paths([write_scan(tmp_path / "head.nii")])
     qtbot.waitUntil(lambda: window.scans.volume is not None, timeout=10_000)
     target = tmp_path / "views.png"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), "PNG"))
     shown = window.scans.grid.size()
-    window.save_picture()
+    window.actions_.save_picture.trigger()
     assert QImage(str(target)).size() == 2 * shown
     window.close()
 
@@ -229,7 +229,7 @@ def test_a_page_is_imported_and_made_while_no_other_thread_imports(window: MainW
         held.append(IMPORTING._is_owned())
         return real(name)
 
-    monkeypatch.setattr("gui.main_window.importlib.import_module", imported)
+    monkeypatch.setattr("gui.pages.importlib.import_module", imported)
     window.show_page("runs")
     assert window.page == "runs"
     assert held[0]

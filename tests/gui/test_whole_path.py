@@ -31,9 +31,10 @@ from gui.train.page import TrainPage
 from tests.core.making import make_dataset, tiny_experiment
 from tests.core.stays import make_stays
 from tests.core.stays import tree as stays_tree
+from tests.core.tables import tree as table_tree
 from tests.core.tasks.alzheimers.conftest import TINY
 from tests.gui.making import drop
-from tests.gui.tables_making import table_tree, write_table
+from tests.gui.tables_making import write_table
 
 LONG_MS = 90_000  # a child process imports torch on a busy machine
 

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core.data.cohort.settings import CohortDataConfig
 from core.data.cohort.subject import Feature
 from core.imaging.volume import Finding
 
-Array = np.ndarray[Any, Any]
 Cells = Sequence[str | None]
 
 USUAL: Mapping[str, tuple[str, ...]] = {

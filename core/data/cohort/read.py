@@ -8,9 +8,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from core.control import JobControl
 from core.data.cohort import checks
@@ -23,7 +20,6 @@ from core.errors import DatasetError, IsocenterError
 from core.imaging.titles import is_volume_name
 from core.imaging.volume import Finding
 
-Array = np.ndarray[Any, Any]
 PARTICIPANTS = "participants.tsv"
 MOST_ROWS = 100_000
 _DESCRIPTION_BYTES = 1_000_000

@@ -6,7 +6,6 @@ import fnmatch
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from core.files import whole_file
 from core.imaging.volume import Finding
 from core.paths import ensure_home, home
 
-Array = np.ndarray[Any, Any]
 FORMAT = 1
 WORTH_KEEPING = 200  # stays: fewer are read again in no time
 

@@ -19,7 +19,6 @@ from core.imaging.titles import stem_of
 from core.imaging.volume import Volume
 from core.imaging.writer import write_volume
 
-Array = np.ndarray[Any, Any]
 _MNI_CODE = 4
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # ITK measures to the left and to the back
 _SLAB = 16  # slices of the result between two looks at the cancel

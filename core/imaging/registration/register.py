@@ -26,7 +26,6 @@ from core.imaging.volume import Finding, Volume
 
 Array = np.ndarray[Any, Any]
 Kind = Literal["rigid", "affine"]
-KINDS: tuple[Kind, ...] = ("rigid", "affine")
 
 COARSE = Level(coarser=2, iterations=25, step_mm=2.0)
 FINE = Level(coarser=1, iterations=8, step_mm=1.0)

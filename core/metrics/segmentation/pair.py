@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+
+from core.registry import import_all
 
 Array = np.ndarray[Any, Any]
 Measure = Callable[["Pair"], float]
@@ -101,12 +101,5 @@ def register_metric(
 
 def metrics() -> dict[str, Metric]:
     """All registered metrics by name, in the order of their files and functions."""
-    _import_all()
+    import_all(__package__ or "")
     return dict(_metrics)
-
-
-@cache
-def _import_all() -> None:
-    package = importlib.import_module(__package__ or "")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-
-Array = np.ndarray[Any, Any]
 
 
 class Trees(nn.Module):

@@ -25,8 +25,6 @@ from core.imaging.volume import Finding
 from core.tasks.alzheimers.plan import RiskPlan
 from core.tasks.alzheimers.preparing import read_for
 
-Array = np.ndarray[Any, Any]
-
 TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".parquet", ".txt")
 TREES = (".json", ".yaml", ".yml")
 MAX_TREE_BYTES = 20_000_000

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
 from core import registry
-from core.errors import ConfigError
 from core.inference.manifest import ManifestHead
 from core.inference.package import WEIGHTS, FolderPackage, checked_weights
 from core.registry import Part
@@ -41,22 +40,13 @@ class RiskManifest(ManifestHead):
     """The contents of a model.yaml of a risk model."""
 
     task: Literal["alzheimers"] = "alzheimers"
-    network: dict[str, Any]
+    network: Annotated[dict[str, Any], registry.describes("risk_model")]
     plan: RiskPlan
     samples: int = Field(20, ge=1, le=500)
     intervals: Intervals | None = None
     event: Event | None = None
     training: RiskTraining
     norms_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-    @field_validator("network")
-    @classmethod
-    def _known_network(cls, network: dict[str, Any]) -> dict[str, Any]:
-        try:
-            _network(network)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        return network
 
     @field_validator("plan")
     @classmethod
@@ -104,7 +94,7 @@ class RiskPackage(FolderPackage):
         from core.tasks.alzheimers.answering import Answerer
 
         plan, path = self.manifest.plan, self.folder / WEIGHTS
-        config = _network(self.manifest.network)
+        config = registry.made(self.manifest.network, "risk_model")
         network = fill(
             lambda: config.build(plan.shape, len(plan.values)),
             lambda: checked_weights(path, self.manifest.sha256),
@@ -113,7 +103,3 @@ class RiskPackage(FolderPackage):
         norms_path = self.folder / NORMS
         norms = read_norms(checked_weights(norms_path, self.manifest.norms_sha256), plan.shape, norms_path)
         return Answerer(network, plan, norms, self.manifest.samples, device)
-
-
-def _network(tree: dict[str, Any]) -> Any:
-    return registry.part("risk_model", str(tree.get("name"))).model_validate(tree)

@@ -22,8 +22,6 @@ from core.tasks.alzheimers.plan import FARTHEST, RiskPlan, named
 from core.tasks.alzheimers.preparing import cache_folder
 from core.tasks.alzheimers.report import check_name, write_report
 
-Array = np.ndarray[Any, Any]
-
 RESEARCH = "Research use only."
 MOST_TOLD = 8
 WORDS = {"mri": "MRI", "pet": "PET", "clinical": "clinical values"}

@@ -16,7 +16,7 @@ from core.tasks.finetuning.network import StayNetwork
 from core.tasks.finetuning.resampling import shortened, weights_of_members
 
 Array = np.ndarray[Any, Any]
-TREES, DEPTH, MOST_ENSEMBLES = 600, 3, 5
+TREES, DEPTH, MOST_ENSEMBLES = 600, 3, 20
 COPIES = 2  # of each stay, cut short, that the early trees learn from
 CHUNK = 512
 PURPOSE = 0xB0057

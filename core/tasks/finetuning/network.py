@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.data.stays.coding import StayCoding
 from core.models.nets.clinical import Clinical
 from core.models.nets.stays import StayBatch, StayEncoder, described, whole_share
 from core.models.nets.trees import Trees
@@ -109,18 +108,3 @@ class StayNetwork(nn.Module):
             if params:
                 found.append({"params": params, "lr": rate * decay ** (depth - level)})
         return found
-
-
-def build(encoder: Any, head: Any, task: Any, coding: StayCoding, outputs: int) -> StayNetwork:
-    """The network of an experiment, with random weights and empty trees."""
-    from core.tasks.finetuning.boosting import empty_trees
-
-    return StayNetwork(
-        encoder.build(len(coding.variables), coding.static_width),
-        lambda learned, plain: head.build(learned, plain, outputs),
-        task.members,
-        shared=task.mode == "probe",
-        trees=empty_trees(task.members, bool(task.truncate)) if task.trees else None,
-        early=bool(task.truncate),
-        clinical=Clinical(coding) if task.clinical else None,
-    )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from core import registry
 from core.data.stays.coding import StayCoding
-from core.errors import ConfigError
 from core.inference.manifest import ManifestHead
 from core.inference.package import WEIGHTS, FolderPackage, checked_weights
 from core.registry import Part
@@ -44,8 +43,8 @@ class StayManifest(ManifestHead):
     """
 
     task: Literal["finetuning"] = "finetuning"
-    encoder: dict[str, Any]
-    head: dict[str, Any]
+    encoder: Annotated[dict[str, Any], registry.describes("encoder")]
+    head: Annotated[dict[str, Any], registry.describes("head")]
     members: int = Field(1, ge=1, le=50)
     shared: bool = False
     trees: bool = False
@@ -57,15 +56,6 @@ class StayManifest(ManifestHead):
     threshold: float = Field(0.5, ge=0, le=1)
     error: float = Field(0.0, ge=0)
     training: StayTraining
-
-    @field_validator("encoder", "head")
-    @classmethod
-    def _known_part(cls, tree: dict[str, Any], field: Any) -> dict[str, Any]:
-        try:
-            registry.part(field.field_name, str(tree.get("name"))).model_validate(tree)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        return tree
 
 
 @dataclass(frozen=True)
@@ -87,22 +77,14 @@ class StayPackage(FolderPackage):
 
     def build(self) -> Any:
         """The network without its weights."""
-        from core.models.nets.clinical import Clinical
-        from core.tasks.finetuning.boosting import empty_trees
-        from core.tasks.finetuning.network import StayNetwork
+        from core.tasks.finetuning.building import build
 
-        manifest, coding = self.manifest, self.manifest.coding
-        encoder: Any = registry.part("encoder", manifest.encoder["name"]).model_validate(manifest.encoder)
-        head: Any = registry.part("head", manifest.head["name"]).model_validate(manifest.head)
-        return StayNetwork(
-            encoder.build(len(coding.variables), coding.static_width),
-            lambda learned, plain: head.build(learned, plain, manifest.target.outputs),
-            manifest.members,
-            manifest.shared,
-            empty_trees(manifest.members, bool(manifest.training.truncate)) if manifest.trees else None,
-            early=bool(manifest.training.truncate),
-            clinical=Clinical(coding) if manifest.clinical else None,
-        )
+        manifest = self.manifest
+        encoder, head = registry.made(manifest.encoder, "encoder"), registry.made(manifest.head, "head")
+        return build(
+            encoder, head, manifest.coding, manifest.target.outputs, members=manifest.members, shared=manifest.shared,
+            trees=manifest.trees, early=bool(manifest.training.truncate), clinical=manifest.clinical,
+        )  # fmt: skip
 
     def load(self) -> Any:
         """The network with its weights. Raises ModelError where they are damaged or do not fit."""

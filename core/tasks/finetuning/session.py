@@ -17,15 +17,13 @@ from core.tasks.pretraining.encoders import SEEN_FILE, fill, keep_marks, origin_
 from core.tasks.pretraining.preparing import load_coding, load_split, rows_of
 from core.training.given import Session
 
-Array = np.ndarray[Any, Any]
-
 
 def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     """The module and batches of a prepared run. Raises DatasetError where stays of it are gone."""
     from core.data.stays.batches import StayRows, plain_loader, train_loader
     from core.tasks.finetuning.boosting import fit_trees
+    from core.tasks.finetuning.building import build_for
     from core.tasks.finetuning.module import FinetuningModule, class_weights, sampling
-    from core.tasks.finetuning.network import build
     from core.tasks.finetuning.testing import TestAtEnd
 
     coding, split, target = load_coding(run.folder), load_split(run.folder), load_target(run.folder)
@@ -41,7 +39,7 @@ def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
         rows[part] = StayRows(coding, grid(coding, mine), values[part])
         marks[part] = mine.fingerprints()
     task, settings = experiment.task, experiment.trainer
-    network = build(experiment.encoder, task.head, task, coding, target.outputs)
+    network = build_for(experiment, coding, target.outputs)
     seen = np.concatenate([marks["train"], marks["val"]])
     if experiment.encoder.checkpoint and run.epoch == 0:
         origin = origin_of(experiment.encoder.checkpoint)

@@ -240,7 +240,7 @@ def _origin(title: str, path: Path, tensors: dict[str, Tensor], card: EncoderCar
 def encoder_config(tree: dict[str, Any]) -> Any:
     """The registered encoder of plain settings. Raises ConfigError where there is no such."""
     try:
-        return registry.part("encoder", str(tree.get("name"))).model_validate(tree)
+        return registry.made(tree, "encoder")
     except ValidationError as error:
         raise ConfigError(f"the encoder's settings are not valid ({error.errors()[0]['msg']})") from None
 

@@ -24,7 +24,8 @@ class TableEstimator(BaseEstimator):
     `networks_` are the fitted networks, `coding_` says how columns are read.
     """
 
-    def _network(self) -> dict[str, Any]:
+    def network_settings(self) -> dict[str, Any]:
+        """The part `model` of an experiment."""
         raise NotImplementedError
 
     def _task(self) -> dict[str, Any]:
@@ -33,7 +34,7 @@ class TableEstimator(BaseEstimator):
     def _experiment(self) -> Any:
         tree = {
             "task": {"name": "tabular", "noise": self.noise, "mixup": self.mixup, **self._task()},
-            "model": self._network(),
+            "model": self.network_settings(),
             "optimizer": {"name": self.optimizer, "lr": self.lr, "weight_decay": self.weight_decay},
             "scheduler": {"name": "warmup_cosine", "warmup": self.warmup},
             "trainer": {

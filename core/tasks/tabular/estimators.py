@@ -127,7 +127,7 @@ class _Regressor(RegressorMixin, TableEstimator):
 class _MLP:
     """The settings of `core.models.tables.mlp`."""
 
-    def _network(self: Any) -> dict[str, Any]:
+    def network_settings(self: Any) -> dict[str, Any]:
         return {
             "name": "mlp", "hidden": list(self.hidden), "activation": self.activation, "dropout": self.dropout,
             "embed_numbers": self.embed_numbers, "members": self.members,
@@ -137,7 +137,7 @@ class _MLP:
 class _Tokens:
     """The settings of `core.models.tables.tokens`."""
 
-    def _network(self: Any) -> dict[str, Any]:
+    def network_settings(self: Any) -> dict[str, Any]:
         return {
             "name": "tokens", "d_model": self.d_model, "heads": self.heads, "layers": self.layers,
             "dropout": self.dropout,

@@ -26,7 +26,6 @@ PERMUTATIONS = 10  # each is walked forwards and backwards
 MOST_COLUMNS = 1_000  # of a background, so that a package's manifest stays small
 MOST_EVALUATIONS = 300_000  # rows that the network answers for one ranking of the columns
 REPEATS = 3
-AT_ONCE = 8192
 
 
 class ColumnShape(Part):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from core import registry
 from core.data.tables.encode import TableCoding
-from core.errors import ConfigError
 from core.inference.manifest import MAX_NETWORKS, ManifestHead
 from core.inference.package import WEIGHTS, FolderPackage, checked_weights, weights_file
 from core.registry import Part
 from core.tasks.tabular.explaining import Background
 from core.tasks.tabular.preparing import TablePlan
+
+NETWORK = registry.describes("table_model")
 
 
 class TableTraining(Part):
@@ -38,14 +39,9 @@ class TableMember(Part):
     network: its settings, where they are not those of the manifest.
     """
 
-    network: dict[str, Any] | None = None
+    network: Annotated[dict[str, Any], NETWORK] | None = None
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     coding: TableCoding
-
-    @field_validator("network")
-    @classmethod
-    def _known_network(cls, network: dict[str, Any] | None) -> dict[str, Any] | None:
-        return None if network is None else _known(network)
 
 
 class TableManifest(ManifestHead):
@@ -57,18 +53,13 @@ class TableManifest(ManifestHead):
     """
 
     task: Literal["tabular"] = "tabular"
-    network: dict[str, Any]
+    network: Annotated[dict[str, Any], NETWORK]
     plan: TablePlan
     members: list[TableMember] | None = Field(None, min_length=2, max_length=MAX_NETWORKS)
     temperature: float = Field(1.0, gt=0, le=100)
     threshold: float = Field(0.5, ge=-0.1, le=1)
     background: Background | None = None
     training: TableTraining
-
-    @field_validator("network")
-    @classmethod
-    def _known_network(cls, network: dict[str, Any]) -> dict[str, Any]:
-        return _known(network)
 
     @model_validator(mode="after")
     def _members_fit(self) -> TableManifest:
@@ -135,22 +126,9 @@ class TablePackage(FolderPackage):
     def _network(self, tree: dict[str, Any], name: str, sha256: str, coding: TableCoding) -> Any:
         from core.inference.network import fill
 
-        config, path = _network(tree), self.folder / name
+        config, path = registry.made(tree, "table_model"), self.folder / name
         return fill(
             lambda: config.build(coding.width, coding.cardinalities, self.manifest.plan.outcome.outputs),
             lambda: checked_weights(path, sha256),
             path,
         )
-
-
-def _known(network: dict[str, Any]) -> dict[str, Any]:
-    """A network's settings that are valid ones. Raises ValueError else."""
-    try:
-        _network(network)
-    except ConfigError as error:
-        raise ValueError(str(error)) from None
-    return network
-
-
-def _network(tree: dict[str, Any]) -> Any:
-    return registry.part("table_model", str(tree.get("name"))).model_validate(tree)

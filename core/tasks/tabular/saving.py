@@ -110,8 +110,8 @@ def load_estimator(folder: Path) -> Any:
             raise ModelError("too large to be an estimator's settings", where=path)
         kept = _Kept.model_validate(read_yaml(path.read_text(encoding="utf-8")))
         estimator: Any = getattr(estimators, kept.estimator)(**kept.settings)
-        network = estimator._network()
-        part = registry.part("table_model", network["name"]).model_validate(network)
+        network = estimator.network_settings()
+        part = registry.made(network, "table_model")
     except OSError as error:
         raise ModelError(f"the settings cannot be read ({error.strerror or error})", where=path) from error
     except (yaml.YAMLError, UnicodeDecodeError, ValidationError, TypeError, ValueError) as error:
@@ -127,7 +127,7 @@ def load_estimator(folder: Path) -> Any:
     for place, sha256 in enumerate(kept.weights):
         file = folder / weights_file(place)
         filled = fill(
-            lambda: part.build(kept.coding.width, kept.coding.cardinalities, outputs),  # type: ignore[attr-defined]
+            lambda: part.build(kept.coding.width, kept.coding.cardinalities, outputs),
             lambda file=file, sha256=sha256: checked_weights(file, sha256),  # type: ignore[misc]
             file,
         )

@@ -15,8 +15,6 @@ from core.tasks.tabular.preparing import fingerprint, load_plan, load_split, rea
 from core.tasks.tabular.searching import searched
 from core.training.given import Session
 
-Array = np.ndarray[Any, Any]
-
 
 def session(experiment: Any, run: RunRow, control: JobControl) -> Session:
     """The module and batches of a prepared run. Raises DatasetError where its table is gone or was changed."""

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from core.data.plan import Plan
-from core.errors import ConfigError
-from core.inference.manifest import ManifestHead, Training, network_of
+from core.inference.manifest import NETWORK, ManifestHead, Training, network_of
 from core.inference.package import FolderPackage
-
-TASK = "volume_pretraining"
 
 
 class PretrainedManifest(ManifestHead):
     """The contents of the model.yaml of a pretrained network. loss: on the scans it was validated on."""
 
     task: Literal["volume_pretraining"] = "volume_pretraining"
-    network: dict[str, Any]
+    network: Annotated[dict[str, Any], NETWORK]
     plan: Plan
     objective: str = Field(max_length=100)
     loss: float | None = Field(None, ge=0)
     training: Training
-
-    @field_validator("network")
-    @classmethod
-    def _known_network(cls, network: dict[str, Any]) -> dict[str, Any]:
-        try:
-            network_of(network)
-        except ConfigError as error:
-            raise ValueError(str(error)) from None
-        return network
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from gui.runs import methods
 from gui.runs.page import RunsPage
 from gui.train.cross_validate import CrossValidateDialog
 from gui.train.page import TrainPage
-from tests.gui.tables_making import table_tree, write_table
+from tests.core.tables import tree as table_tree
+from tests.gui.tables_making import write_table
 
 ANSWER: dict[str, Any] = {
     "name": "tiny table", "missing": {"1": "stopped"}, "remarks": ["Fold 0. Of 3 settings tried"],

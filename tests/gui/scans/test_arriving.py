@@ -147,7 +147,7 @@ def test_nothing_is_offered_for_a_scan_that_is_not_whole(qtbot: object, window: 
     qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=QPoint(100, 100))
     qtbot.mouseMove(view, QPoint(180, 160))
     qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=QPoint(180, 160))
-    window.save_picture()
+    window.actions_.save_picture.trigger()
     assert "Open a scan first" in window.notice.text
     gate.let_go()
     qtbot.waitUntil(lambda: scans.volume is not None, timeout=WAIT)

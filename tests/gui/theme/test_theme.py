@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 
 from core.paths import RESOURCES
-from gui.theme import apply_theme, icons, theme
+from gui.theme import apply_theme, drawing, theme
 from gui.theme.structures import structure_colours
 from gui.theme.tokens import DARK, LIGHT, Tokens
 from gui.widgets import tool_button
@@ -69,7 +69,7 @@ def test_icons_are_drawn_anew_in_the_other_theme(qtbot: object, dark: None):
 
 @pytest.mark.parametrize("path", sorted((RESOURCES / "icons").glob("*.svg")), ids=lambda path: path.stem)
 def test_every_icon_draws_something(qapp: QApplication, path: object):
-    image = icons.pixmap(path.stem, DARK.text, 20).toImage()
+    image = drawing.pixmap(path.stem, DARK.text, 20).toImage()
     assert any(image.pixelColor(x, y).alpha() > 100 for x in range(20) for y in range(20))
 
 

@@ -15,8 +15,9 @@ from gui.context import AppContext
 from gui.train.columns import ColumnEditor, ColumnsDialog
 from gui.train.data_kinds import kind_at
 from gui.train.page import TrainPage
+from tests.core.tables import tree as table_tree
 from tests.gui.making import drop
-from tests.gui.tables_making import table_tree, write_table
+from tests.gui.tables_making import write_table
 
 
 @pytest.fixture

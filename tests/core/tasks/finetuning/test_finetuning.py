@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from core import cli, config
+from core import config
 from core.catalog import Catalog, RunRow
 from core.data.stays.coding import Scaling, StayCoding
 from core.errors import ConfigError, DatasetError, ModelError
@@ -86,11 +85,11 @@ def test_a_probe_leaves_the_encoder_and_full_training_moves_it(folder: Path, pre
 
 
 def test_layers_learn_more_slowly_the_deeper_they_lie(folder: Path) -> None:
-    from core.tasks.finetuning.network import build
+    from core.tasks.finetuning.building import build_for
 
     experiment = config.parse(labelled(folder, task={"mode": "full", "members": 2}))
     coding = StayCoding(variables=[Scaling(name=name) for name in ("HR", "Temp", "Lactate")])
-    network = build(experiment.encoder, experiment.task.head, experiment.task, coding, 1)
+    network = build_for(experiment, coding, 1)
     groups = network.groups(1.0, 0.5)
     assert [group["lr"] for group in groups] == [1.0, 1.0, 0.125, 0.25, 0.5]
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
@@ -225,40 +224,34 @@ def test_outcomes_of_other_stays_are_told_with_both_names(tmp_path: Path) -> Non
     assert "called 1000, 1001, 1002" in str(told.value) and "has A1, A2" in str(told.value)
 
 
-def run_cli(capsys: Any, *args: Any) -> tuple[int, Any, str]:
-    code = cli.main([*map(str, args)])
-    out, err = capsys.readouterr()
-    return code, json.loads(out) if out.startswith("{") else out, err
-
-
-def test_stays_are_trained_on_measured_published_and_predicted(folder: Path, tmp_path: Path, capsys: Any) -> None:
+def test_stays_are_trained_on_measured_published_and_predicted(folder: Path, tmp_path: Path, isocenter: Any) -> None:
     recipe, first = tmp_path / "recipe.yaml", tmp_path / "first.yaml"
     settings = tree("pretraining", folder, data={"parts": ["set-a"]})
     settings["training"] = settings.pop("trainer")
     first.write_text(yaml.safe_dump(settings))
-    code, before, _ = run_cli(capsys, "train", first, "training.epochs=1", "--json")
+    code, before, _ = isocenter("train", first, "training.epochs=1", "--json")
     assert code == 0 and before["state"] == "finished"
     recipe.write_text(yaml.safe_dump(labelled(folder, task={"mode": "full", "members": 2}, trainer={"epochs": 8})))
-    code, trained, _ = run_cli(
-        capsys, "train", recipe, f"encoder.checkpoint={before['run']}", "data.test_parts=[set-b]", "--json"
+    code, trained, _ = isocenter(
+        "train", recipe, f"encoder.checkpoint={before['run']}", "data.test_parts=[set-b]", "--json"
     )
     assert code == 0 and trained["state"] == "finished" and trained["metrics"]["test/auroc"] > 0.85
     unseen = make_stays(tmp_path / "unseen", 40, seed=7, first=9000, part="set-c")
-    code, measured, _ = run_cli(capsys, "evaluate", trained["run"], unseen, "--json")
+    code, measured, _ = isocenter("evaluate", trained["run"], unseen, "--json")
     assert code == 0 and measured["metrics"]["test/auroc"] > 0.85 and len(measured["cases"]) == 40
     low, high = measured["intervals"]["test/auroc"]
     assert low <= measured["metrics"]["test/auroc"] <= high and measured["trained_on"] == 0
     hours = [of["hours"] for of in measured["by_hour"]]
     assert hours == [6, 12, 24] and measured["by_hour"][-1]["metrics"]["auroc"] == measured["metrics"]["test/auroc"]
     assert all(of["doubt"]["width"] > 0 and 0 <= of["doubt"]["held"] <= 1 for of in measured["by_hour"])
-    _, own, _ = run_cli(capsys, "evaluate", trained["run"], folder, "--split", "test", "--json")
+    _, own, _ = isocenter("evaluate", trained["run"], folder, "--split", "test", "--json")
     assert own["metrics"]["test/auroc"] == pytest.approx(trained["metrics"]["test/auroc"], abs=1e-5)
-    _, seen, _ = run_cli(capsys, "evaluate", trained["run"], folder, "--json")
+    _, seen, _ = isocenter("evaluate", trained["run"], folder, "--json")
     assert seen["trained_on"] == 45 and len(seen["cases"]) == 90
-    code, published, _ = run_cli(capsys, "models", "publish", trained["run"], "--name", "deaths", "--json")
+    code, published, _ = isocenter("models", "publish", trained["run"], "--name", "deaths", "--json")
     assert code == 0 and published["task"] == "finetuning"
     stay = next((unseen / "set-c").iterdir())
-    code, answer, _ = run_cli(capsys, "predict", stay, "--model", "deaths", "--out", tmp_path / "out", "--json")
+    code, answer, _ = isocenter("predict", stay, "--model", "deaths", "--out", tmp_path / "out", "--json")
     (one,) = answer["predictions"]
     case = next(case for case in measured["cases"] if case["case"] == stay.stem)
     assert code == 0 and one["probabilities"] == pytest.approx(case["probabilities"], abs=1e-5)
@@ -266,16 +259,16 @@ def test_stays_are_trained_on_measured_published_and_predicted(folder: Path, tmp
     assert one["course"][-1]["value"] == pytest.approx(one["probabilities"]["1"], abs=1e-5)
     assert {"HR", "SysABP"} <= set(one["contributions"]["variables"])
     assert re.search(r"AUROC on unseen stays: [01]\.\d\d after 6 h", one["course_note"])
-    code, answer, _ = run_cli(capsys, "predict", unseen, "--model", "deaths", "--out", tmp_path / "out", "--json")
+    code, answer, _ = isocenter("predict", unseen, "--model", "deaths", "--out", tmp_path / "out", "--json")
     assert len(answer["predictions"]) == 40 and "course" not in answer["predictions"][0]
     assert (tmp_path / "out" / "unseen_stays.csv").read_text().count("\n") == 41
-    code, _, err = run_cli(capsys, "models", "publish", before["run"])
+    code, _, err = isocenter("models", "publish", before["run"])
     assert code == 2 and "predicts no outcome by itself" in err
 
 
-def test_odd_stays_are_predicted_and_told(folder: Path, tmp_path: Path, capsys: Any) -> None:
+def test_odd_stays_are_predicted_and_told(folder: Path, tmp_path: Path, isocenter: Any) -> None:
     run = train(labelled(folder, trainer={"epochs": 1}))
-    run_cli(capsys, "models", "publish", run.id, "--name", "odd")
+    isocenter("models", "publish", run.id, "--name", "odd")
     odd = {
         "nothing": [("00:00", "Age", 60)], "single": [("00:00", "Weight", 80), ("00:10", "HR", 90)],
         "late": [("90:00", "HR", 90), ("95:00", "HR", 90)],
@@ -285,7 +278,7 @@ def test_odd_stays_are_predicted_and_told(folder: Path, tmp_path: Path, capsys: 
     told = {}
     for name, rows in odd.items():
         file = write_stay(tmp_path / f"{name}.txt", rows)
-        code, answer, _ = run_cli(capsys, "predict", file, "--model", "odd", "--out", tmp_path / "out", "--json")
+        code, answer, _ = isocenter("predict", file, "--model", "odd", "--out", tmp_path / "out", "--json")
         if name == "nothing":
             assert code == 2
             continue
@@ -296,5 +289,5 @@ def test_odd_stays_are_predicted_and_told(folder: Path, tmp_path: Path, capsys: 
     assert {"late-measurements", "no-measurements"} <= told["late"]
     assert {"other-units", "unknown-variables"} <= told["units"]
     (tmp_path / "broken.txt").write_bytes(b"\x00\x01")
-    code, _, err = run_cli(capsys, "predict", tmp_path / "broken.txt", "--model", "odd", "--out", tmp_path)
+    code, _, err = isocenter("predict", tmp_path / "broken.txt", "--model", "odd", "--out", tmp_path)
     assert code == 2 and "broken.txt" in err

@@ -19,20 +19,14 @@ from core.tasks.tabular.members import Recoded
 from core.tasks.tabular.predicting import outputs
 from core.tasks.tabular.preparing import load_split
 from core.tasks.tabular.publishing import changed, package_of
-from tests.core.tasks.tabular.test_table_runs import run_cli, tree, write_table
+from tests.core.tables import tree, write_recipe, write_table
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("ISOCENTER_HOME", str(tmp_path / "home"))
-
-
-def cross_validated(tmp_path, capsys, *overrides):
+def cross_validated(tmp_path, isocenter, *overrides):
     rng = np.random.default_rng(4)
     ward = rng.choice(["A", "B", "C", "D"], 160, p=[0.5, 0.3, 0.15, 0.05])
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(tree(write_table(tmp_path / "stays.csv", 160, ward=ward))))
-    _, found, _ = run_cli(capsys, "train", recipe, "--folds", "2", "trainer.epochs=3", *overrides, "--json")
+    recipe = write_recipe(tmp_path, tree(write_table(tmp_path / "stays.csv", 160, ward=ward)))
+    _, found, _ = isocenter("train", recipe, "--folds", "2", "trainer.epochs=3", *overrides, "--json")
     return found["group"]
 
 
@@ -47,9 +41,9 @@ def test_rows_of_one_coding_become_those_of_another(tmp_path):
     assert np.abs(found.numpy() - wanted).max() < 1e-4 and np.array_equal(words.numpy(), wanted_words)
 
 
-def test_an_ensemble_answers_by_the_mean_of_its_networks_calibrated_out_of_fold(tmp_path, capsys):
-    group = cross_validated(tmp_path, capsys, "task.decide_by=f1")
-    code, made, _ = run_cli(capsys, "models", "publish", group, "--name", "both", "--json")
+def test_an_ensemble_answers_by_the_mean_of_its_networks_calibrated_out_of_fold(tmp_path, isocenter):
+    group = cross_validated(tmp_path, isocenter, "task.decide_by=f1")
+    code, made, _ = isocenter("models", "publish", group, "--name", "both", "--json")
     assert code == 0 and len(made["members"]) == 2 and made["training"]["measured_on"] == "folds"
     package, table = find_model("both"), read_table(tmp_path / "stays.csv")
     new = read_table(write_table(tmp_path / "new.csv", 60, seed=9, ward=["A", "Z"] * 30))
@@ -79,14 +73,14 @@ def test_an_ensemble_answers_by_the_mean_of_its_networks_calibrated_out_of_fold(
         read_model(again.folder)
 
 
-def test_an_ensemble_is_measured_on_rows_that_no_fold_touched_and_explains_its_answers(tmp_path, capsys):
-    group = cross_validated(tmp_path, capsys, "data.test_fraction=0.2")
-    _, made, _ = run_cli(capsys, "models", "publish", group, "--name", "both", "--json")
+def test_an_ensemble_is_measured_on_rows_that_no_fold_touched_and_explains_its_answers(tmp_path, isocenter):
+    group = cross_validated(tmp_path, isocenter, "data.test_fraction=0.2")
+    _, made, _ = isocenter("models", "publish", group, "--name", "both", "--json")
     assert made["training"]["measured_on"] == "test" and made["training"]["cases"]["test"] == 32
-    code, found, _ = run_cli(capsys, "evaluate", "both", tmp_path / "stays.csv", "--split", "test", "--json")
+    code, found, _ = isocenter("evaluate", "both", tmp_path / "stays.csv", "--split", "test", "--json")
     assert code == 0 and found["metrics"]["test/auroc"] == pytest.approx(made["training"]["figures"]["auroc"])
-    code, answer, _ = run_cli(
-        capsys, "predict", tmp_path / "stays.csv", "--model", "both", "--out", tmp_path, "--explain", "--json"
+    code, answer, _ = isocenter(
+        "predict", tmp_path / "stays.csv", "--model", "both", "--out", tmp_path, "--explain", "--json"
     )
     first = answer["predictions"][0]
     adds = [one["contribution"] for one in first["explanation"]["contributions"]]
@@ -94,9 +88,9 @@ def test_an_ensemble_is_measured_on_rows_that_no_fold_touched_and_explains_its_a
     assert first["explanation"]["base"] + sum(adds) == pytest.approx(first["probabilities"]["1"], abs=1e-3)
 
 
-def test_one_finished_fold_is_no_ensemble(tmp_path, capsys):
-    group = cross_validated(tmp_path, capsys, "--only", "1")
-    code, _, err = run_cli(capsys, "models", "publish", group)
+def test_one_finished_fold_is_no_ensemble(tmp_path, isocenter):
+    group = cross_validated(tmp_path, isocenter, "--only", "1")
+    code, _, err = isocenter("models", "publish", group)
     assert code == 2 and "an ensemble needs two" in err
     with pytest.raises(ModelError):
         find_model("tiny-table")

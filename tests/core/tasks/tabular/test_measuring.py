@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
-import yaml
 
-from core import cli
 from core.catalog import Catalog
 from core.catalog.evaluations import evaluations
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("ISOCENTER_HOME", str(tmp_path / "home"))
+from tests.core.tables import write_recipe
 
 
 def write_table(path, rows=150, seed=0, outcomes=2):
@@ -35,23 +27,15 @@ def recipe(tmp_path, table, **more):
         "optimizer": {"name": "adamw", "lr": 0.02},
         "trainer": {"epochs": 8, "batch_size": 16, "device": "cpu", "threads": 1}, **more,
     }  # fmt: skip
-    path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump(tree))
-    return path
-
-
-def run_cli(capsys, *args):
-    code = cli.main([*map(str, args)])
-    out, err = capsys.readouterr()
-    return code, json.loads(out) if out.startswith("{") else out, err
+    return write_recipe(tmp_path, tree)
 
 
 @pytest.mark.parametrize("outcomes", [2, 3])
-def test_a_measured_run_is_kept_with_intervals_curves_cases_and_importance(tmp_path, capsys, outcomes):
+def test_a_measured_run_is_kept_with_intervals_curves_cases_and_importance(tmp_path, isocenter, outcomes):
     table = write_table(tmp_path / "a.csv", outcomes=outcomes)
-    _, trained, _ = run_cli(capsys, "train", recipe(tmp_path, table), "--json")
+    _, trained, _ = isocenter("train", recipe(tmp_path, table), "--json")
     unseen = write_table(tmp_path / "b.csv", seed=1, outcomes=outcomes)
-    code, found, _ = run_cli(capsys, "evaluate", trained["run"], unseen, "--json")
+    code, found, _ = isocenter("evaluate", trained["run"], unseen, "--json")
     assert code == 0 and found["trained_on"] == 0
     for name, (low, high) in found["intervals"].items():
         assert low <= found["metrics"][name] <= high
@@ -69,14 +53,14 @@ def test_a_measured_run_is_kept_with_intervals_curves_cases_and_importance(tmp_p
 
 
 def test_the_threshold_is_chosen_on_validation_rows_and_published_and_answers_are_explained(
-    tmp_path, capsys, monkeypatch
+    tmp_path, isocenter, monkeypatch
 ):
     table = write_table(tmp_path / "a.csv")
-    _, trained, _ = run_cli(capsys, "train", recipe(tmp_path, table), "--json")
-    _, published, _ = run_cli(capsys, "models", "publish", trained["run"], "--name", "grades", "--json")
+    _, trained, _ = isocenter("train", recipe(tmp_path, table), "--json")
+    _, published, _ = isocenter("models", "publish", trained["run"], "--name", "grades", "--json")
     threshold = published["threshold"]
     assert 0 < threshold < 1 and threshold != 0.5
-    _, answer, _ = run_cli(capsys, "predict", table, "--model", "grades", "--out", tmp_path, "--explain", "--json")
+    _, answer, _ = isocenter("predict", table, "--model", "grades", "--out", tmp_path, "--explain", "--json")
     rows = answer["predictions"]
     for row in rows[:20]:
         assert row["predicted"] == ("grade 1" if row["probabilities"]["grade 1"] > threshold else "grade 0")
@@ -86,31 +70,31 @@ def test_the_threshold_is_chosen_on_validation_rows_and_published_and_answers_ar
     assert "explanation" in rows[99] and "explanation" not in rows[100]
     assert {"few-explained", "unused-columns"} <= {finding["code"] for finding in rows[0]["findings"]}
     # It goes out and comes in again as it is.
-    _, exported, _ = run_cli(capsys, "models", "export", "grades", tmp_path / "grades.zip", "--json")
+    _, exported, _ = isocenter("models", "export", "grades", tmp_path / "grades.zip", "--json")
     monkeypatch.setenv("ISOCENTER_HOME", str(tmp_path / "home2"))
-    code, taken, _ = run_cli(capsys, "models", "import", exported["output"], "--json")
+    code, taken, _ = isocenter("models", "import", exported["output"], "--json")
     assert code == 0 and taken["threshold"] == threshold
-    _, again, _ = run_cli(capsys, "predict", table, "--model", "grades", "--out", tmp_path, "--json")
+    _, again, _ = isocenter("predict", table, "--model", "grades", "--out", tmp_path, "--json")
     assert [r["probabilities"] for r in again["predictions"]] == [r["probabilities"] for r in rows]
 
 
-def test_outcomes_that_the_model_never_saw_are_named_and_left_out(tmp_path, capsys):
+def test_outcomes_that_the_model_never_saw_are_named_and_left_out(tmp_path, isocenter):
     table = write_table(tmp_path / "a.csv")
-    _, trained, _ = run_cli(capsys, "train", recipe(tmp_path, table), "trainer.epochs=1", "--json")
+    _, trained, _ = isocenter("train", recipe(tmp_path, table), "trainer.epochs=1", "--json")
     other = tmp_path / "b.csv"
     other.write_text(table.read_text().replace("grade 1", "grade 9", 5))
-    _, found, _ = run_cli(capsys, "evaluate", trained["run"], other, "--json")
+    _, found, _ = isocenter("evaluate", trained["run"], other, "--json")
     told = [finding["message"] for finding in found["findings"] if finding["code"] == "no-outcome"]
     assert len(found["cases"]) == 145 and len(told) == 1 and "5 rows" in told[0] and "grade 9" in told[0]
 
 
-def test_a_cross_validation_is_measured_beside_simple_methods_on_the_same_folds(tmp_path, capsys):
+def test_a_cross_validation_is_measured_beside_simple_methods_on_the_same_folds(tmp_path, isocenter):
     table = write_table(tmp_path / "a.csv")
     made = recipe(tmp_path, table)
-    code, group, _ = run_cli(capsys, "train", made, "--folds", 3, "--json")
+    code, group, _ = isocenter("train", made, "--folds", 3, "--json")
     assert code == 0 and group["state"] == "finished"
     against = "logistic_regression,xgboost"
-    code, found, _ = run_cli(capsys, "runs", "folds", group["group"], "--against", against, "--json")
+    code, found, _ = isocenter("runs", "folds", group["group"], "--against", against, "--json")
     assert code == 0 and sorted(int(case["case"]) for case in found["cases"]) == list(range(150))
     fold_of = {int(case["case"]): case["fold"] for case in found["cases"]}
     assert all(fold_of[i] == fold_of[i + 1] for i in range(0, 150, 2))  # rows 0 and 1 are of one person
@@ -121,11 +105,11 @@ def test_a_cross_validation_is_measured_beside_simple_methods_on_the_same_folds(
         assert paired["second"] - paired["first"] == pytest.approx(paired["difference"]) and 0 < paired["p"] <= 1
         assert paired["first"] == pytest.approx(one["metrics"]["oof/auroc"])
     # Other settings on the same folds are paired too; other folds are refused.
-    _, second, _ = run_cli(capsys, "train", made, "name=other", "trainer.epochs=1", "--folds", 3, "--json")
-    code, pair, _ = run_cli(capsys, "runs", "folds", group["group"], "--against", second["group"], "--json")
+    _, second, _ = isocenter("train", made, "name=other", "trainer.epochs=1", "--folds", 3, "--json")
+    code, pair, _ = isocenter("runs", "folds", group["group"], "--against", second["group"], "--json")
     assert code == 0 and pair["against"][0]["rows"] == 150
-    _, third, _ = run_cli(capsys, "train", made, "seed=5", "trainer.epochs=1", "--folds", 3, "--json")
-    code, _, err = run_cli(capsys, "runs", "folds", group["group"], "--against", third["group"])
+    _, third, _ = isocenter("train", made, "seed=5", "trainer.epochs=1", "--folds", 3, "--json")
+    code, _, err = isocenter("runs", "folds", group["group"], "--against", third["group"])
     assert code == 2 and "same folds" in err
-    code, shown, _ = run_cli(capsys, "runs", "folds", group["group"], "--against", "random_forest")
+    code, shown, _ = isocenter("runs", "folds", group["group"], "--against", "random_forest")
     assert code == 0 and "Random forest" in shown and "auroc" in shown

@@ -6,30 +6,22 @@ import re
 import xml.etree.ElementTree as tree_of
 
 import pytest
-import yaml
 
 from core.inference.report_charts import Line, chart
-from tests.core.tasks.tabular.test_table_runs import run_cli, tree, write_table
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("ISOCENTER_HOME", str(tmp_path / "home"))
+from tests.core.tables import tree, write_recipe, write_table
 
 
 @pytest.fixture
 def recipe(tmp_path):
-    path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump(tree(write_table(tmp_path / "stays.csv"))))
-    return path
+    return write_recipe(tmp_path, tree(write_table(tmp_path / "stays.csv")))
 
 
-def test_an_evaluation_is_written_as_one_page_beside_a_method_fitted_to_the_same_rows(recipe, tmp_path, capsys):
-    _, trained, _ = run_cli(capsys, "train", recipe, "--json")
+def test_an_evaluation_is_written_as_one_page_beside_a_method_fitted_to_the_same_rows(recipe, tmp_path, isocenter):
+    _, trained, _ = isocenter("train", recipe, "--json")
     unseen = write_table(tmp_path / "unseen.csv", seed=1)
     page = tmp_path / "report.html"
-    code, found, _ = run_cli(
-        capsys, "evaluate", trained["run"], unseen, "--report", page, "--against", "logistic_regression", "--json"
+    code, found, _ = isocenter(
+        "evaluate", trained["run"], unseen, "--report", page, "--against", "logistic_regression", "--json"
     )
     text = page.read_text()
     assert code == 0 and found["report"] == str(page)
@@ -43,22 +35,22 @@ def test_an_evaluation_is_written_as_one_page_beside_a_method_fitted_to_the_same
     assert "src=" not in text and "href=" not in text and "<script" not in text  # nothing is fetched or run
 
 
-def test_a_cross_validation_and_a_number_have_reports_too(recipe, tmp_path, capsys):
-    _, group, _ = run_cli(capsys, "train", recipe, "--folds", "2", "trainer.epochs=2", "data.target=age", "--json")
+def test_a_cross_validation_and_a_number_have_reports_too(recipe, tmp_path, isocenter):
+    _, group, _ = isocenter("train", recipe, "--folds", "2", "trainer.epochs=2", "data.target=age", "--json")
     page = tmp_path / "folds.html"
-    code, found, _ = run_cli(
-        capsys, "runs", "folds", group["group"], "--against", "random_forest", "--report", page, "--json"
+    code, found, _ = isocenter(
+        "runs", "folds", group["group"], "--against", "random_forest", "--report", page, "--json"
     )
     text = page.read_text()
     assert code == 0 and "Predicted over true" in text and "Random forest" in text
     assert text.count("<circle") == len(found["cases"])
 
 
-def test_a_report_of_an_unknown_method_or_place_is_refused_in_words(recipe, tmp_path, capsys):
-    _, trained, _ = run_cli(capsys, "train", recipe, "trainer.epochs=1", "--json")
-    code, _, err = run_cli(capsys, "evaluate", trained["run"], tmp_path / "stays.csv", "--against", "oracle")
+def test_a_report_of_an_unknown_method_or_place_is_refused_in_words(recipe, tmp_path, isocenter):
+    _, trained, _ = isocenter("train", recipe, "trainer.epochs=1", "--json")
+    code, _, err = isocenter("evaluate", trained["run"], tmp_path / "stays.csv", "--against", "oracle")
     assert code == 2 and "oracle" in err and "random_forest" in err
-    code, _, err = run_cli(capsys, "evaluate", trained["run"], tmp_path / "stays.csv", "--report", tmp_path / "a.pdf")
+    code, _, err = isocenter("evaluate", trained["run"], tmp_path / "stays.csv", "--report", tmp_path / "a.pdf")
     assert code == 2 and ".html" in err
 
 

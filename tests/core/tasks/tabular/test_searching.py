@@ -15,14 +15,9 @@ from core.data.tables.read import read_table
 from core.errors import Cancelled, ConfigError
 from core.tasks.tabular.preparing import TablePlan, prepare
 from core.tasks.tabular.searching import search
-from tests.core.tasks.tabular.test_table_runs import run_cli, tree, write_table
+from tests.core.tables import tree, write_recipe, write_table
 
 QUICK = {"trainer": {"epochs": 2, "batch_size": 32, "device": "cpu", "threads": 1}}
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("ISOCENTER_HOME", str(tmp_path / "home"))
 
 
 def prepared(tmp_path, **more):
@@ -57,20 +52,19 @@ def test_a_search_ends_when_asked_and_refuses_outcomes_too_rare_for_its_folds(tm
         search(*ready, np.append(rare, np.flatnonzero(ready[2]["died"].values == 1)[0]), JobControl())
 
 
-def test_each_fold_is_trained_with_what_its_own_search_chose_and_the_ensemble_keeps_it(tmp_path, capsys):
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump({**tree(write_table(tmp_path / "stays.csv")), **QUICK}))
+def test_each_fold_is_trained_with_what_its_own_search_chose_and_the_ensemble_keeps_it(tmp_path, isocenter):
+    recipe = write_recipe(tmp_path, {**tree(write_table(tmp_path / "stays.csv")), **QUICK})
     overrides = ("search.trials=3", "search.folds=2", "optimizer.lr=0.0001")
-    code, group, _ = run_cli(capsys, "train", recipe, "--folds", "2", *overrides, "--json")
+    code, group, _ = isocenter("train", recipe, "--folds", "2", *overrides, "--json")
     assert code == 0 and group["state"] == "finished"
     chosen = []
     for fold in group["folds"]:
-        _, run, _ = run_cli(capsys, "runs", "show", fold["run"], "--json")
+        _, run, _ = isocenter("runs", "show", fold["run"], "--json")
         chosen.append(json.loads((Path(run["folder"]) / "search.json").read_text())["chosen"])
-    _, found, _ = run_cli(capsys, "runs", "folds", group["group"], "--json")
+    _, found, _ = isocenter("runs", "folds", group["group"], "--json")
     assert [remark.startswith(f"Fold {n}. Of 3 settings") for n, remark in enumerate(found["remarks"])] == [True, True]
-    _, made, _ = run_cli(capsys, "models", "publish", group["group"], "--name", "both", "--json")
+    _, made, _ = isocenter("models", "publish", group["group"], "--name", "both", "--json")
     hidden = [(member["network"] or made["network"])["hidden"] for member in made["members"]]
     assert hidden == [one.get("model.hidden", [16]) for one in chosen]
-    code, answer, _ = run_cli(capsys, "predict", tmp_path / "stays.csv", "--model", "both", "--out", tmp_path, "--json")
+    code, answer, _ = isocenter("predict", tmp_path / "stays.csv", "--model", "both", "--out", tmp_path, "--json")
     assert code == 0 and len(answer["predictions"]) == 120

@@ -8,93 +8,54 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from safetensors.numpy import save
 
-from core import cli, config
+from core import config
 from core.control import JobControl
 from core.data.tables.read import read_table
 from core.data.tables.table import column_of
 from core.errors import ConfigError, DatasetError
 from core.tasks.tabular.preparing import checked, load_split, prepare, subjects
 from core.tasks.tabular.splitting import draw
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("ISOCENTER_HOME", str(tmp_path / "home"))
-
-
-def write_table(path, rows=120, seed=0, **more):
-    """A table whose outcome follows from `age`, with empty cells, words and an identifier."""
-    rng = np.random.default_rng(seed)
-    age, sex = rng.normal(60, 10, rows), rng.choice(["f", "m"], rows)
-    died = (age + rng.normal(0, 3, rows) > 60).astype(int)
-    columns = {
-        "record": [str(i + 1000) for i in range(rows)],
-        "age": [f"{a:.1f}" if i % 9 else "" for i, a in enumerate(age)],
-        "sex": sex, "died": died, **more,
-    }  # fmt: skip
-    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-def tree(path, **data):
-    return {
-        "name": "tiny table",
-        "task": {"name": "tabular"},
-        "data": {"path": str(path), "target": "died", **data},
-        "model": {"name": "mlp", "hidden": [16]},
-        "optimizer": {"name": "adamw", "lr": 0.02},
-        "trainer": {"epochs": 6, "batch_size": 16, "device": "cpu", "threads": 1},
-    }
-
-
-def run_cli(capsys, *args):
-    code = cli.main([*map(str, args)])
-    out, err = capsys.readouterr()
-    return code, json.loads(out) if out.startswith("{") else out, err
+from tests.core.tables import tree, write_recipe, write_table
 
 
 def check(path, **data):
     return checked(config.parse(tree(path, **data)), JobControl())
 
 
-def test_a_table_is_trained_measured_published_and_predicted(tmp_path, capsys):
+def test_a_table_is_trained_measured_published_and_predicted(tmp_path, isocenter):
     table = write_table(tmp_path / "stays.csv")
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(tree(table)))
-    code, trained, _ = run_cli(capsys, "train", recipe, "--json")
+    recipe = write_recipe(tmp_path, tree(table))
+    code, trained, _ = isocenter("train", recipe, "--json")
     assert code == 0 and trained["state"] == "finished"
     unseen = write_table(tmp_path / "unseen.csv", seed=1)
-    code, measured, _ = run_cli(capsys, "evaluate", trained["run"], unseen, "--json")
+    code, measured, _ = isocenter("evaluate", trained["run"], unseen, "--json")
     assert code == 0 and measured["metrics"]["test/auroc"] > 0.85 and len(measured["cases"]) == 120
-    _, own, _ = run_cli(capsys, "evaluate", trained["run"], table, "--split", "val", "--json")
+    _, own, _ = isocenter("evaluate", trained["run"], table, "--split", "val", "--json")
     assert own["metrics"]["test/auroc"] == pytest.approx(trained["metrics"]["val/auroc"], abs=1e-5)
     assert own["trained_on"] == 0
-    code, published, _ = run_cli(capsys, "models", "publish", trained["run"], "--name", "deaths", "--json")
+    code, published, _ = isocenter("models", "publish", trained["run"], "--name", "deaths", "--json")
     assert code == 0 and published["task"] == "tabular"
-    _, listed, _ = run_cli(capsys, "models", "list", "--json")
+    _, listed, _ = isocenter("models", "list", "--json")
     assert "deaths" in [model["name"] for model in listed["models"]]
-    _, answer, _ = run_cli(capsys, "predict", unseen, "--model", "deaths", "--out", tmp_path / "out", "--json")
+    _, answer, _ = isocenter("predict", unseen, "--model", "deaths", "--out", tmp_path / "out", "--json")
     rows = answer["predictions"]
     # A package answers as the run did, to the bit.
     assert [row["probabilities"] for row in rows] == [case["probabilities"] for case in measured["cases"]]
     assert (tmp_path / "out" / "unseen_predictions.csv").read_text().count("\n") == 121
 
 
-def test_a_missing_column_is_named_and_a_new_one_is_told(tmp_path, capsys):
+def test_a_missing_column_is_named_and_a_new_one_is_told(tmp_path, isocenter):
     table = write_table(tmp_path / "stays.csv")
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(tree(table)))
-    _, trained, _ = run_cli(capsys, "train", recipe, "trainer.epochs=1", "--json")
-    run_cli(capsys, "models", "publish", trained["run"], "--name", "deaths")
+    recipe = write_recipe(tmp_path, tree(table))
+    _, trained, _ = isocenter("train", recipe, "trainer.epochs=1", "--json")
+    isocenter("models", "publish", trained["run"], "--name", "deaths")
     (tmp_path / "short.csv").write_text("sex,hospital\nf,A\nx,B\n")
-    code, _, err = run_cli(capsys, "predict", tmp_path / "short.csv", "--model", "deaths", "--out", tmp_path)
+    code, _, err = isocenter("predict", tmp_path / "short.csv", "--model", "deaths", "--out", tmp_path)
     assert code == 2 and "age" in err
     (tmp_path / "new.csv").write_text("age,sex,hospital\n61,f,A\n,x,B\n")
-    code, answer, _ = run_cli(capsys, "predict", tmp_path / "new.csv", "--model", "deaths", "--out", tmp_path, "--json")
+    code, answer, _ = isocenter("predict", tmp_path / "new.csv", "--model", "deaths", "--out", tmp_path, "--json")
     told = {finding["code"] for finding in answer["predictions"][0]["findings"]}
     assert code == 0 and {"unused-columns", "unknown-words"} <= told
 
@@ -109,10 +70,9 @@ def test_a_run_whose_table_was_changed_is_not_gone_on_with(tmp_path):
         execute(run)
 
 
-def test_the_training_of_one_seed_is_the_same_twice(tmp_path, capsys):
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(tree(write_table(tmp_path / "stays.csv"))))
-    metrics = [run_cli(capsys, "train", recipe, "--json")[1]["metrics"] for _ in range(2)]
+def test_the_training_of_one_seed_is_the_same_twice(tmp_path, isocenter):
+    recipe = write_recipe(tmp_path, tree(write_table(tmp_path / "stays.csv")))
+    metrics = [isocenter("train", recipe, "--json")[1]["metrics"] for _ in range(2)]
     assert metrics[0] == metrics[1]
 
 
@@ -162,17 +122,16 @@ def test_parts_hold_the_outcomes_evenly_and_no_subject_twice():
     assert sum(map(len, sides)) == 250 and abs(len(parts["val"]) - 200) <= 12
 
 
-def test_a_number_is_predicted_in_its_own_unit(tmp_path, capsys):
+def test_a_number_is_predicted_in_its_own_unit(tmp_path, isocenter):
     rng = np.random.default_rng(0)
     table = write_table(tmp_path / "a.csv", score=[f"{v:.3f}" for v in rng.normal(500, 2, 120)])
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(tree(table, target="score")))
-    _, trained, _ = run_cli(capsys, "train", recipe, "--json")
-    _, measured, _ = run_cli(capsys, "evaluate", trained["run"], table, "--split", "all", "--json")
+    recipe = write_recipe(tmp_path, tree(table, target="score"))
+    _, trained, _ = isocenter("train", recipe, "--json")
+    _, measured, _ = isocenter("evaluate", trained["run"], table, "--split", "all", "--json")
     assert 490 < measured["cases"][0]["score"] < 510 and measured["metrics"]["test/mae"] < 5
 
 
-def test_a_table_with_everything_wrong_is_told_in_one_list_and_trained_on_what_is_right(tmp_path, capsys):
+def test_a_table_with_everything_wrong_is_told_in_one_list_and_trained_on_what_is_right(tmp_path, isocenter):
     rows = 12_000
     rng = np.random.default_rng(0)
     cells = {
@@ -190,40 +149,36 @@ def test_a_table_with_everything_wrong_is_told_in_one_list_and_trained_on_what_i
         finding.code for finding in found.findings
     }
     assert found.usable and len(found.rows) == rows - 3
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(tree(table, target="outcome", leave_out=["died"])))
-    code, trained, _ = run_cli(capsys, "train", recipe, "trainer.epochs=2", "trainer.batch_size=512", "--json")
+    recipe = write_recipe(tmp_path, tree(table, target="outcome", leave_out=["died"]))
+    code, trained, _ = isocenter("train", recipe, "trainer.epochs=2", "trainer.batch_size=512", "--json")
     assert code == 0 and trained["metrics"]["val/auroc"] > 0.9
-    code, shown, _ = run_cli(capsys, "runs", "show", trained["run"], "--json")
+    code, shown, _ = isocenter("runs", "show", trained["run"], "--json")
     assert sum("cells hold no number" in event["message"] for event in shown["events"]) == 1
 
 
-def test_a_rate_that_was_looked_for_is_kept_with_the_run_and_told(tmp_path, capsys):
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(tree(write_table(tmp_path / "stays.csv"))))
-    code, trained, _ = run_cli(capsys, "train", recipe, "trainer.find_lr=true", "trainer.epochs=2", "--json")
-    _, shown, _ = run_cli(capsys, "runs", "show", trained["run"], "--json")
+def test_a_rate_that_was_looked_for_is_kept_with_the_run_and_told(tmp_path, isocenter):
+    recipe = write_recipe(tmp_path, tree(write_table(tmp_path / "stays.csv")))
+    code, trained, _ = isocenter("train", recipe, "trainer.find_lr=true", "trainer.epochs=2", "--json")
+    _, shown, _ = isocenter("runs", "show", trained["run"], "--json")
     curve = json.loads((Path(shown["folder"]) / "lr_finder.json").read_text())
     assert code == 0 and len(curve["rates"]) == len(curve["losses"]) > 20
     assert any(f"The learning rate is {curve['chosen']:.2g}" in event["message"] for event in shown["events"])
 
 
-def test_a_run_learns_from_its_teachers_and_says_so_in_words_where_it_cannot(tmp_path, capsys):
-    recipe = tmp_path / "recipe.yaml"
+def test_a_run_learns_from_its_teachers_and_says_so_in_words_where_it_cannot(tmp_path, isocenter):
     tree_of = tree(write_table(tmp_path / "stays.csv"))
     taught = {"teacher": ["logistic_regression", "xgboost"], "made": 5, "consistency": 0.1, "folds": 3}
     tree_of["task"] |= {"distillation": taught, "mixup": 0.2, "noise": 0.1, "label_smoothing": 0.05,
                         "balance_classes": True}  # fmt: skip
-    recipe.write_text(yaml.safe_dump(tree_of))
-    code, trained, _ = run_cli(capsys, "train", recipe, "--json")
+    recipe = write_recipe(tmp_path, tree_of)
+    code, trained, _ = isocenter("train", recipe, "--json")
     assert code == 0 and trained["metrics"]["val/auroc"] > 0.85
-    code, _, err = run_cli(capsys, "train", recipe, "task.distillation.teacher=[oracle]")
+    code, _, err = isocenter("train", recipe, "task.distillation.teacher=[oracle]")
     assert code == 2 and "teacher" in err
 
 
-def test_what_is_no_table_or_teaches_nothing_is_refused_in_one_sentence_with_its_reasons(tmp_path, capsys):
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump({**tree("x"), "task": "tabular"}))
+def test_what_is_no_table_or_teaches_nothing_is_refused_in_one_sentence_with_its_reasons(tmp_path, isocenter):
+    recipe = write_recipe(tmp_path, {**tree("x"), "task": "tabular"})
     (tmp_path / "bytes.csv").write_bytes(bytes(range(1, 256)) * 20)
     (tmp_path / "short.csv.gz").write_bytes(gzip.compress(write_table(tmp_path / "a.csv").read_bytes())[:300])
     columns = {"died": [0, 1] * 30, "same": [1] * 60, "none": [""] * 60}
@@ -231,21 +186,20 @@ def test_what_is_no_table_or_teaches_nothing_is_refused_in_one_sentence_with_its
     (tmp_path / "nothing.csv").write_text("\n".join(rows))
     for name, words in (("bytes.csv", "no text file"), ("short.csv.gz", "ends too early"),
                         ("nothing.csv", "none is empty in every row")):  # fmt: skip
-        code, _, err = run_cli(capsys, "train", recipe, f"data.path={tmp_path / name}")
+        code, _, err = isocenter("train", recipe, f"data.path={tmp_path / name}")
         assert code == 2 and words in err.splitlines()[-1]
-    code, _, err = run_cli(capsys, "train", recipe, f"data.path={tmp_path / 'a.csv'}", "task.kind=regression")
+    code, _, err = isocenter("train", recipe, f"data.path={tmp_path / 'a.csv'}", "task.kind=regression")
     assert code == 0 and "warning: record is different in every row" in err
 
 
-def test_a_column_that_holds_words_where_the_model_takes_numbers_is_told(tmp_path, capsys):
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(tree(write_table(tmp_path / "stays.csv"))))
-    _, trained, _ = run_cli(capsys, "train", recipe, "trainer.epochs=1", "--json")
+def test_a_column_that_holds_words_where_the_model_takes_numbers_is_told(tmp_path, isocenter):
+    recipe = write_recipe(tmp_path, tree(write_table(tmp_path / "stays.csv")))
+    _, trained, _ = isocenter("train", recipe, "trainer.epochs=1", "--json")
     (tmp_path / "new.csv").write_text("age,sex,died\nold,f,1\nyoung,m,0\n")
-    _, found, _ = run_cli(capsys, "evaluate", trained["run"], tmp_path / "new.csv", "--json")
+    _, found, _ = isocenter("evaluate", trained["run"], tmp_path / "new.csv", "--json")
     assert any(one["message"].startswith("age: 2 cells hold no number") for one in found["findings"])
     (tmp_path / "new.csv").write_text("sex,died\nf,1\nm,0\n")
-    code, _, err = run_cli(capsys, "evaluate", trained["run"], tmp_path / "new.csv")
+    code, _, err = isocenter("evaluate", trained["run"], tmp_path / "new.csv")
     assert code == 2 and "lacks columns that the model needs: age" in err
 
 
@@ -265,12 +219,11 @@ def test_a_split_is_kept_in_binary_and_read_again_also_as_it_was_kept_before(tmp
     assert {part: one.tolist() for part, one in load_split(old).items()} == {"train": [3, 1], "val": [2], "test": []}
 
 
-def test_a_table_that_the_window_holds_is_whole_after_a_run_on_it(tmp_path, capsys):
+def test_a_table_that_the_window_holds_is_whole_after_a_run_on_it(tmp_path, isocenter):
     path = write_table(tmp_path / "stays.csv")
     held = read_table(path)
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(tree(path)))
-    assert run_cli(capsys, "train", recipe, "trainer.epochs=1", "--json")[0] == 0
+    recipe = write_recipe(tmp_path, tree(path))
+    assert isocenter("train", recipe, "trainer.epochs=1", "--json")[0] == 0
     assert held.names == ["record", "age", "sex", "died"] and read_table(path) is held
 
 
@@ -306,19 +259,18 @@ def test_what_is_wrong_with_the_columns_is_told_beside_an_outcome_that_cannot_be
     assert not found.usable and {"outcome", "all-missing", "identifier"} <= {one.code for one in found.findings}
 
 
-def test_empty_and_infinite_columns_are_told_at_prediction(tmp_path, capsys):
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(tree(write_table(tmp_path / "stays.csv"))))
-    _, trained, _ = run_cli(capsys, "train", recipe, "trainer.epochs=1", "--json")
+def test_empty_and_infinite_columns_are_told_at_prediction(tmp_path, isocenter):
+    recipe = write_recipe(tmp_path, tree(write_table(tmp_path / "stays.csv")))
+    _, trained, _ = isocenter("train", recipe, "trainer.epochs=1", "--json")
     (tmp_path / "new.csv").write_text("age,sex,died\ninf,,1\n61,,0\n")
-    _, found, _ = run_cli(capsys, "evaluate", trained["run"], tmp_path / "new.csv", "--json")
+    _, found, _ = isocenter("evaluate", trained["run"], tmp_path / "new.csv", "--json")
     told = [one["message"] for one in found["findings"]]
     assert told == [
         "sex: empty in every row, so the model answers without",
         "age holds infinite values; they count as missing",
     ]
     (tmp_path / "new.csv").write_text("sex,died\nf,1\nm,0\n")
-    _, _, err = run_cli(capsys, "evaluate", trained["run"], tmp_path / "new.csv")
+    _, _, err = isocenter("evaluate", trained["run"], tmp_path / "new.csv")
     assert "new.csv: the table lacks columns" in err
 
 
