@@ -319,18 +319,11 @@ class Catalog:
         return self._rows("SELECT * FROM models ORDER BY time DESC")
 
     def add_dataset(self, *, path: Path, layout: str, cases: int, findings: list[dict[str, str]]) -> None:
-        row = {
-            "path": str(path),
-            "layout": layout,
-            "cases": cases,
-            "checked": time.time(),
-            "findings": json.dumps(findings),
-        }
         with self._writing() as connection:
             connection.execute("DELETE FROM datasets WHERE path = ?", [str(path)])
             connection.execute(
                 "INSERT INTO datasets (path, layout, cases, checked, findings) VALUES (?, ?, ?, ?, ?)",
-                list(row.values()),
+                [str(path), layout, cases, time.time(), json.dumps(findings)],
             )
 
     def datasets(self) -> list[dict[str, Any]]:
