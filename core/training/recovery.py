@@ -93,7 +93,10 @@ def _runs_in(folder: Path) -> list[Path]:
 
 
 def _is_new(folder: Path) -> bool:
-    return not (folder / "checkpoints").is_dir() and time.time() - folder.stat().st_mtime < NEW_SECONDS
+    try:
+        return not (folder / "checkpoints").is_dir() and time.time() - folder.stat().st_mtime < NEW_SECONDS
+    except OSError:  # it is being deleted
+        return True
 
 
 def _take_in(catalog: Catalog, folder: Path, control: JobControl) -> None:
