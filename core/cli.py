@@ -35,6 +35,7 @@ from core.commands import (
     simulate,
     train,
 )
+from core.control import NATIVE
 from core.errors import Cancelled, IsocenterError
 from core.files import is_unicode
 
@@ -90,6 +91,10 @@ def main(argv: Sequence[str] | None = None, more: Iterable[Adder] = ()) -> int:
         return BAD_INPUT
     except (KeyboardInterrupt, Cancelled):
         print("\nisocenter: interrupted", file=sys.stderr)
+        if argv is None and any(thread.name == NATIVE for thread in threading.enumerate()):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)  # ITK aborts a Python that ends while a thread is still in its code
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
