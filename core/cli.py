@@ -8,9 +8,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from core import __version__
@@ -32,6 +35,7 @@ from core.commands import (
     simulate,
     train,
 )
+from core.control import NATIVE
 from core.errors import Cancelled, IsocenterError
 from core.files import is_unicode
 
@@ -71,14 +75,26 @@ def main(argv: Sequence[str] | None = None, more: Iterable[Adder] = ()) -> int:
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
     logging.getLogger("core").setLevel(logging.INFO)
     try:
-        code: int = args.run(args)
+        with _ended_as_by_ctrl_c(args):
+            code: int = args.run(args)
         sys.stdout.flush()
         return code
     except IsocenterError as error:
         print(f"isocenter: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
+    except PermissionError as error:  # where no reader or writer said more of it
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(
+            f"isocenter: {where}this may not be read or written. Ask its owner, or choose another place.",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
     except (KeyboardInterrupt, Cancelled):
         print("\nisocenter: interrupted", file=sys.stderr)
+        if argv is None and any(thread.name == NATIVE for thread in threading.enumerate()):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)  # ITK aborts a Python that ends while a thread is still in its code
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -90,6 +106,25 @@ def main(argv: Sequence[str] | None = None, more: Iterable[Adder] = ()) -> int:
         traceback.print_exc()
         print(f"isocenter: unexpected {type(error).__name__}: {error}", file=sys.stderr)
         return UNEXPECTED
+
+
+@contextmanager
+def _ended_as_by_ctrl_c(args: argparse.Namespace) -> Iterator[None]:
+    """Within the block a polite kill (SIGTERM) ends a command as Ctrl-C does, so that it leaves nothing half-written.
+
+    Not the window, whose loop is not Python's, nor the processes of torchrun, which ends them so and waits.
+    """
+    ours = args.run.__module__.startswith("core.") and "TORCHELASTIC_RUN_ID" not in os.environ
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        ours = False  # whoever started it may have had a reason to ignore it
+    if not ours:
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parse(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Namespace:

@@ -330,6 +330,8 @@ def load_tree(name_or_path: str | Path, overrides: Iterable[str] = ()) -> dict[s
         tree = read_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"not readable as YAML ({_first_line(error)})", where=path) from None
+    except OSError as error:
+        raise ConfigError(f"the file cannot be read ({error.strerror or error})", where=path) from None
     if not isinstance(tree, dict):
         raise ConfigError("an experiment is a table of keys", where=path)
     if ALIAS in tree:

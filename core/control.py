@@ -10,6 +10,7 @@ from typing import TypeVar
 from core.errors import Cancelled
 
 T = TypeVar("T")
+NATIVE = "native code"  # the name of threads that may be left in the midst of it
 
 ProgressListener = Callable[[float | None, str], None]
 
@@ -86,7 +87,7 @@ def beside(work: Callable[[], T], control: JobControl, watch: Callable[[], None]
         finally:
             ended.set()
 
-    threading.Thread(target=run, name="native code", daemon=True).start()
+    threading.Thread(target=run, name=NATIVE, daemon=True).start()
     while not ended.wait(0.05):
         control.check()
         watch()

@@ -100,18 +100,6 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
-def kept_text(path: Path) -> str:
-    """The text of a file that a run keeps in its folder. Raises IsocenterError where it is gone or cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or "damaged"
-        raise IsocenterError(
-            f"a file that the run keeps cannot be read ({reason})", where=path,
-            mend="Put the run's folder back, or train anew.",
-        ) from error  # fmt: skip
-
-
 def is_unicode(name: str) -> bool:
     """Whether a name or path is text: on Linux a name is any bytes, such as those of an old Latin-1 disk.
 

@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
 
         if first == "doctor":
             _look_at_the_display_too()
-        return command(args, [snapshot.add])
+        return command(argv, [snapshot.add])  # None: as a program of its own
     from gui.app import main as window
 
     return window(args)

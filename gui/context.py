@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSettings, Signal
@@ -50,6 +51,13 @@ class AppContext(QObject):
 
             self._catalog = Catalog()
         return self._catalog
+
+    def attempt(self, work: Callable[[], object]) -> None:
+        """Do something quick that may fail in a way a person can mend, which is then shown."""
+        try:
+            work()
+        except IsocenterError as error:
+            self.tell(error)
 
     def tell(self, error: Exception) -> None:
         """Show an error as a notice: the three parts of ours, a plain sentence and a log entry for any other."""

@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 import psutil
 
-from core.catalog.database import as_catalog_error, catalog_path, connect, immediate, plain
+from core.catalog.database import as_catalog_error, catalog_path, connect, immediate, plain, readable
 from core.errors import CatalogError
 
 RunState = Literal["queued", "running", "paused", "finished", "stopped", "failed", "interrupted"]
 LIVE_STATES = ("queued", "running", "paused")
+DAMAGED_SUMMARY = "The final figures that the catalog keeps of this run are damaged."
 
 
 @dataclass(frozen=True)
@@ -326,18 +327,11 @@ class Catalog:
         return self._rows("SELECT * FROM models ORDER BY time DESC")
 
     def add_dataset(self, *, path: Path, layout: str, cases: int, findings: list[dict[str, str]]) -> None:
-        row = {
-            "path": str(path),
-            "layout": layout,
-            "cases": cases,
-            "checked": time.time(),
-            "findings": json.dumps(findings),
-        }
         with self._writing() as connection:
             connection.execute("DELETE FROM datasets WHERE path = ?", [str(path)])
             connection.execute(
                 "INSERT INTO datasets (path, layout, cases, checked, findings) VALUES (?, ?, ?, ?, ?)",
-                list(row.values()),
+                [str(path), layout, cases, time.time(), json.dumps(findings)],
             )
 
     def datasets(self) -> list[dict[str, Any]]:
@@ -364,7 +358,7 @@ class Catalog:
 
     def predictions(self) -> list[PredictionRow]:
         """All predictions, newest first."""
-        return [_prediction(row) for row in self._rows("SELECT * FROM predictions ORDER BY id DESC")]
+        return readable(self._rows("SELECT * FROM predictions ORDER BY id DESC"), _prediction, "prediction")
 
     def hashes_of(self, output: Path) -> set[str]:
         """What a prediction's file was when it was written, each time."""
@@ -379,7 +373,14 @@ class Catalog:
 
 
 def _run(row: dict[str, Any]) -> RunRow:
-    return RunRow(**{**row, "folder": Path(row["folder"]), "summary": plain(row["summary"] or "{}")})
+    """A run whose figures are damaged is still there to be looked at, gone on with and published; it says so."""
+    try:
+        summary = plain(row["summary"] or "{}")
+    except CatalogError:
+        summary = None
+    if not isinstance(summary, dict):
+        summary, row = {}, {**row, "error": row["error"] or DAMAGED_SUMMARY}
+    return RunRow(**{**row, "folder": Path(row["folder"] or ""), "config": row["config"] or "", "summary": summary})
 
 
 def _prediction(row: dict[str, Any]) -> PredictionRow:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.catalog.library import Database
 from core.catalog.schema import SCHEMA_VERSION, migrations
 from core.errors import CatalogError
 from core.paths import ensure_home, home
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
 BUSY_SECONDS = 20
-ASIDE = "Move the file aside; run folders beside it keep their checkpoints."
+ASIDE = "`isocenter runs recover` sets it aside and takes in the run folders, with their checkpoints, again."
 
 
 def catalog_path() -> Path:
@@ -65,7 +70,26 @@ def plain(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError, TypeError) as error:
-        raise CatalogError(f"the catalog is damaged ({error})", where=catalog_path(), mend=ASIDE) from error
+        raise CatalogError(
+            f"a row of the catalog is damaged ({error})", where=catalog_path(), mend="The others are not touched by it."
+        ) from error
+
+
+def readable(rows: Iterable[dict[str, Any]], make: Callable[[dict[str, Any]], T], what: str) -> list[T]:
+    """What rows of a list hold. One that is damaged is left out and told, since the others are as good as before."""
+    made = []
+    for row in rows:
+        try:
+            made.append(make(row))
+        except (CatalogError, TypeError, KeyError, AttributeError):
+            _tell_once(f"The {what} {row['id']} is damaged in the catalog ({catalog_path()}) and left out.")
+    return made
+
+
+@cache
+def _tell_once(text: str) -> None:
+    """The window asks for its lists several times a second."""
+    log.warning(text)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.catalog.catalog import Catalog
-from core.catalog.database import plain
+from core.catalog.database import plain, readable
 from core.catalog.trash import row_from_trash, row_to_trash
 from core.errors import CatalogError
 
@@ -67,7 +67,7 @@ def add_evaluation(
 
 def evaluations(catalog: Catalog) -> list[EvaluationRow]:
     """All evaluations, newest first."""
-    return [_row(row) for row in catalog._rows("SELECT * FROM evaluations ORDER BY id DESC")]
+    return readable(catalog._rows("SELECT * FROM evaluations ORDER BY id DESC"), _row, "evaluation")
 
 
 def evaluation(catalog: Catalog, id: int) -> EvaluationRow:

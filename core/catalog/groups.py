@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.catalog.catalog import Catalog, RunRow, RunState
-from core.catalog.database import plain
+from core.catalog.database import plain, readable
 from core.errors import CatalogError
 
 
@@ -77,7 +77,7 @@ def group_named(catalog: Catalog, id_or_name: str, *, by_name: bool = False) -> 
 def groups(catalog: Catalog) -> list[GroupRow]:
     """All groups that still have a run, newest first."""
     rows = catalog._rows("SELECT * FROM run_groups WHERE id IN (SELECT run_group FROM runs) ORDER BY created DESC")
-    return [_group(row) for row in rows]
+    return readable(rows, _group, "cross-validation")
 
 
 def runs_of(catalog: Catalog, group_id: str) -> dict[int, RunRow]:

@@ -11,13 +11,14 @@ import json
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from core.catalog.catalog import Catalog
-from core.config import read_yaml
 from core.errors import CatalogError
 from core.files import write_text
+from core.kept import kept_settings
 from core.paths import home, runs_folder
 
 TABLES = ("events", "checkpoints")
@@ -43,8 +44,10 @@ def as_json(catalog: Catalog, run_ids: list[str]) -> str:
         rows = record(catalog, run_id)
         columns = ("key", "step", "epoch", "value", "time")
         rows["metrics"] = [dict(zip(columns, point, strict=True)) for point in rows["metrics"]]
-        rows["run"]["config"] = read_yaml(rows["run"]["config"])
-        rows["run"]["summary"] = json.loads(rows["run"]["summary"] or "{}")
+        run = catalog.run(run_id)
+        with suppress(CatalogError):  # damaged settings are given as they are
+            rows["run"]["config"] = kept_settings(run)
+        rows["run"]["summary"] = run.summary
         runs.append(rows)
     return json.dumps({"runs": _finite(runs)}, indent=1, allow_nan=False)
 
@@ -93,14 +96,19 @@ def from_trash(catalog: Catalog, run_id: str) -> None:
         raise CatalogError(f"the run {run_id!r} is not in the trash", where=place) from error
     if (place / "files").is_dir():
         move(place / "files", Path(rows["run"]["folder"]))
+    put_back(catalog, rows)
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def put_back(catalog: Catalog, rows: dict[str, Any]) -> None:
+    """Enter a run whose `record` is given. Raises CatalogError where there is one of its id, which stays as it is."""
     with catalog._writing() as connection:
         insert_row(connection, "runs", rows["run"])
         for table in TABLES:
             for row in rows[table]:
                 insert_row(connection, table, {name: value for name, value in row.items() if name != "id"})
-    catalog.add_metrics(run_id, [tuple(point) for point in rows["metrics"]])
-    catalog.update_run(run_id, heartbeat=rows["run"]["heartbeat"])
-    shutil.rmtree(place, ignore_errors=True)
+    catalog.add_metrics(rows["run"]["id"], [tuple(point) for point in rows["metrics"]])
+    catalog.update_run(rows["run"]["id"], heartbeat=rows["run"]["heartbeat"])
 
 
 def insert_row(connection: Any, table: str, row: dict[str, Any]) -> None:

@@ -29,9 +29,15 @@ def run(args: Namespace) -> int:
             args.source, args.out, series=args.series, burned_in_checked=args.burned_in_checked,
             control=progress.control(),
         )  # fmt: skip
+    failed = [{"file": str(file), "what": what} for file, what in made.failed]
+    for one in failed:
+        say(f"left out: {one['file']}: {one['what']}")
     if args.json:
-        answer_json({"output": str(made.folder), "images": made.images, "series": made.series, "method": made.method})
+        more = {"failed": failed} if failed else {}
+        answer_json(
+            {"output": str(made.folder), "images": made.images, "series": made.series, "method": made.method, **more}
+        )
     else:
         answer(f"{args.source} -> {made.folder} ({made.images} images, {made.series} series)")
         say("The pixels were not changed: a head scan still shows the face.")
-    return 0
+    return 2 if failed else 0

@@ -25,6 +25,10 @@ def predict(args: Namespace, kind: ModelKind, package: Any) -> int:
 
     if args.report is not None and not kind.reports:
         raise IsocenterError(NO_REPORT, where=args.model, mend=WITHOUT_REPORT)
+    for name in ("series", "time"):
+        if getattr(args, name) is not None:
+            what = f"--{name} chooses among the volumes of a scan, and this model takes none"
+            raise IsocenterError(what, where=args.model, mend="Leave it out.")
     refuse_unwritable(args.out)  # found out before the work, not after it
     with Progress() as progress:
         found = kind.predict(package, args.scans, args.out, vars(args), progress.control())

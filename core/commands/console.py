@@ -19,9 +19,9 @@ def answer(text: str) -> None:
 
 def answer_json(value: dict[str, Any]) -> None:
     """The answer as one JSON object on stdout; numbers that JSON cannot hold become null."""
-    text = json.dumps(_plain(value), ensure_ascii=False)
+    text = json.dumps(plain_values(value), ensure_ascii=False)
     # A Windows pipe holds few letters; JSON has escapes of its own for the others, and for names that are not Unicode.
-    answer(text if text == _printable(text, sys.stdout) else json.dumps(_plain(value)))
+    answer(text if text == _printable(text, sys.stdout) else json.dumps(plain_values(value)))
 
 
 def say(text: str) -> None:
@@ -100,11 +100,12 @@ def _printable(text: str, stream: TextIO) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _plain(value: Any) -> Any:
+def plain_values(value: Any) -> Any:
+    """A value as JSON can hold it: numbers that are none become null, and what is no plain value its text."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain_values(item) for item in value]
     return value if isinstance(value, str | int | bool | None) else str(value)

@@ -9,8 +9,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.commands import folds
-from core.commands.console import answer, answer_json, table, when
+from core.commands import folds, recover
+from core.commands.console import answer, answer_json, plain_values, say, table, when
 from core.errors import IsocenterError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def add(commands: Any) -> None:
         action.add_argument("--json", action="store_true", help="print one JSON object")
         action.set_defaults(run=run, act=function)
     folds.add(actions)
+    recover.add(actions)
 
 
 def run(args: Namespace) -> int:
@@ -39,8 +40,7 @@ def run(args: Namespace) -> int:
 
     with Catalog() as catalog:
         catalog.mark_interrupted()
-        args.act(args, catalog)
-    return 0
+        return args.act(args, catalog) or 0
 
 
 def _list(args: Namespace, catalog: Catalog) -> None:
@@ -74,19 +74,35 @@ def _show(args: Namespace, catalog: Catalog) -> None:
         answer(f"{when(event['time'])}  {event['level']}: {event['message']}")
 
 
-def _compare(args: Namespace, catalog: Catalog) -> None:
+def _compare(args: Namespace, catalog: Catalog) -> int:
+    from core.kept import kept_settings
+
     runs = [catalog.run(name) for name in args.runs]
-    settings = [_flat(_config(run)) for run in runs]
-    keys = sorted(set().union(*settings))
-    differences = {key: [s.get(key) for s in settings] for key in keys if len({repr(s.get(key)) for s in settings}) > 1}
+    settings: list[dict[str, Any] | None] = []
+    failed = []
+    for run in runs:
+        try:
+            settings.append(_flat(kept_settings(run)))
+        except IsocenterError as error:  # its figures are compared all the same
+            say(f"isocenter: {error}")
+            settings.append(None)
+            failed.append({"run": run.id, "what": error.what, "where": error.where, "mend": error.mend})
+    known = [one for one in settings if one is not None]
+    keys = [key for key in sorted(set().union(*known)) if len({repr(one.get(key)) for one in known}) > 1]
+    differences = {key: [None if one is None else one.get(key) for one in settings] for key in keys}
     if args.json:
-        answer_json({"runs": [_brief(run) for run in runs], "differences": differences})
-        return
+        more = {"failed": failed} if failed else {}
+        answer_json({"runs": [_brief(run) for run in runs], "differences": differences, **more})
+        return 2 if failed else 0
     metrics = sorted(set().union(*(run.summary for run in runs)))
     rows: list[list[Any]] = [["state", *(run.state for run in runs)]]
     rows += [[key, *(_figure(run.summary.get(key)) for run in runs)] for key in metrics]
-    rows += [[key, *values] for key, values in differences.items()]
+    rows += [
+        [key, *("(damaged)" if one is None else value for one, value in zip(settings, values, strict=True))]
+        for key, values in differences.items()
+    ]
     answer(table(rows, ("", *(run.id for run in runs))))
+    return 2 if failed else 0
 
 
 def _export(args: Namespace, catalog: Catalog) -> None:
@@ -97,7 +113,7 @@ def _export(args: Namespace, catalog: Catalog) -> None:
     if kind == ".json":
         points = [[p.key, p.step, p.epoch, p.value, p.time] for p in catalog.metrics(run.id)]
         whole = {**_whole(run, catalog), "config": run.config, "points": points}
-        text = json.dumps(whole, indent=1, ensure_ascii=False).replace("NaN", "null")
+        text = json.dumps(plain_values(whole), indent=1, ensure_ascii=False, allow_nan=False)
     elif kind == ".csv":
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
@@ -131,12 +147,6 @@ def _whole(run: RunRow, catalog: Catalog) -> dict[str, Any]:
         **_brief(run), "folder": str(run.folder), "error": run.error, "started": run.started, "ended": run.ended,
         "checkpoints": checkpoints, "events": events,
     }  # fmt: skip
-
-
-def _config(run: RunRow) -> Any:
-    from core.config import read_yaml
-
-    return read_yaml(run.config)
 
 
 def _flat(tree: Any, above: str = "") -> dict[str, Any]:

@@ -24,6 +24,9 @@ def add(commands: Any) -> None:
     parser.add_argument("config", nargs="?", metavar="CONFIG", help="a preset's name or a YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as data.path=FOLDER trainer.epochs=20")
     parser.add_argument("--resume", metavar="RUN", help="go on with this run, or with a cross-validation's open folds")
+    parser.add_argument(
+        "--from", dest="start", choices=("last", "best"), default="last", help="with --resume: the checkpoint"
+    )
     parser.add_argument("--folds", type=int, metavar="K", help="cross-validate: K runs, each with a fold kept out")
     parser.add_argument("--only", metavar="0,2", help="of a cross-validation, only these folds, counted from 0")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -42,6 +45,7 @@ def _run(args: Namespace) -> int:
     from core.catalog import Catalog
     from core.catalog.groups import group_meant
     from core.training.launch import execute, prepare_run
+    from core.training.resuming import take_best_as_last
 
     if bool(args.config) == bool(args.resume):
         raise ConfigError("give either an experiment or --resume RUN")
@@ -52,6 +56,12 @@ def _run(args: Namespace) -> int:
         catalog.mark_interrupted()
         group = group_meant(catalog, args.resume) if args.resume else None
         run_id = catalog.run(args.resume).id if args.resume and group is None else ""
+        if args.start == "best":
+            if not run_id:
+                raise ConfigError("--from best goes with --resume and a single run")
+            if (row := catalog.run(run_id)).live:
+                raise ConfigError(f"the run is {row.state} already", where=run_id)
+            take_best_as_last(catalog, row)
     if args.folds is not None or group is not None:
         if world.size() > 1:
             raise ConfigError("torchrun cannot train folds", mend="Set trainer.devices instead, without torchrun.")
@@ -145,11 +155,13 @@ def _fold_numbers(text: str | None) -> list[int] | None:
 
 @contextmanager
 def _stopping(run_id: Callable[[], str]) -> Iterator[threading.Event]:
-    """Within the block Ctrl-C asks the run that is going on to stop; the second one ends it at once."""
+    """Within the block Ctrl-C or a polite kill asks the run that is going on to stop; the second ends it at once."""
+    from core import world
     from core.training.control import request
 
     interrupted = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
+    asking = (signal.SIGINT, signal.SIGTERM) if world.size() == 1 else (signal.SIGINT,)  # torchrun ends its own so
+    before = {number: signal.getsignal(number) for number in asking}
 
     def on_interrupt(_number: int, _frame: Any) -> None:
         if interrupted.is_set():
@@ -162,8 +174,10 @@ def _stopping(run_id: Callable[[], str]) -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield interrupted
         return
-    signal.signal(signal.SIGINT, on_interrupt)
+    for number in asking:
+        signal.signal(number, on_interrupt)
     try:
         yield interrupted
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

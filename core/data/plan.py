@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from core.config import read_yaml
-from core.files import kept_text
+from core.kept import kept_part
 from core.registry import Part
 
 PLAN = "plan.yaml"  # in a run's folder
@@ -113,4 +112,4 @@ class Plan(Part):
 
 def load_plan(folder: Path) -> Plan:
     """The plan of a run's folder."""
-    return Plan.model_validate(read_yaml(kept_text(folder / PLAN)))
+    return kept_part(folder / PLAN, Plan)

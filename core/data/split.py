@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import random
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.data.case import CheckedCases
 from core.errors import DatasetError
-from core.files import kept_text
+from core.kept import kept_lists
 
 SPLIT = "split.json"  # in a run's folder
 
@@ -78,5 +77,4 @@ def groups_of(dataset: CheckedCases) -> dict[str, list[str]]:
 
 def load_split(folder: Path) -> dict[str, list[str]]:
     """The case ids of a run's parts: train, val, test."""
-    split: dict[str, list[str]] = json.loads(kept_text(folder / SPLIT))
-    return split
+    return kept_lists(folder / SPLIT)

@@ -16,13 +16,14 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 
 from core import __version__
 from core.control import JobControl
-from core.errors import IsocenterError
-from core.export.codestream import pixels_alone
+from core.errors import IsocenterError, UnreadableScan
+from core.export.codestream import CUT_OFF, pixels_alone
 from core.export.profile import METHOD, Renaming, cleaned, mark_cleaned
 from core.export.sources import image_files, load, transfer_syntax
 
 _FROM_SCANNERS = ("CT", "MR", "NM", "PT")  # whose images hold no text, unless they are screenshots
 _OVERLAYS = range(0x6000, 0x6020, 2)
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
@@ -32,12 +33,13 @@ class BurnedInText(IsocenterError):
 
 @dataclass(frozen=True)
 class Anonymised:
-    """What was written. `method` is what the files say of how they were cleaned."""
+    """What was written. `method` is what the files say of how they were cleaned; `failed`: damaged files, and why."""
 
     folder: Path
     images: int
     series: int
     method: str = METHOD
+    failed: tuple[tuple[Path, str], ...] = ()
 
 
 def anonymise(
@@ -46,12 +48,15 @@ def anonymise(
     """Write the images at `path` (a DICOM folder, or a file with its series) into the new folder `out`.
 
     series: only the images of this series. burned_in_checked: a person has looked at the pictures and found no name.
-    Files are named by number. Anything but images (reports, segmentations) is left out.
-    Raises BurnedInText, UnreadableScan, or IsocenterError where `out` cannot be written; `out` is whole or not there.
+    Files are named by number. Anything but images (reports, segmentations) is left out, and so are damaged files.
+    Raises BurnedInText, UnreadableScan where no image is left, or IsocenterError where `out` cannot be written; `out`
+    is whole or not there.
     """
     control = control or JobControl()
     control.progress(None, "Looking for images")
-    files = image_files(path, control, series)
+    damaged: list[Path] = []
+    files = image_files(path, control, series, damaged=damaged)
+    failed = [(file, "it may not be read, or its DICOM header is damaged") for file in damaged]
     _refuse_burned_in(files, path, burned_in_checked)
     _refuse_folder(out, path)
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
@@ -65,8 +70,21 @@ def anonymise(
                 str(header.get("SeriesInstanceUID", "")), part / f"series_{len(folders) + 1:02}"
             )
             folder.mkdir(exist_ok=True)
-            clean_file(file, folder / f"IM_{done + 1:05}.dcm", renaming)
+            target = folder / f"IM_{done + 1:05}.dcm"
+            try:
+                clean_file(file, target, renaming)
+            except UnreadableScan as error:  # one damaged image keeps no other from being cleaned
+                target.unlink(missing_ok=True)
+                failed.append((file, error.what))
         control.check()
+        made = {name: len(list(folder.iterdir())) for name, folder in folders.items()}
+        if not any(made.values()):
+            raise UnreadableScan(
+                "every image is damaged", where=path, mend="Copy or export the series again.",
+            )  # fmt: skip
+        for name, count in made.items():
+            if not count:
+                folders[name].rmdir()
         if out.exists():
             out.rmdir()
         os.replace(part, out)
@@ -76,15 +94,31 @@ def anonymise(
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return Anonymised(out, len(files), len(folders))
+    series_made = sum(count > 0 for count in made.values())
+    return Anonymised(out, sum(made.values()), series_made, failed=tuple(sorted(failed)))
 
 
 def clean_file(source: Path, target: Path, renaming: Renaming) -> None:
     """Write one image without patient data. Raises UnreadableScan where the source is damaged."""
     dataset = load(source)
+    try:
+        made = _clean(dataset, renaming)
+        made.save_as(target, enforce_file_format=True)
+    except (OSError, UnreadableScan):  # an error of the disk is none of this file
+        raise
+    except Exception as error:  # pydicom raises nearly anything on damaged values
+        raise UnreadableScan(
+            f"the DICOM file is damaged ({type(error).__name__})", where=source,
+            mend="Copy or export this file again.",
+        ) from error  # fmt: skip
+
+
+def _clean(dataset: Any, renaming: Renaming) -> FileDataset:
     syntax = transfer_syntax(dataset)
     clean = cleaned(dataset, renaming)
     mark_cleaned(clean, renaming.patient(dataset), f"Isocenter {__version__}")
+    if not any(name in clean for name in _PIXELS):  # pydicom takes a file that was cut off for one that ends there
+        raise UnreadableScan(CUT_OFF, mend="Copy or export this file again.")
     if "PixelData" in clean:
         clean.PixelData = pixels_alone(clean, syntax)
         clean["PixelData"].is_undefined_length = syntax.is_compressed and not syntax.is_deflated
@@ -92,11 +126,10 @@ def clean_file(source: Path, target: Path, renaming: Renaming) -> None:
     meta.TransferSyntaxUID = syntax
     meta.MediaStorageSOPClassUID = clean.SOPClassUID
     meta.MediaStorageSOPInstanceUID = clean.SOPInstanceUID
-    made = FileDataset(
+    return FileDataset(
         None, clean, file_meta=meta, preamble=bytes(128),
         is_implicit_VR=syntax.is_implicit_VR, is_little_endian=syntax.is_little_endian,
     )  # fmt: skip
-    made.save_as(target, enforce_file_format=True)
 
 
 def may_show_names(header: Any) -> bool:

@@ -7,6 +7,9 @@ from typing import Any
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes
 
+from core.errors import UnreadableScan
+
+CUT_OFF = "the file is cut off: pixels are missing"
 # Segments that say nothing of how to decode: comments, and what applications add (EXIF, thumbnails). APP0 (JFIF),
 # APP8 (a colour transform of JPEG-LS) and APP14 (that of Adobe) do.
 _COMMENT = 0xFE
@@ -15,7 +18,8 @@ _START_OF_SCAN, _START_OF_TILE, _COMMENT_2000 = 0xDA, 0x90, 0x64
 
 
 def pixels_alone(image: Any, syntax: UID) -> bytes:
-    """The value of an image's PixelData without spare bytes. Raises ValueError for a damaged encoding."""
+    """The value of an image's PixelData without spare bytes. Raises UnreadableScan where some are missing, ValueError
+    for a damaged encoding."""
     if not syntax.is_encapsulated:
         return _cut(image)
     if syntax in (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes):
@@ -50,4 +54,6 @@ def _cut(image: Any) -> bytes:
     if str(image.get("PhotometricInterpretation", "")) == "YBR_FULL_422":
         bits = bits * 2 // 3
     pixels = bytes(image.PixelData[: (bits + 7) // 8])
+    if len(pixels) < (bits + 7) // 8:
+        raise UnreadableScan(CUT_OFF, mend="Copy or export this file again.")
     return pixels + b"\0" * (len(pixels) % 2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +32,14 @@ _META_BYTES = 4096
 _PIECE = 2**20
 
 
-def image_files(path: Path, control: JobControl, series: str = "") -> list[tuple[Path, Any]]:
+def image_files(
+    path: Path, control: JobControl, series: str = "", *, damaged: list[Path] | None = None
+) -> list[tuple[Path, Any]]:
     """The images at a path with their headers (no pixels), in the order of their numbers.
 
     path: a folder, with those below it, or a file, with its series beside it. series: only the images of this UID;
-    of a part of a series ("UID#2") those of the whole series. Raises UnreadableScan where there are none.
+    of a part of a series ("UID#2") those of the whole series. damaged: takes the files that cannot be read, or whose
+    header cannot. Raises UnreadableScan where there are none.
     """
     folder, series = path, series_of(series)
     if not path.exists():
@@ -45,17 +50,24 @@ def image_files(path: Path, control: JobControl, series: str = "") -> list[tuple
             raise UnreadableScan("this is no DICOM file", where=path, mend="Choose a DICOM series.")
         folder = path.parent
         series = series or ("" if _is_directory_file(own) else str(own.get("SeriesInstanceUID", "")))
-    found = []
-    for file in files_in(folder, deep=True):
-        control.check()
-        if not is_dicom_file(file):
-            continue
-        header = read_header(file)
-        if header is not None and is_image(header) and series in ("", str(header.get("SeriesInstanceUID", ""))):
-            found.append((file, header))
+    found = [
+        (file, header)
+        for file, header in _headers(folder, control, [] if damaged is None else damaged)
+        if is_image(header) and series in ("", str(header.get("SeriesInstanceUID", "")))
+    ]
     if not found:
         raise UnreadableScan("there are no DICOM images here", where=path, mend="Choose a DICOM series.")
     return sorted(found, key=lambda one: (str(one[1].get("SeriesInstanceUID", "")), _number(one[1]), one[0]))
+
+
+def _headers(folder: Path, control: JobControl, damaged: list[Path]) -> Iterator[tuple[Path, Any]]:
+    for file in files_in(folder, deep=True):
+        control.check()
+        header = read_header(file) if is_dicom_file(file) else None
+        if header is not None:
+            yield file, header
+        elif is_dicom_file(file) or not os.access(file, os.R_OK):
+            damaged.append(file)
 
 
 def read_header(path: Path) -> Any | None:

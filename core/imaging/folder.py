@@ -33,7 +33,10 @@ def find(folder: Path, control: JobControl, *, deep: bool = True) -> Found:
     for path in files_in(folder, deep=deep):
         control.progress(None, "Looking for DICOM series")
         if not is_dicom_file(path):
-            found.others += 1
+            if os.access(path, os.R_OK):
+                found.others += 1
+            else:
+                found.damaged += 1
             continue
         file = read_header(path)
         if file is None:

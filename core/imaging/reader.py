@@ -39,6 +39,7 @@ def read(
         raise UnreadableScan("the name of the file or folder is not Unicode", where=repr(path.name), mend="Rename it.")
     try:
         kind = _kind(path)
+        _refuse_series(series, kind, path)
         if kind == "dicom":
             from core.imaging.dicom import read_dicom  # pydicom is slow to import, and most scans are NIfTI
 
@@ -78,6 +79,13 @@ def _kind(path: Path) -> Kind:
     if not os.access(path, os.R_OK | os.X_OK):
         raise UnreadableScan("the folder may not be read", where=path, mend="Ask its owner for permission to read it.")
     return "dicom"
+
+
+def _refuse_series(series: str | None, kind: Kind, path: Path) -> None:
+    if series and kind in _READERS:
+        raise UnreadableScan(
+            "only a DICOM folder has series, and this is none", where=path, mend="Leave out the series (--series)."
+        )
 
 
 def _not_read(path: Path, kind: Kind) -> UnreadableScan:

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from core.archives import opened_zip
 from core.catalog import Catalog
 from core.config import MAX_CONFIG_BYTES
 from core.errors import ModelError
@@ -102,7 +103,7 @@ def _from_zip(path: Path) -> dict[str, bytes]:
     try:
         # Trained weights hardly compress: what unfolds to many times the archive is a bomb.
         most = MAX_EXPANSION * path.stat().st_size
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(path) as archive:
             members = archive.infolist()
             if len(members) > MAX_MEMBERS:
                 raise ModelError(

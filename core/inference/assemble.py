@@ -21,6 +21,7 @@ from core.errors import ConfigError, ModelError
 from core.files import sha256, sync_folder, write_bytes, write_text
 from core.inference.manifest import MANIFEST, Manifest, Training, WholeHead
 from core.inference.package import EXPERIMENT, WEIGHTS, ModelPackage
+from core.kept import kept_experiment
 from core.registry import Part
 from core.training.origin import seen_in, start_words
 
@@ -68,7 +69,7 @@ def assemble(
         raise ModelError(
             "the run has no checkpoint to publish", where=run.name, mend="Let it train for at least one epoch."
         )
-    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    experiment = kept_experiment(run)
     plan = load_plan(run.folder)
     if plan.overlapping and facts.whole_head is not None:
         raise ModelError("a model of regions that overlap cannot be used on whole heads", where=run.name)

@@ -88,11 +88,12 @@ def kind_of_group(id_or_name: str) -> tuple[ModelKind, GroupRow] | None:
     """
     from core.catalog import Catalog
     from core.catalog.groups import group
-    from core.config import read_yaml, task_of
+    from core.config import task_of
+    from core.kept import kept_settings
 
     with Catalog() as catalog:
         row = group(catalog, id_or_name)
-    kind = kind_of(task_of(read_yaml(row.config)))
+    kind = kind_of(task_of(kept_settings(row)))
     return None if kind is None else (kind, row)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core import config
 from core.catalog import Catalog, CheckpointRow, RunRow
 from core.data.plan import Plan, load_plan
 from core.errors import CatalogError, ModelError
@@ -13,6 +12,7 @@ from core.inference.kinds import find_model, read_model
 from core.inference.manifest import MANIFEST, network_of
 from core.inference.package import ModelPackage, weights_file
 from core.inference.recorded import recorded_split
+from core.kept import kept_experiment
 from core.paths import runs_folder
 from core.training.origin import START, Origin, seen_in, start_of
 
@@ -65,7 +65,7 @@ def _of_run(run: RunRow, checkpoint: CheckpointRow | None) -> Origin:
         raise ModelError(
             "the run has no checkpoint to start from", where=run.name, mend="Let it train for at least one epoch."
         )
-    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    experiment = kept_experiment(run)
     if experiment.task.data_kind != "scans":
         raise ModelError(f"the run is of another task ({run.task}), not on scans", where=run.name)
     return Origin(

@@ -6,6 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import IO
 
+from core.archives import check_list
+
 DAMAGED = "it is cut short or damaged"
 AGAIN = "Copy or download it again, or give another file."
 
@@ -26,6 +28,7 @@ def archive_fault(file: Path | IO[bytes], most: int) -> str:
     if begins != b"PK\3\4":
         return ""
     try:
+        check_list(file)
         with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
             if sum(part.file_size for part in parts) > most:

@@ -12,6 +12,7 @@ from core.catalog import Catalog, RunRow
 from core.catalog.groups import GroupRow, add_group, group, runs_of
 from core.control import JobControl
 from core.errors import Cancelled, ConfigError, IsocenterError
+from core.kept import kept_experiment
 from core.training import tensorboard
 from core.training.given import Folding
 from core.training.launch import add_run, execute, new_id
@@ -102,5 +103,5 @@ def reopen(group_id_or_name: str, job: JobControl | None = None) -> CrossValidat
     """A group to go on with. Raises CatalogError where there is none, DatasetError where its data have changed."""
     with Catalog() as catalog:
         row = group(catalog, group_id_or_name)
-    experiment = config.parse(config.read_yaml(row.config), where=row.id)
+    experiment = kept_experiment(row)
     return CrossValidation(row, experiment.task.dealt(experiment, row, job or JobControl()))

@@ -6,12 +6,14 @@ import logging
 import warnings
 from typing import Any
 
-from core import config, world
-from core.catalog import Catalog, CheckpointRow, RunRow
+from core import world
+from core.catalog import Catalog, RunRow
 from core.control import JobControl
-from core.errors import ModelError, OutOfMemory
+from core.errors import OutOfMemory
+from core.kept import kept_experiment
 from core.training import memory, tensorboard
 from core.training.control import StopRequested
+from core.training.resuming import resume_point
 
 
 def fit(
@@ -24,7 +26,7 @@ def fit(
     of memory raises OutOfMemory, and whoever started them may begin again with `smaller`, how often to make pieces.
     Raises StopRequested when asked to stop, IsocenterError for what a person can mend.
     """
-    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    experiment = kept_experiment(run)
     for _ in range(smaller):
         experiment, _change = memory.smaller(experiment) or (experiment, "")
     for _ in range(1 + (memory.TIMES if world.size() == 1 else 0)):
@@ -49,7 +51,7 @@ def fit(
 
 
 def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside_window: bool, job: JobControl) -> None:
-    checkpoint = _resume_point(catalog, run) if resume else None
+    checkpoint = resume_point(catalog, run) if resume else None
     job.progress(None, "Loading the training engine")
     # From here on, torch and Lightning: seconds of imports that nothing else in this module needs.
     import lightning.pytorch as pl
@@ -57,6 +59,7 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
     from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
     from lightning.pytorch.plugins.environments import LightningEnvironment, TorchElasticEnvironment
     from lightning.pytorch.strategies import DDPStrategy
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     from core.training.averaging import weight_averaging
     from core.training.checkpoints import CrashSafeCheckpoints
@@ -159,22 +162,17 @@ def _fit(experiment: Any, run: RunRow, catalog: Catalog, *, resume: bool, beside
                 module, session.train, session.val,
                 ckpt_path=str(checkpoint.path) if checkpoint else None, weights_only=True,
             )  # fmt: skip
-    except StopRequested as request:
+    except (StopRequested, SIGTERMException) as ended:
+        # Lightning ends the fit by itself after a polite kill, which asks for no more than a stop. Processes that train
+        # together are killed so when one of them has died.
+        if world.size() > 1 and not isinstance(ended, StopRequested):
+            raise
+        request = ended if isinstance(ended, StopRequested) else StopRequested()
         if not request.discard and not world.share((folder / "last.ckpt").exists()):
             trainer.save_checkpoint(folder / "last.ckpt")  # stopped within the first epoch: keep what there is
-        raise
+        raise request from None
     finally:
         if world.first():
             writer.close()
         if board is not None:
             board.close()
-
-
-def _resume_point(catalog: Catalog, run: RunRow) -> CheckpointRow | None:
-    """The last checkpoint, if it stands at the end of an epoch; a run stopped in its first epoch begins anew."""
-    row = catalog.checkpoint(run.id, "last")
-    if row is None or run.epoch == 0:
-        return None
-    if not row.path.is_file():
-        raise ModelError("the run's last checkpoint is gone", where=row.path, mend="Start the run anew.")
-    return row

@@ -19,11 +19,13 @@ from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import Cancelled, ConfigError, IsocenterError
 from core.files import write_bytes, write_text
+from core.kept import EXPERIMENT, kept_experiment
 from core.paths import ensure_home, runs_folder
 from core.training import control, tensorboard
 from core.training.control import StopRequested
 from core.training.fit import fit
 from core.training.given import Preparation
+from core.training.resuming import resume_point
 from core.training.supervisor import supervise
 
 log = logging.getLogger(__name__)
@@ -56,7 +58,7 @@ def add_run(ready: Preparation, *, run_group: str | None = None, fold: int | Non
     run_id = new_id(name)
     folder = runs_folder() / run_id
     folder.mkdir(parents=True)
-    write_text(folder / "experiment.yaml", config.to_yaml(experiment))
+    write_text(folder / EXPERIMENT, config.to_yaml(experiment))
     for file, text in ready.files.items():
         write_text(folder / file, text)
     for file, content in ready.long_files.items():
@@ -92,13 +94,15 @@ def execute(run_id: str, *, resume: bool = False, beside_window: bool = False, j
             return run
         if run.live and resume:
             raise ConfigError(f"the run is {run.state} already", where=run_id)
+        devices = kept_experiment(run).trainer.devices  # damaged settings leave the run as it is
+        if resume:
+            resume_point(catalog, run)  # and so does a checkpoint that cannot be gone on from
         control.clear(run.id)
         catalog.update_run(
             run.id, state="running", started=run.started or time.time(), ended=None, error=None, heartbeat=time.time(),
             pid=os.getpid(), host=platform.node(),
         )  # fmt: skip
         try:
-            devices = config.parse(config.read_yaml(run.config), where=run.folder).trainer.devices
             if devices > 1 and world.size() == 1:
                 supervise(run, devices, resume=resume, beside_window=beside_window, job=job)
             else:

@@ -15,6 +15,7 @@ from core.data.plan import Plan
 from core.errors import ConfigError, DatasetError
 from core.files import sha256
 from core.imaging.volume import Finding
+from core.kept import kept_table
 
 SEEN, START = "seen.json", "start.json"
 DIGITS = 16  # of a hash are enough to tell scans apart
@@ -111,11 +112,7 @@ def start_text(origin: Origin, overlap: Iterable[Finding]) -> str:
 
 def start_of(folder: Path, file: str = START) -> dict[str, Any] | None:
     """What a run's folder keeps of its start, or None where it began with random weights."""
-    try:
-        kept: dict[str, Any] = json.loads((folder / file).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return kept
+    return kept_table(folder / file) if (folder / file).exists() else None
 
 
 def start_words(folder: Path, file: str = START) -> str:

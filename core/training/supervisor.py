@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import core
-from core import config, errors
+from core import errors
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import Cancelled, IsocenterError, OutOfMemory, TrainingFailed
+from core.kept import kept_experiment
 from core.training import control, memory
 from core.training.control import StopRequested
 
@@ -40,7 +41,7 @@ def supervise(run: RunRow, devices: int, *, resume: bool, beside_window: bool, j
     `job` asks them to stop and keep their checkpoints, and ends them where they do not. Raises as `fit` does:
     StopRequested, the IsocenterError of a process, or TrainingFailed for one that crashed.
     """
-    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    experiment = kept_experiment(run)
     for smaller in range(memory.TIMES + 1):
         try:
             return _attempt(run, devices, smaller, resume=resume, beside_window=beside_window, job=job)

@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QFrame, QHBox
 
 from core import registry
 from core.catalog.groups import group_named
-from core.config import read_yaml
 from core.errors import IsocenterError
 from gui.context import AppContext
+from gui.metric_names import settings_of
 from gui.predict.model_card import choice_of, key, task_of, title
 from gui.train.data_kinds import KINDS, DataKind, kind_of
 from gui.widgets import button, label
@@ -159,8 +159,9 @@ class EvaluateForm(QFrame):
             return Own(Path(group.data_path), "test" if group.test else "")
         if run is None:
             return None
-        data = read_yaml(run.config).get("data") or {}
-        return Own(Path(run.data_path), "test" if data.get("test_fraction") else "val")
+        data = settings_of(run.config).get("data")
+        tested = isinstance(data, dict) and data.get("test_fraction")
+        return Own(Path(run.data_path), "test" if tested else "val")
 
     def _propose_part(self) -> None:
         """Of the data that it was trained on, what was kept out; of others, all cases."""

@@ -24,10 +24,12 @@ from PySide6.QtWidgets import (
 
 from core.catalog import Catalog, records
 from core.control import JobControl
+from core.training.recovery import lost_runs
 from gui.context import AppContext
 from gui.runs.compare import ComparePanel, series_of
 from gui.runs.exporting import ask_and_export
 from gui.runs.folds import FoldsPanel
+from gui.runs.lost import LostBar
 from gui.runs.methods import MethodsPanel, has_methods
 from gui.runs.table import NAME, STARTED, Listed, RunsFilter, RunsModel, listed
 from gui.train.data_kinds import task_titles
@@ -89,6 +91,8 @@ class RunsPage(QWidget):
         self.trash.undone.connect(self._undo_delete)
         column.addWidget(self.trash)
         column.addWidget(self.publisher.bar)
+        self.lost = LostBar(self.context)
+        column.addWidget(self.lost)
         self.table = QTableView()
         self.table.setTabKeyNavigation(False)
         self.table.setObjectName("runs-table")
@@ -222,11 +226,12 @@ class RunsPage(QWidget):
         if not self._asked:
             self._asked = True
             chosen = list(self._selected)
-            self._reader.ask("runs", lambda catalog: (listed(catalog), chosen, series_of(catalog, chosen)))
+            self._reader.ask("runs", lambda catalog: _asked_of(catalog, chosen))
 
     def _answered(self, _topic: str, answer: Any) -> None:
         self._asked = False
-        rows, chosen, series = answer
+        rows, chosen, series, lost = answer
+        self.lost.show_lost(lost)
         if self.model.show_rows(rows):
             self.select(self._selected)
         self._show_count()
@@ -382,3 +387,7 @@ class RunsPage(QWidget):
 
     def _export(self, kind: str) -> None:
         ask_and_export(self.context, self, [row.run for row in self.selected()], kind)
+
+
+def _asked_of(catalog: Catalog, chosen: list[str]) -> tuple[Any, ...]:
+    return listed(catalog), chosen, series_of(catalog, chosen), lost_runs(catalog)

@@ -118,7 +118,10 @@ def _start(context: AppContext, volume: Volume, out: Path, looked: bool, parent:
 
     def done(made: Anonymised) -> None:
         count = "1 image" if made.images == 1 else f"{made.images} images"
-        context.notice.emit("ok", f"Exported {count} without patient data to {made.folder}.")
+        told = f"Exported {count} without patient data to {made.folder}."
+        if made.failed:
+            told += f" {len(made.failed)} damaged and left out, such as {made.failed[0][0].name}."
+        context.notice.emit("warn" if made.failed else "ok", told)
 
     def failed(error: Exception) -> None:
         from core.export.anonymise import BurnedInText

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.catalog import CheckpointRow, EventRow, RunRow
+from core.kept import kept_settings
 from gui.metric_names import best_of, monitor_of, settings_of
 from gui.train.watch import Points, Update
 
@@ -39,6 +40,10 @@ class History:
     def monitor(self) -> str:
         """The metric that the run's best checkpoint is chosen by; empty without a run."""
         return monitor_of(self.run.config) if self.run is not None else ""
+
+    def kept_settings(self) -> dict[str, Any]:
+        """The run's settings as a tree, none without a run. Raises CatalogError where they are damaged."""
+        return kept_settings(self.run) if self.run is not None else {}
 
     @property
     def structures(self) -> list[str]:

@@ -284,7 +284,7 @@ class TrainPage(QWidget):
 
     def _use_settings(self) -> None:
         if self.history.run is not None:
-            self.settings.set_tree(config.read_yaml(self.history.run.config))
+            self.context.attempt(lambda: self.settings.set_tree(self.history.kept_settings()))
 
     # ---- the run that is shown ----------------------------------------------------------------------------------
 

@@ -109,7 +109,8 @@ def test_training_refuses_what_it_cannot_do(capsys: pytest.CaptureFixture[str], 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal for one process")
-def test_ctrl_c_stops_a_training_and_keeps_its_checkpoints(home: dict[str, Any]):
+@pytest.mark.parametrize("asked", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_or_a_polite_kill_stops_a_training_and_keeps_its_checkpoints(home: dict[str, Any], asked: str):
     command = [sys.executable, "-m", "core.cli", "train", str(home["config"]), "name=stopped", "trainer.epochs=100000",
                "--json"]  # fmt: skip
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
@@ -118,7 +119,7 @@ def test_ctrl_c_stops_a_training_and_keeps_its_checkpoints(home: dict[str, Any])
             for line in child.stderr:
                 if line.startswith("epoch 1:"):
                     break
-            child.send_signal(signal.SIGINT)
+            child.send_signal(signal.Signals[asked])
             out, err = child.communicate(timeout=60)
         finally:
             child.kill()
@@ -306,12 +307,44 @@ def test_an_unexpected_error_ends_with_1(
     assert "unexpected RuntimeError: boom" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["info"], ["predict", "--model", "hippocampus", "--out", "out"]])
+def test_a_series_of_a_file_that_has_none_is_refused(
+    command: list[str], scan: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.chdir(tmp_path)
+    assert "--series" in refused(capsys, *command, str(scan), "--series", "1.2.3")
+
+
 def test_an_interruption_ends_with_130(scan: Path, monkeypatch: pytest.MonkeyPatch):
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("core.imaging.reader.read", interrupted)
     assert main(["info", str(scan)]) == 130
+
+
+def test_what_is_not_permitted_ends_with_2_and_names_the_place(
+    scan: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def denied(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied", "/a/place")
+
+    monkeypatch.setattr("core.imaging.reader.read", denied)
+    assert "/a/place: this may not be read" in refused(capsys, "info", str(scan))
+    (scan.parent / "c.yaml").write_text("name: x")
+    monkeypatch.setattr(Path, "read_text", denied)
+    assert "c.yaml: the file cannot be read" in refused(capsys, "train", str(scan.parent / "c.yaml"))
+
+
+def test_a_polite_kill_ends_a_command_as_ctrl_c_does(scan: Path, monkeypatch: pytest.MonkeyPatch):
+    def killed(*_: Any, **__: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("core.imaging.reader.read", killed)
+    assert main(["info", str(scan)]) == 130
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_home_that_cannot_be_written_ends_with_2(

@@ -9,6 +9,7 @@ import io
 import re
 import tarfile
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from core.archives import opened_tar, opened_zip
 from core.control import JobControl
 from core.data.stays.series import Stays, joined, sorted_stays
 from core.errors import DatasetError
@@ -33,6 +35,9 @@ MOST_BYTES = 16 * 2**30  # of an archive, unpacked
 MOST_SHRUNK, SURELY_READ = 100, 2**26  # an archive that unpacks to more than so many times its size is no data
 MOST_HOURS = 1_000_000  # more than a life: a time that is written in another way
 MOST_VARIABLES = 2_000
+MOST_LIST_BYTES = 64 * 2**20  # of a .zip: its names
+_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError,
+            ValueError, OverflowError)  # fmt: skip
 PHYSIONET = b"Time,Parameter,Value"
 
 STAY = ("stay", "stay_id", "stayid", "icustay_id", "recordid", "record_id", "record", "encounter", "encounter_id",
@@ -107,7 +112,7 @@ def _one(path: Path, source: str, control: JobControl) -> Iterator[File]:
                 "this is no file of stays", where=path,
                 mend=f"Give a folder, or a file that ends with one of {', '.join((*TABLES, *ARCHIVES))}.",
             )  # fmt: skip
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise DatasetError(f"not readable ({str(error)[:200] or type(error).__name__})", where=path) from None
 
 
@@ -117,34 +122,31 @@ def _wanted(name: str) -> bool:
 
 def _untarred(path: Path, control: JobControl) -> Iterator[File]:
     total = count = 0
-    with tarfile.open(path) as archive:
-        for member in archive:
+    with opened_tar(path) as members:
+        for member, content in members:
             control.check()
-            if not member.isfile() or not _wanted(member.name):
-                continue
-            total, count = total + member.size, count + 1
-            _limit(path, total, count)
-            file = archive.extractfile(member)
-            if file is not None:
-                yield File(member.name, source_name(path), file.read(member.size))
+            total, count = total + member.size, count + 1  # what is passed over is unpacked too
+            _limit(path, total, count, member.size)
+            if member.isfile() and _wanted(member.name):
+                yield File(member.name, source_name(path), content(member))
 
 
 def _unzipped(path: Path, control: JobControl) -> Iterator[File]:
     total = count = 0
-    with zipfile.ZipFile(path) as archive:
+    with opened_zip(path, MOST_LIST_BYTES) as archive:
         for info in archive.infolist():
             control.check()
             if info.is_dir() or not _wanted(info.filename):
                 continue
             total, count = total + info.file_size, count + 1
-            _limit(path, total, count)
+            _limit(path, total, count, info.file_size)
             with archive.open(info) as file:
                 yield File(info.filename, source_name(path), file.read(info.file_size))
 
 
-def _limit(path: Path, total: int, count: int) -> None:
+def _limit(path: Path, total: int, count: int, size: int) -> None:
     shrunk = total > max(MOST_SHRUNK * path.stat().st_size, SURELY_READ)
-    if total > MOST_BYTES or count > MOST_FILES or shrunk:
+    if total > MOST_BYTES or size > MOST_FILE_BYTES or count > MOST_FILES or shrunk:
         raise DatasetError("the archive unpacks to more than can be read", where=path, mend="Split it into several.")
 
 

@@ -257,8 +257,10 @@ def _from_excel(path: Path, control: JobControl, as_text: bool) -> Table:
 
     import openpyxl
 
+    from core.archives import opened_zip
+
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > MOST_UNPACKED_BYTES:
                 raise DatasetError("the workbook is too large when unpacked", where=path, mend="Save it as CSV.")
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)

@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from core.archives import opened_zip
 from core.errors import ModelError
 
 MAX_FILES = 20_000
@@ -44,7 +45,7 @@ class Contents:
         return names
 
     def _of_archive(self) -> list[str]:
-        with zipfile.ZipFile(self.path) as archive:
+        with opened_zip(self.path) as archive:
             self._limit(len(archive.infolist()))
             for member in archive.infolist():
                 name, shown = member.filename, repr(member.filename[:80])
@@ -77,7 +78,7 @@ class Contents:
             if self._members:
                 # The stated size is not trusted.
                 most = min(most, MAX_EXPANSION * self.path.stat().st_size)
-                with zipfile.ZipFile(self.path) as archive, archive.open(self._members[name]) as stream:
+                with opened_zip(self.path) as archive, archive.open(self._members[name]) as stream:
                     content = stream.read(most + 1)
             else:
                 file = self.path / name

@@ -11,11 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from core import config
 from core.data.cohort.settings import CohortColumns, CohortDataConfig, TargetScale
 from core.data.cohort.split import identities
 from core.data.cohort.subject import Cohort, Feature, Grid, Subject
-from core.files import kept_text
+from core.kept import kept_lists, kept_part
 from core.registry import Part
 
 Array = np.ndarray[Any, Any]
@@ -199,12 +198,12 @@ def named(parts: Collection[str]) -> str:
 
 def load_plan(folder: Path) -> RiskPlan:
     """The plan of a run's folder."""
-    return RiskPlan.model_validate(config.read_yaml(kept_text(folder / PLAN)))
+    return kept_part(folder / PLAN, RiskPlan)
 
 
 def load_split(folder: Path) -> dict[str, Array]:
     """The row numbers of a run's parts: train, val, test."""
-    split = json.loads(kept_text(folder / SPLIT))
+    split = kept_lists(folder / SPLIT)
     return {part: np.asarray(rows, np.int64) for part, rows in split.items()}
 
 

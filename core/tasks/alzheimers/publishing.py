@@ -20,6 +20,7 @@ from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, protocol_of, shareable, weights_of, write_manifest
 from core.inference.package import EXPERIMENT, WEIGHTS
 from core.inference.publish import new_package
+from core.kept import kept_experiment
 from core.models.weights import without_memory
 from core.tasks.alzheimers.norms import NORMS
 from core.tasks.alzheimers.package import SIMULATED, RiskManifest, RiskPackage, RiskTraining
@@ -63,7 +64,7 @@ def assemble(
     run: RunRow, folder: Path, *, name: str, version: str, facts: Facts, half: bool, control: JobControl
 ) -> RiskPackage:
     """Write the package of a run's best checkpoint into `folder`, calibrated and measured on its held-out subjects."""
-    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    experiment = kept_experiment(run)
     checkpoint = kept_checkpoint(run, experiment)
     plan, split = load_plan(run.folder), load_split(run.folder)
     network = without_memory(lambda: experiment.model.build(plan.shape, len(plan.values)))

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import yaml
 
-from core import config
 from core.control import JobControl
 from core.data.stays.clean import check
 from core.data.stays.coding import StayCoding, choose_variables
@@ -18,8 +17,8 @@ from core.data.stays.outcomes import Outcomes
 from core.data.stays.read import chosen, read_stays
 from core.data.stays.series import Stays, joined
 from core.errors import ConfigError, DatasetError
-from core.files import kept_text
 from core.imaging.volume import Finding
+from core.kept import kept_part
 from core.tasks.finetuning.outcome import Target, target_of
 from core.tasks.pretraining.encoders import Origin, encoder_config, origin_of
 from core.tasks.pretraining.preparing import (
@@ -258,7 +257,7 @@ def _overlap(origin: Origin | None, test: Stays, allowed: bool) -> list[Finding]
 
 def load_target(folder: Path) -> Target:
     """What a run predicts, from its folder."""
-    return Target.model_validate(config.read_yaml(kept_text(folder / TARGET)))
+    return kept_part(folder / TARGET, Target)
 
 
 def every_stay(experiment: Any, path: Path, control: JobControl) -> tuple[Stays, Outcomes]:

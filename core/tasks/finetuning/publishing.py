@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from core import config
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.errors import DatasetError, ModelError
-from core.files import kept_text, write_bytes, write_text
+from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, protocol_of, shareable, weights_of, write_manifest
 from core.inference.package import EXPERIMENT, WEIGHTS
 from core.inference.publish import new_package
+from core.kept import kept_experiment, kept_table
 from core.metrics.calibration import fit_temperature
 from core.metrics.classification import best_threshold
 from core.models.weights import without_memory
@@ -67,9 +66,9 @@ def assemble(
         checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
     if checkpoint is None:
         raise ModelError("the run has no checkpoint", where=run.name, mend="Let it train for at least one epoch.")
-    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    experiment = kept_experiment(run)
     split = preparing.load_split(run.folder)
-    start = json.loads(kept_text(run.folder / START))
+    start = kept_table(run.folder / START)
     training = StayTraining(
         data=facts.data or Path(run.data_path).name, cases={part: len(ids) for part, ids in split.items()},
         measured_on="test" if split["test"] else "val",

@@ -21,6 +21,7 @@ from core.data.stays.coding import StayCoding
 from core.data.stays.series import Stays
 from core.errors import CatalogError, ConfigError, IsocenterError, ModelError
 from core.files import replacing, write_text
+from core.kept import EXPERIMENT, experiment_in
 from core.models.archives import AGAIN, DAMAGED
 from core.registry import Part
 
@@ -115,9 +116,9 @@ def card_of_run(folder: Path) -> EncoderCard | None:
     """What a run's folder says of its encoder; None where it is none."""
     from core.tasks.pretraining.preparing import CODING, load_coding
 
-    if not (folder / CODING).is_file() or not (folder / "experiment.yaml").is_file():
+    if not (folder / CODING).is_file() or not (folder / EXPERIMENT).is_file():
         return None
-    experiment = config.parse(config.read_yaml((folder / "experiment.yaml").read_text(encoding="utf-8")))
+    experiment = experiment_in(folder)
     seen = seen_of_run(folder)
     return EncoderCard(
         encoder=experiment.encoder.settings(), coding=load_coding(folder),

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import yaml
 
-from core import config
 from core.control import JobControl
 from core.data.stays.clean import check
 from core.data.stays.coding import StayCoding, choose_variables, fit_coding
@@ -19,8 +18,8 @@ from core.data.stays.outcomes import Outcomes, outcome_files, read_outcomes
 from core.data.stays.read import chosen, read_stays
 from core.data.stays.series import Stays
 from core.errors import ConfigError, DatasetError
-from core.files import kept_text
 from core.imaging.volume import Finding
+from core.kept import kept_lists, kept_part
 from core.training.given import Preparation
 
 Array = np.ndarray[Any, Any]
@@ -153,10 +152,9 @@ def coding_text(coding: StayCoding) -> str:
 
 def load_coding(folder: Path) -> StayCoding:
     """The coding in a run's folder."""
-    return StayCoding.model_validate(config.read_yaml(kept_text(folder / CODING)))
+    return kept_part(folder / CODING, StayCoding)
 
 
 def load_split(folder: Path) -> dict[str, list[str]]:
     """The names of the stays of a run's parts: train, val, test."""
-    split: dict[str, list[str]] = json.loads(kept_text(folder / SPLIT))
-    return split
+    return kept_lists(folder / SPLIT)

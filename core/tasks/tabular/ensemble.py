@@ -20,6 +20,7 @@ from core.errors import DatasetError, ModelError
 from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, shareable, write_manifest
 from core.inference.package import EXPERIMENT, WEIGHTS, weights_file
+from core.kept import kept_experiment
 from core.tasks.tabular.explaining import background_of
 from core.tasks.tabular.figures import figures
 from core.tasks.tabular.measuring import measure
@@ -48,7 +49,7 @@ def publish_folds(
             f"{len(runs)} of {group.size} folds are finished, and an ensemble needs two", where=group.id,
             mend=f"`isocenter train --resume {group.id}` goes on; a single run is published by itself.",
         )  # fmt: skip
-    experiment = config.parse(config.read_yaml(group.config), where=group.id)
+    experiment = kept_experiment(group)
     found = usable(experiment, control)
 
     def make(part: Path, slug: str, version: str) -> TablePackage:

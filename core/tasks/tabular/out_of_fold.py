@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from core import config
 from core.catalog import Catalog
 from core.catalog.groups import GroupRow, group, group_named, runs_of
 from core.control import JobControl
 from core.data.tables.encode import fit_coding
 from core.data.tables.table import Table
 from core.errors import ConfigError, DatasetError
+from core.kept import kept_experiment
 from core.metrics import classification
 from core.metrics.intervals import compare
 from core.tasks.tabular.figures import figures
@@ -59,7 +59,7 @@ def measure_folds(row: GroupRow, *, against: Sequence[str] = (), control: JobCon
     compared with. Each of them is fitted to all rows that its fold does not keep out.
     """
     control = control or JobControl()
-    experiment = config.parse(config.read_yaml(row.config), where=row.id)
+    experiment = kept_experiment(row)
     found = usable(experiment, control)
     outcome = found.learned
     own, missing = _of_runs(row, found.table, control.part(0.0, 0.4))
@@ -128,7 +128,7 @@ def trained_with(package: TablePackage, control: JobControl) -> tuple[Any, Check
             "the run that the model was made of is not here, so no other method can be fitted to its rows",
             where=package.name, mend="Leave --against out.",
         )  # fmt: skip
-    experiment = config.parse(config.read_yaml(run.config), where=run.id)
+    experiment = kept_experiment(run)
     found = usable(experiment, control)
     if fingerprint(found.table) != package.manifest.plan.rows_sha256:
         raise DatasetError("the table that the model was trained on was changed", where=found.path)

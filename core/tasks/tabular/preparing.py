@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ import numpy as np
 import yaml
 from pydantic import Field
 
-from core import config
 from core.control import JobControl
 from core.counting import counted
 from core.data.tables.check import check_classes, check_columns, check_leaks
@@ -23,8 +21,8 @@ from core.data.tables.encode import TableCoding, fit_coding
 from core.data.tables.read import read_table
 from core.data.tables.table import Column, Kind, Table, let_go
 from core.errors import ConfigError, DatasetError
-from core.files import kept_text
 from core.imaging.volume import Finding
+from core.kept import kept_lists, kept_part
 from core.registry import Part
 from core.tasks.tabular.splitting import draw
 from core.training.given import Preparation
@@ -322,7 +320,7 @@ def fingerprint(table: Table) -> str:
 
 def load_plan(folder: Path) -> TablePlan:
     """The plan of a run's folder."""
-    return TablePlan.model_validate(config.read_yaml(kept_text(folder / PLAN)))
+    return kept_part(folder / PLAN, TablePlan)
 
 
 def load_split(folder: Path) -> dict[str, Array]:
@@ -332,7 +330,7 @@ def load_split(folder: Path) -> dict[str, Array]:
 
     path = folder / SPLIT
     if not path.is_file() and (before := folder / SPLIT_OF_BEFORE).is_file():
-        kept = json.loads(kept_text(before))
+        kept = kept_lists(before)
         return {part: np.asarray(rows, np.int64) for part, rows in kept.items()}
     try:
         if path.stat().st_size > MOST_SPLIT_BYTES:

@@ -21,6 +21,7 @@ from core.files import write_bytes, write_text
 from core.inference.assemble import Facts, protocol_of, shareable, weights_of, write_manifest
 from core.inference.package import EXPERIMENT, WEIGHTS
 from core.inference.publish import new_package
+from core.kept import kept_experiment
 from core.metrics.calibration import fit_temperature, tempered
 from core.metrics.classification import best_threshold
 from core.models.weights import without_memory
@@ -73,7 +74,7 @@ def assemble(
         checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
     if checkpoint is None:
         raise ModelError("the run has no checkpoint", where=run.name, mend="Let it train for at least one epoch.")
-    experiment = as_searched(config.parse(config.read_yaml(run.config), where=run.folder), run.folder)
+    experiment = as_searched(kept_experiment(run), run.folder)
     plan, split = load_plan(run.folder), load_split(run.folder)
     coding, outcome = plan.coding, plan.outcome
     network = without_memory(lambda: experiment.model.build(coding.width, coding.cardinalities, outcome.outputs))

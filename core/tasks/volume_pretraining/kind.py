@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from core import config
 from core.catalog import Catalog, RunRow
 from core.control import JobControl
 from core.data.plan import load_plan
@@ -30,6 +29,7 @@ from core.inference.manifest import Training
 from core.inference.model_kind import ModelKind
 from core.inference.package import EXPERIMENT, WEIGHTS
 from core.inference.publish import new_package
+from core.kept import kept_experiment
 from core.tasks.volume_pretraining.package import PretrainedManifest, PretrainedPackage
 from core.training.origin import DIGITS, seen_in
 
@@ -94,7 +94,7 @@ def measure(run: RunRow, data: Path, split: str | None, control: JobControl) -> 
         checkpoint = catalog.checkpoint(run.id, "best") or catalog.checkpoint(run.id, "last")
     if checkpoint is None:
         raise ModelError("the run has no checkpoint", where=run.name, mend="Let it train for at least one epoch.")
-    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    experiment = kept_experiment(run)
     plan, parts = load_plan(run.folder), load_split(run.folder)
     if split is not None and not parts.get(split):
         raise ConfigError(f"the run has no {split} part", mend="Leave out --split, or set data.test_fraction.")
@@ -152,7 +152,7 @@ def _write(run: RunRow, folder: Path, name: str, version: str, facts: Facts, hal
         raise ModelError(
             "the run has no checkpoint to publish", where=run.name, mend="Let it train for at least one epoch."
         )
-    experiment = config.parse(config.read_yaml(run.config), where=run.folder)
+    experiment = kept_experiment(run)
     plan, split = load_plan(run.folder), load_split(run.folder)
     network = without_memory(lambda: experiment.model.build(plan.channels, experiment.ssl.outputs(plan.channels)))
     weights = weights_of(checkpoint, network, half)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import sqlite3
@@ -123,15 +122,6 @@ def test_damaged_catalog_is_told_and_left_as_it_is(content: bytes) -> None:
     with pytest.raises(CatalogError):
         Catalog()
     assert catalog_path().read_bytes() == content
-
-
-def test_a_damaged_row_is_told(tmp_path: Path) -> None:
-    with Catalog() as catalog:
-        add_run(catalog)
-    with contextlib.closing(sqlite3.connect(catalog_path(), isolation_level=None)) as raw:
-        raw.execute("UPDATE runs SET summary = '{bro'")
-    with Catalog() as catalog, pytest.raises(CatalogError, match="damaged"):
-        catalog.runs()
 
 
 def test_catalog_of_a_newer_program_is_refused_untouched() -> None:

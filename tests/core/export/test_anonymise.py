@@ -327,6 +327,34 @@ def test_only_new_folders_elsewhere_are_written_and_a_cancel_leaves_none(make_se
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "full", "series"]
 
 
+def test_damaged_images_are_named_and_keep_no_other_from_being_cleaned(make_series, tmp_path, capsys):
+    source = make_series(HEIGHTS)
+    first, second, third, _ = sorted(source.glob("*"))
+    first.write_bytes(first.read_bytes()[:-100])
+    second.write_bytes(second.read_bytes()[:140])
+    header = pydicom.dcmread(third)
+    del header.SOPClassUID
+    header.save_as(third, enforce_file_format=False)
+    out = tmp_path / "out"
+    assert main(["anonymise", str(source), str(out), "--json"]) == 2
+    printed, said = capsys.readouterr()
+    told = json.loads(printed)
+    assert {one["file"] for one in told["failed"]} == {str(first), str(second), str(third)}
+    assert told["images"] == 1
+    assert "pixels are missing" in said
+    assert "Traceback" not in said
+    assert len(list(out.rglob("*.dcm"))) == 1
+
+
+def test_a_series_of_nothing_but_damaged_images_leaves_no_folder(make_series, tmp_path):
+    source = make_series(HEIGHTS)
+    for path in source.glob("*"):
+        path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UnreadableScan, match="damaged"):
+        anonymise(source, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["series"]
+
+
 def test_the_command_asks_for_a_look_and_takes_a_yes(make_series, tmp_path, capsys):
     source, out = make_series(HEIGHTS, Modality="US"), tmp_path / "out"
     assert main(["anonymise", str(source), str(out)]) == 2

@@ -17,6 +17,7 @@ from core.paths import runs_folder
 from gui.context import AppContext
 from gui.runs.exporting import export
 from gui.runs.page import RunsPage
+from tests.core.training.test_recovery import make_run
 
 WriteRun = Callable[..., str]
 
@@ -154,6 +155,19 @@ def test_a_run_whose_process_is_gone_is_marked_interrupted(qtbot: QtBot, page: R
     assert column(page, 1) == ["! interrupted"]
     page.select(["a"])
     assert page.resume.isEnabled()
+
+
+def test_run_folders_that_the_catalog_lost_are_taken_in_again(
+    qtbot: QtBot, page: RunsPage, write_run: WriteRun
+) -> None:
+    write_run("a")
+    folder = make_run(runs_folder() / "20260102-030405-tiny-0abc")
+    show(qtbot, page, 1)
+    qtbot.waitUntil(page.lost.isVisible, timeout=5_000)
+    with qtbot.waitSignal(page.context.runs_changed, timeout=60_000):
+        press(qtbot, page, "take-in-runs")
+    qtbot.waitUntil(lambda: len(page.model.rows) == 2 and page.lost.isHidden(), timeout=5_000)
+    assert folder.name in {row.run.id for row in page.model.rows}
 
 
 def test_opening_a_run_asks_for_its_dashboard(qtbot: QtBot, page: RunsPage, write_run: WriteRun) -> None:
