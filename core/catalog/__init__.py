@@ -1,13 +1,6 @@
 """The SQLite catalog of runs, metrics, checkpoints, data sets, models and predictions."""
 
-from core.catalog.catalog import (
-    Catalog,
-    CheckpointRow,
-    EventRow,
-    MetricPoint,
-    PredictionRow,
-    RunRow,
-    RunState,
-)
+from core.catalog.catalog import Catalog
+from core.catalog.rows import CheckpointRow, EventRow, MetricPoint, PredictionRow, RunRow, RunState
 
 __all__ = ["Catalog", "CheckpointRow", "EventRow", "MetricPoint", "PredictionRow", "RunRow", "RunState"]

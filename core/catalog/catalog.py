@@ -9,107 +9,14 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import psutil
 
-from core.catalog.database import as_catalog_error, catalog_path, connect, immediate, plain, readable
+from core.catalog.database import as_catalog_error, catalog_path, connect, immediate, readable
+from core.catalog.rows import CheckpointRow, EventRow, MetricPoint, PredictionRow, RunRow
 from core.errors import CatalogError
-
-RunState = Literal["queued", "running", "paused", "finished", "stopped", "failed", "interrupted"]
-LIVE_STATES = ("queued", "running", "paused")
-DAMAGED_SUMMARY = "The final figures that the catalog keeps of this run are damaged."
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """One training run. `config` is its YAML; `summary` its final metrics; times are seconds since the epoch."""
-
-    id: str
-    name: str
-    task: str
-    state: RunState
-    config: str
-    data_path: str
-    folder: Path
-    created: float
-    started: float | None
-    ended: float | None
-    heartbeat: float | None
-    pid: int | None
-    host: str | None
-    epoch: int
-    epochs: int
-    summary: dict[str, Any]
-    error: str | None
-    run_group: str | None = None  # of a cross-validation
-    fold: int | None = None  # counted from 0
-
-    @property
-    def live(self) -> bool:
-        return self.state in LIVE_STATES
-
-
-@dataclass(frozen=True)
-class MetricPoint:
-    """One value of one metric. `id` grows with time, so a reader asks for what came after the last it saw."""
-
-    id: int
-    key: str
-    step: int
-    epoch: int
-    value: float
-    time: float
-
-
-@dataclass(frozen=True)
-class EventRow:
-    id: int
-    time: float
-    level: str
-    message: str
-
-
-@dataclass(frozen=True)
-class CheckpointRow:
-    id: int
-    run: str
-    kind: Literal["best", "last"]
-    path: Path
-    sha256: str
-    size: int
-    epoch: int
-    step: int
-    metric: str | None
-    value: float | None
-    time: float
-
-
-@dataclass(frozen=True)
-class PredictionRow:
-    """scan: the file that was predicted; of another task a table, a stay or a subject's first image.
-
-    task: of the model. answer: in words, where it is no segmentation. given: what was put in beside the file, plain
-    values by name, so that the page of its task can show it again.
-    """
-
-    id: int
-    scan: Path
-    model: str
-    model_version: str
-    output: Path
-    sha256: str
-    structures: list[dict[str, Any]]
-    findings: list[dict[str, Any]]
-    seconds: float
-    device: str
-    time: float
-    series: str = ""  # of a DICOM folder, the UID of the series
-    task: str = "segmentation"
-    answer: str = ""
-    given: dict[str, Any] = field(default_factory=dict)
 
 
 class Catalog:
@@ -188,11 +95,11 @@ class Catalog:
         )
         if not rows:
             raise CatalogError(f"there is no run {id_or_name!r}", mend="`isocenter runs list` shows them.")
-        return _run(rows[0])
+        return RunRow.read(rows[0])
 
     def runs(self) -> list[RunRow]:
         """All runs, newest first."""
-        return [_run(row) for row in self._rows("SELECT * FROM runs ORDER BY created DESC")]
+        return [RunRow.read(row) for row in self._rows("SELECT * FROM runs ORDER BY created DESC")]
 
     def delete_run(self, id: str) -> None:
         """Forget a run with its metrics, events and checkpoints. Its folder is the caller's to remove."""
@@ -358,7 +265,7 @@ class Catalog:
 
     def predictions(self) -> list[PredictionRow]:
         """All predictions, newest first."""
-        return readable(self._rows("SELECT * FROM predictions ORDER BY id DESC"), _prediction, "prediction")
+        return readable(self._rows("SELECT * FROM predictions ORDER BY id DESC"), PredictionRow.read, "prediction")
 
     def hashes_of(self, output: Path) -> set[str]:
         """What a prediction's file was when it was written, each time."""
@@ -369,27 +276,7 @@ class Catalog:
         rows = self._rows("SELECT * FROM predictions WHERE id = ?", [id])
         if not rows:
             raise CatalogError(f"there is no prediction {id}")
-        return _prediction(rows[0])
-
-
-def _run(row: dict[str, Any]) -> RunRow:
-    """A run whose figures are damaged is still there to be looked at, gone on with and published; it says so."""
-    try:
-        summary = plain(row["summary"] or "{}")
-    except CatalogError:
-        summary = None
-    if not isinstance(summary, dict):
-        summary, row = {}, {**row, "error": row["error"] or DAMAGED_SUMMARY}
-    return RunRow(**{**row, "folder": Path(row["folder"] or ""), "config": row["config"] or "", "summary": summary})
-
-
-def _prediction(row: dict[str, Any]) -> PredictionRow:
-    changed = {
-        "scan": Path(row["scan"]), "output": Path(row["output"]),
-        "structures": plain(row["structures"]), "findings": plain(row["findings"]),
-        "given": plain(row["given"]),
-    }  # fmt: skip
-    return PredictionRow(**{**row, **changed})
+        return PredictionRow.read(rows[0])
 
 
 def _alive(run: RunRow) -> bool:

@@ -7,8 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from core.catalog.catalog import Catalog, RunRow, RunState
+from core.catalog.catalog import Catalog
 from core.catalog.database import plain, readable
+from core.catalog.rows import RunRow, RunState
 from core.errors import CatalogError
 
 
