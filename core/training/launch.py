@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import platform
 import secrets
@@ -28,7 +27,6 @@ from core.training.given import Preparation
 from core.training.resuming import resume_point
 from core.training.supervisor import supervise
 
-log = logging.getLogger(__name__)
 
 STOPPED = "Stopped; the best and the last checkpoint are kept."
 STOPPED_EARLY = "Stopped before the first validation: only the last checkpoint is kept, to go on from."
