@@ -27,7 +27,6 @@ from core.training.given import Preparation
 from core.training.resuming import resume_point
 from core.training.supervisor import supervise
 
-
 STOPPED = "Stopped; the best and the last checkpoint are kept."
 STOPPED_EARLY = "Stopped before the first validation: only the last checkpoint is kept, to go on from."
 
