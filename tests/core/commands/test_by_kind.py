@@ -16,4 +16,8 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path)
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / ("x" * 300)):
         with pytest.raises(IsocenterError, match="cannot be written"):
-            by_kind.predict(Namespace(report=None, out=out, scans=[tmp_path / "rows.csv"]), TableModels(), None)
+            by_kind.predict(
+                Namespace(report=None, out=out, series=None, time=None, scans=[tmp_path / "rows.csv"]),
+                TableModels(),
+                None,
+            )
