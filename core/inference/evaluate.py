@@ -20,7 +20,7 @@ from core.imaging.channels import read_subject
 from core.imaging.reader import read
 from core.imaging.volume import Volume
 from core.inference.assemble import Facts, assemble
-from core.inference.kept import KeptPredictions
+from core.inference.kept_predictions import KeptPredictions
 from core.inference.package import ModelPackage, find_package
 from core.inference.recorded import recorded_split, usual_part
 from core.metrics.segmentation import Pair, metrics
