@@ -46,11 +46,11 @@ def run(args: Namespace) -> int:
                 "seconds": round(time.monotonic() - started, 1),
             }
         )  # fmt: skip
-        return 0
+        return 2 if failed else 0
     answer(f"{args.out}: {len(rows) - len(failed)} of {len(rows)} subjects prepared")
     for row in failed:
         answer(f"failed: {row.subject} {row.visit}".rstrip() + f": {row.message}")
-    return 0
+    return 2 if failed else 0
 
 
 def _reading(source: str | None, overrides: list[str]) -> Any:

@@ -108,7 +108,7 @@ class RunsPage(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setHighlightSections(False)
         header.setStretchLastSection(True)
-        for place, width in enumerate((260, 130, 120, 140, 100, 160, 100)):
+        for place, width in enumerate((220, 120, 180, 140, 90, 150, 100)):
             self.table.setColumnWidth(place, width)
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(STARTED, Qt.SortOrder.DescendingOrder)

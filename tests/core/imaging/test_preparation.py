@@ -166,7 +166,7 @@ def test_a_cohort_is_prepared_into_one_that_needs_nothing_more(
     out = tmp_path / "out"
     (out / "steps").parent.mkdir()
     (out / "steps").symlink_to(prepared.folder)  # what was made for the other tests
-    assert main(["prepare", str(table), str(out), "--json"]) == 0
+    assert main(["prepare", str(table), str(out), "--json"]) == 2
     told = json.loads(capsys.readouterr().out)
     assert (told["prepared"], told["failed"]) == (1, 1)
     assert told["subjects"][1]["state"] == "failed"
