@@ -11,7 +11,7 @@ from core.catalog import Catalog
 from core.catalog.evaluations import evaluation, evaluations, from_trash, to_trash
 from core.errors import CatalogError, IsocenterError
 from core.imaging.reader import read
-from core.inference import kept
+from core.inference import kept_predictions
 from core.inference.disagreement import worst_place
 from core.inference.evaluate import evaluate
 from core.inference.package import ModelPackage
@@ -49,13 +49,13 @@ def test_what_was_not_changed_is_not_predicted_again(
     package: ModelPackage, data: Path, monkeypatch: pytest.MonkeyPatch
 ):
     predicted: list[str] = []
-    real = kept.segment
+    real = kept_predictions.segment
 
     def counted(volume, *args, **more):
         predicted.append(volume.name)
         return real(volume, *args, **more)
 
-    monkeypatch.setattr(kept, "segment", counted)
+    monkeypatch.setattr(kept_predictions, "segment", counted)
     first = evaluate("bright", data)
     image = data / "images" / "half.nii.gz"
     write_nifti(image, bright_box()[0] + np.int16(7))
