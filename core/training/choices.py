@@ -140,8 +140,8 @@ def patch(
 ) -> tuple[Three, str]:
     """What holds the median case where that is small enough, else cut down to `limit` voxels, even in millimetres.
 
-    `sides` are the median case's on the target grid; each is a multiple of `divisor`, or of one of its own. A small
-    structure is told apart by where it lies in the whole, so a patch that cuts a little off learns less.
+    `sides` are the median case's on the target grid; each is a multiple of `divisor`, or of one of its own. A patch
+    that cut a few voxels off was 0.003 of Dice worse on hippocampi (README, "How good and how fast").
     """
     steps = [int(step) for step in np.broadcast_to(divisor, 3)]
     size = [math.ceil(n / step) * step for n, step in zip(sides, steps, strict=True)]

@@ -16,15 +16,20 @@ from core.tasks.finetuning.network import StayNetwork
 from core.tasks.finetuning.resampling import shortened, weights_of_members
 
 Array = np.ndarray[Any, Any]
-TREES, DEPTH, MOST_ENSEMBLES = 600, 3, 20
+TREES, DEPTH, MOST_ENSEMBLES = 600, 3, 20  # of a new network; a package says how many it has
 COPIES = 2  # of each stay, cut short, that the early trees learn from
 CHUNK = 512
 PURPOSE = 0xB0057
 
 
-def empty_trees(members: int, early: bool) -> Trees:
-    """Ensembles for a network of so many members; early: as many again for stays that have just begun."""
-    return Trees(min(members, MOST_ENSEMBLES) * (2 if early else 1), TREES, DEPTH)
+def ensembles_for(members: int) -> int:
+    """How many ensembles a new network of so many members gets."""
+    return min(members, MOST_ENSEMBLES)
+
+
+def empty_trees(ensembles: int, early: bool) -> Trees:
+    """So many ensembles; early: as many again for stays that have just begun."""
+    return Trees(ensembles * (2 if early else 1), TREES, DEPTH)
 
 
 def fit_trees(network: StayNetwork, rows: StayRows, task: Any, seed: int, control: JobControl) -> None:

@@ -6,21 +6,21 @@ from typing import Any
 
 from core.data.stays.coding import StayCoding
 from core.models.nets.clinical import Clinical
-from core.tasks.finetuning.boosting import empty_trees
+from core.tasks.finetuning.boosting import empty_trees, ensembles_for
 from core.tasks.finetuning.network import StayNetwork
 
 
 def build(
     encoder: Any, head: Any, coding: StayCoding, outputs: int,
-    *, members: int, shared: bool, trees: bool, early: bool, clinical: bool,
+    *, members: int, shared: bool, ensembles: int, early: bool, clinical: bool,
 ) -> StayNetwork:  # fmt: skip
-    """encoder, head: the parts' settings. What the rest means, see `StayNetwork`."""
+    """encoder, head: the parts' settings. ensembles: of trees; 0: none. What the rest means, see `StayNetwork`."""
     return StayNetwork(
         encoder.build(len(coding.variables), coding.static_width),
         lambda learned, plain: head.build(learned, plain, outputs),
         members,
         shared,
-        empty_trees(members, early) if trees else None,
+        empty_trees(ensembles, early) if ensembles else None,
         early,
         Clinical(coding) if clinical else None,
     )
@@ -31,5 +31,5 @@ def build_for(experiment: Any, coding: StayCoding, outputs: int) -> StayNetwork:
     task = experiment.task
     return build(
         experiment.encoder, task.head, coding, outputs, members=task.members, shared=task.mode == "probe",
-        trees=task.trees, early=bool(task.truncate), clinical=task.clinical,
+        ensembles=ensembles_for(task.members) if task.trees else 0, early=bool(task.truncate), clinical=task.clinical,
     )  # fmt: skip

@@ -37,9 +37,10 @@ class StayTraining(Part):
 class StayManifest(ManifestHead):
     """The contents of a model.yaml for stays.
 
-    shared: one encoder for all heads. temperature, threshold: fitted to the validation stays, the latter of the second
-    class's probability by F1. cooling: the power of (hours known / all hours) by which the temperature changes, as
-    answers from little are too sure. error: the 95th percentile of the absolute error of a number there.
+    shared: one encoder for all heads. ensembles: of trees, at most one a member; packages that do not say have five.
+    temperature, threshold: fitted to the validation stays, the latter of the second class's probability by F1.
+    cooling: the power of (hours known / all hours) by which the temperature changes, as answers from little are too
+    sure. error: the 95th percentile of the absolute error of a number there.
     """
 
     task: Literal["finetuning"] = "finetuning"
@@ -48,6 +49,7 @@ class StayManifest(ManifestHead):
     members: int = Field(1, ge=1, le=50)
     shared: bool = False
     trees: bool = False
+    ensembles: int = Field(5, ge=1, le=50)
     clinical: bool = False
     coding: StayCoding
     target: Target
@@ -83,7 +85,8 @@ class StayPackage(FolderPackage):
         encoder, head = registry.made(manifest.encoder, "encoder"), registry.made(manifest.head, "head")
         return build(
             encoder, head, manifest.coding, manifest.target.outputs, members=manifest.members, shared=manifest.shared,
-            trees=manifest.trees, early=bool(manifest.training.truncate), clinical=manifest.clinical,
+            ensembles=min(manifest.ensembles, manifest.members) if manifest.trees else 0,
+            early=bool(manifest.training.truncate), clinical=manifest.clinical,
         )  # fmt: skip
 
     def load(self) -> Any:

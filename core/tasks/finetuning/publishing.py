@@ -24,6 +24,7 @@ from core.metrics.calibration import fit_temperature
 from core.metrics.classification import best_threshold
 from core.models.weights import without_memory
 from core.tasks.finetuning.answering import answer_all, rows_of
+from core.tasks.finetuning.boosting import ensembles_for
 from core.tasks.finetuning.by_hour import fit_cooling
 from core.tasks.finetuning.package import StayManifest, StayPackage, StayTraining
 from core.tasks.finetuning.predicting import measure
@@ -80,6 +81,7 @@ def assemble(
         name=name, version=version, title=facts.title or run.name, encoder=experiment.encoder.settings(),
         head=experiment.task.head.model_dump(mode="json"), members=experiment.task.members,
         shared=experiment.task.mode == "probe", trees=experiment.task.trees,
+        ensembles=ensembles_for(experiment.task.members),
         clinical=experiment.task.clinical, coding=preparing.load_coding(run.folder), target=load_target(run.folder),
         training=training, intended_use=WHERE, forbidden_use=facts.forbidden_use, sha256="0" * 64,
     )  # fmt: skip

@@ -51,6 +51,8 @@ def test_trees_are_part_of_the_answer_and_of_the_package(tmp_path: Path, monkeyp
     with package_of(run) as package:
         network, stays = package.load(), read_stays(folder)
         assert len(network.trees.base) == 6 and len(np.unique(network.trees.base.numpy())) == 6  # each weighs otherwise
+        monkeypatch.setattr("core.tasks.finetuning.boosting.MOST_ENSEMBLES", 1)
+        assert len(package.load().trees.base) == 6, "a package keeps its number when new networks get another"
         batch = StayRows(package.manifest.coding, grid(package.manifest.coding, stays)).stays(torch.arange(30))
         with_trees = answer(package.manifest, network, batch)
         begun = batch.ended((~batch.padding).sum(1).clamp_max(1))
