@@ -63,10 +63,11 @@ def image_files(
 def _headers(folder: Path, control: JobControl, damaged: list[Path]) -> Iterator[tuple[Path, Any]]:
     for file in files_in(folder, deep=True):
         control.check()
-        header = read_header(file) if is_dicom_file(file) else None
+        dicom = is_dicom_file(file)
+        header = read_header(file) if dicom else None
         if header is not None:
             yield file, header
-        elif is_dicom_file(file) or not os.access(file, os.R_OK):
+        elif dicom or not os.access(file, os.R_OK):
             damaged.append(file)
 
 

@@ -38,6 +38,7 @@ class LostBar(QFrame):
     def show_lost(self, folders: list[Path]) -> None:
         """These folders are not in the catalog."""
         what = "1 run folder is" if len(folders) == 1 else f"{len(folders)} run folders are"
+        self.take.setText("Take it in" if len(folders) == 1 else "Take them in")
         told = "Settings and checkpoints can be taken in; the curves are lost."
         self._text.setText(f"{what} not in the catalog. {told}")
         self.setAccessibleName(self._text.text())
@@ -57,6 +58,10 @@ class LostBar(QFrame):
             folder, why = found.left[0]
             self.context.notice.emit("warn", f"{len(found.left)} could not be taken in. {folder.name}: {why}")
             self._close()
+        elif found.taken:
+            count = len(found.taken)
+            told = "1 run was taken in again." if count == 1 else f"{count} runs were taken in again."
+            self.context.notice.emit("ok", told)
         self.context.runs_changed.emit()
 
     def _close(self) -> None:

@@ -164,9 +164,13 @@ def test_run_folders_that_the_catalog_lost_are_taken_in_again(
     folder = make_run(runs_folder() / "20260102-030405-tiny-0abc")
     show(qtbot, page, 1)
     qtbot.waitUntil(page.lost.isVisible, timeout=5_000)
+    assert page.lost.take.text() == "Take it in"
+    told: list[str] = []
+    page.context.notice.connect(lambda _level, text: told.append(text))
     with qtbot.waitSignal(page.context.runs_changed, timeout=60_000):
         press(qtbot, page, "take-in-runs")
     qtbot.waitUntil(lambda: len(page.model.rows) == 2 and page.lost.isHidden(), timeout=5_000)
+    assert told == ["1 run was taken in again."]
     assert folder.name in {row.run.id for row in page.model.rows}
 
 
